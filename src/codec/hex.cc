@@ -1,0 +1,31 @@
+#include "codec/hex.h"
+
+namespace telpher {
+
+std::string hex_encode(Bytes bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (std::byte byte : bytes) {
+    const auto value = std::to_integer<unsigned>(byte);
+    text += kDigits[value >> 4];
+    text += kDigits[value & 0xf];
+  }
+  return text;
+}
+
+Result<std::string> hex_decode(std::string_view text) {
+  const auto bad = [] { return make_error(ErrorKind::kInvalid, "not valid hexadecimal"); };
+  if (text.size() % 2 != 0) return bad();
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_value(text[i]);
+    const int low = hex_value(text[i + 1]);
+    if (high < 0 || low < 0) return bad();
+    bytes += static_cast<char>(high << 4 | low);
+  }
+  return bytes;
+}
+
+}  // namespace telpher
