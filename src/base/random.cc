@@ -1,10 +1,9 @@
 #include "base/random.h"
 
-#include <sys/random.h>
+#include "base/check.h"
 
 #include <bit>
-
-#include "base/check.h"
+#include <sys/random.h>
 
 namespace telpher {
 

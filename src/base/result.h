@@ -6,10 +6,10 @@
 //   CO_TRY(auto info, co_await store.head(…));   in a Task<Result<…>>
 //   TRY_VOID(check(x));  CO_TRY_VOID(co_await f());
 
+#include "base/error.h"
+
 #include <expected>
 #include <utility>
-
-#include "base/error.h"
 
 namespace telpher {
 
@@ -32,14 +32,14 @@ class [[nodiscard]] Result<void> : public std::expected<void, Error> {
 #define TELPHER_CONCAT_(a, b) a##b
 #define TELPHER_CONCAT(a, b) TELPHER_CONCAT_(a, b)
 
-#define TELPHER_TRY_(name, declaration, return_, ...)         \
-  auto name = (__VA_ARGS__);                                  \
-  if (!name.has_value()) return_ std::move(name).error();     \
+#define TELPHER_TRY_(name, declaration, return_, ...)     \
+  auto name = (__VA_ARGS__);                              \
+  if (!name.has_value()) return_ std::move(name).error(); \
   declaration = *std::move(name)
 
-#define TELPHER_TRY_VOID_(return_, ...)                       \
-  do {                                                        \
-    auto telpher_result = (__VA_ARGS__);                      \
+#define TELPHER_TRY_VOID_(return_, ...)                                         \
+  do {                                                                          \
+    auto telpher_result = (__VA_ARGS__);                                        \
     if (!telpher_result.has_value()) return_ std::move(telpher_result).error(); \
   } while (false)
 

@@ -37,16 +37,29 @@ Result<double> parse_quantity(std::string_view text, std::span<const Unit> units
 
 constexpr double kBinary = 1024;
 constexpr std::array kSizeUnits = std::to_array<Unit>({
-    {"", 1}, {"b", 1},
-    {"k", kBinary}, {"kib", kBinary}, {"kb", 1e3},
-    {"m", kBinary * kBinary}, {"mib", kBinary * kBinary}, {"mb", 1e6},
-    {"g", kBinary * kBinary * kBinary}, {"gib", kBinary * kBinary * kBinary}, {"gb", 1e9},
-    {"t", kBinary * kBinary * kBinary * kBinary}, {"tib", kBinary * kBinary * kBinary * kBinary},
+    {"", 1},
+    {"b", 1},
+    {"k", kBinary},
+    {"kib", kBinary},
+    {"kb", 1e3},
+    {"m", kBinary* kBinary},
+    {"mib", kBinary* kBinary},
+    {"mb", 1e6},
+    {"g", kBinary* kBinary* kBinary},
+    {"gib", kBinary* kBinary* kBinary},
+    {"gb", 1e9},
+    {"t", kBinary* kBinary* kBinary* kBinary},
+    {"tib", kBinary* kBinary* kBinary* kBinary},
     {"tb", 1e12},
 });
 
 constexpr std::array kDurationUnits = std::to_array<Unit>({
-    {"", 1e3}, {"ms", 1}, {"s", 1e3}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3},
+    {"", 1e3},
+    {"ms", 1},
+    {"s", 1e3},
+    {"m", 60e3},
+    {"h", 3600e3},
+    {"d", 86400e3},
 });
 
 }  // namespace

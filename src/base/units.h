@@ -1,12 +1,12 @@
 #pragma once
 // Sizes, rates and durations as people write and read them.
 
+#include "base/bytes.h"
+#include "base/result.h"
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include "base/bytes.h"
-#include "base/result.h"
 
 namespace telpher {
 
