@@ -1,0 +1,43 @@
+#pragma once
+// The two shapes in which bytes travel between modules: ByteReader, a stream read once, front to
+// back; Body, bytes that can be sent again and again.
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "runtime/task.h"
+
+namespace telpher {
+
+/// Bytes to be sent, again from the start at every attempt: memory, or a range of an open file
+/// (sent without passing through user space where the transport can). The caller keeps them alive
+/// until the call has ended.
+struct Body {
+  Bytes memory;
+  int fd = -1;  // ≥ 0: the bytes are [file_offset, file_offset + size) of it
+  ByteCount file_offset = 0;
+  ByteCount size = 0;
+
+  static Body of(Bytes bytes) { return {bytes, -1, 0, bytes.size()}; }
+  static Body of_file(int fd, ByteRange range) { return {{}, fd, range.offset, range.length}; }
+};
+
+class ByteReader {
+ public:
+  virtual ~ByteReader() = default;
+  /// Reads 1..buffer.size() bytes; 0 = the end, which is only reported when the length that was
+  /// announced has been delivered (else kNetwork, temporary). Cancel: the reader is dead after.
+  virtual Task<Result<std::size_t>> read_some(MutableBytes buffer) = 0;
+};
+
+/// Fills `buffer` or reads to the end; returns what was read.
+inline Task<Result<std::size_t>> read_full(ByteReader& reader, MutableBytes buffer) {
+  std::size_t filled = 0;
+  while (filled < buffer.size()) {
+    CO_TRY(const std::size_t count, co_await reader.read_some(buffer.subspan(filled)));
+    if (count == 0) break;
+    filled += count;
+  }
+  co_return filled;
+}
+
+}  // namespace telpher
