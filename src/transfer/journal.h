@@ -33,6 +33,7 @@ struct JournalEntry {
   std::string upload_id;        // empty until the store gave one
   std::string command;          // redacted, to be shown by `resume`
   std::string state = "begun";  // begun, open, completing
+  std::string expected;         // set by completing()
   std::chrono::system_clock::time_point created{};
   std::chrono::system_clock::time_point last_alive{};  // the lease's last heartbeat
 };
@@ -77,8 +78,9 @@ class Journal {
   virtual Task<Result<void>> set_upload_id(std::string id, std::string upload_id) = 0;
   /// Not synced, not waited for; written in batches. Lost hints cost time, never bytes.
   virtual void part_done(std::string id, JournalPart part) = 0;
-  /// Synced.
-  virtual Task<Result<void>> completing(std::string id) = 0;
+  /// Synced, before Complete is sent. `expected` is what the finished object will look like
+  /// ("crc64nvme:BASE64" or its ETag), so that a lost answer can be told from a lost upload.
+  virtual Task<Result<void>> completing(std::string id, std::string expected) = 0;
   /// Removes the entry and remembers `finished`. Not synced: repeating the end is harmless.
   virtual Task<Result<void>> finish(std::string id, std::optional<FinishedTransfer> finished) = 0;
 
