@@ -4,12 +4,10 @@
 #include "runtime/offload.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
-#include "source/store_source.h"
 #include "transfer/download_file.h"
 #include "transfer/journal.h"
 #include "transfer/multipart_upload.h"
 #include "transfer/part_reader.h"
-#include "transfer/plan.h"
 #include "transfer/resuming_reader.h"
 #include "transfer/transfer.h"
 
@@ -28,8 +26,6 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kReadSize = 256 * 1024;
 constexpr auto kLeaseWait = 24h;
-constexpr ByteCount kCopyPartSize = 256 * kMiB;
-constexpr ByteCount kSingleCopyMax = 64 * kMiB;
 
 /// What the destination says against being written, or the result of leaving it alone.
 Result<std::optional<TransferResult>> check_existing(const std::string& path,
@@ -364,62 +360,6 @@ Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int
                                                   wanted->to_hex() + ": do not use them");
   }
   co_return result;
-}
-
-Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, ObjectAddress from,
-                                         ObjectAddress to, DestinationName name,
-                                         TransferOptions options, TransferProgress& progress) {
-  StoreSource source(store, from);
-  progress.phase = "probing";
-  CO_TRY(const ObjectInfo info, co_await store.head(from));
-  CO_TRY(SourceInfo seen, co_await source.probe());
-  progress.size = info.size;
-  if (options.overwrite != OverwritePolicy::kAlways) {
-    Result<ObjectInfo> there = co_await store.head(to);
-    if (!there && there.error().kind != ErrorKind::kNotFound) co_return std::move(there).error();
-    const bool same = there && there->size == info.size &&
-                      (there->etag == info.etag || there->last_modified >= info.last_modified);
-    if (there && (options.overwrite == OverwritePolicy::kNever || same)) {
-      TransferResult skipped{.mode = TransferMode::kSkipped, .size = there->size};
-      skipped.etag = there->etag;
-      skipped.note = options.overwrite == OverwritePolicy::kNever ? "it exists already"
-                                                                  : "it is the same already";
-      co_return skipped;
-    }
-  }
-  progress.phase = "copying";
-  if (info.size <= kSingleCopyMax) {
-    CopyOptions copy{.storage = options.storage,
-                     .condition = {.if_none_match = options.if_none_match},
-                     .source_if_match = info.etag};
-    CO_TRY(PutResult stored, co_await store.copy(from, to, std::move(copy)));
-    progress.bytes_done = info.size;
-    progress.phase = "done";
-    TransferResult result{.mode = TransferMode::kServerSideCopy, .size = info.size};
-    result.etag = stored.etag;
-    result.version_id = stored.version_id;
-    result.verified_by = stored.etag == info.etag ? "ETag, by the store" : "the store's own copy";
-    co_return result;
-  }
-  if (options.metadata.content_type.empty()) options.metadata = info.metadata;
-  PlanInput input =
-      make_plan_input(seen, true, store.capabilities(), options, engine.buffers.budget());
-  input.part_size = {PartSizePolicy::Kind::kFixed,
-                     std::max<ByteCount>(kCopyPartSize, info.size / 9'000)};
-  CO_TRY(UploadPlan plan, make_plan(input));
-  plan.mode = TransferMode::kRanged;
-  MultipartUpload multipart({.engine = &engine,
-                             .source = &source,
-                             .store = &store,
-                             .object = std::move(to),
-                             .name = std::move(name),
-                             .options = std::move(options),
-                             .progress = &progress,
-                             .seen = std::move(seen),
-                             .plan = std::move(plan),
-                             .copy_from = std::move(from),
-                             .copy_etag = info.etag});
-  co_return co_await multipart.run(std::nullopt);
 }
 
 }  // namespace telpher
