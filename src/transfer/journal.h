@@ -36,6 +36,7 @@ struct JournalEntry {
   std::string expected;         // set by completing()
   std::chrono::system_clock::time_point created{};
   std::chrono::system_clock::time_point last_alive{};  // the lease's last heartbeat
+  bool held = false;                                   // a live process works on it now
 };
 
 struct JournalPart {
