@@ -29,6 +29,11 @@ class Headers {
   void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
   void clear();
+  /// Room for so many fields and bytes of text, to be added without another allocation.
+  void reserve(std::size_t fields, std::size_t bytes) {
+    fields_.reserve(fields);
+    text_.reserve(bytes);
+  }
 
   /// The first field of that name.
   std::optional<std::string_view> find(std::string_view name) const;

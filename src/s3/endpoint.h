@@ -1,0 +1,41 @@
+#pragma once
+// Where a bucket is reached: the origin to connect to, the Host to sign, the path in front of the
+// key. Pure.
+
+#include "base/result.h"
+#include "net/http_client.h"
+#include "s3/provider.h"
+
+#include <string>
+#include <string_view>
+
+namespace telpher {
+
+struct S3Endpoint {
+  Origin origin;
+  std::string path;  // in front of the bucket: "" or "/prefix", already encoded
+  Addressing addressing = Addressing::kPath;
+};
+
+/// "http://127.0.0.1:9000", "https://s3.example.com/prefix". Errors: kInvalid (another scheme, a
+/// user, a query).
+Result<S3Endpoint> parse_endpoint(std::string_view url, Addressing addressing);
+/// AWS's own, of a region.
+S3Endpoint aws_endpoint(std::string_view region);
+
+/// "host" or "host:port" where the port is not the scheme's own.
+std::string authority_of(const Origin& origin);
+
+/// What all requests to one bucket share; made once per bucket.
+struct BucketRoute {
+  std::string bucket;
+  Origin origin;
+  std::string host;  // of the Host header
+  std::string path;  // "/bucket" or "": the key follows after "/"
+};
+
+/// Virtual-host style only where the bucket's name fits a DNS label (no dots under TLS).
+/// `bucket` may be empty: the service itself (ListBuckets).
+BucketRoute make_route(const S3Endpoint& endpoint, std::string_view bucket);
+
+}  // namespace telpher

@@ -1,0 +1,44 @@
+#pragma once
+// What S3-compatible services differ in, as data: a new one is a new row in provider.cc. Pure.
+
+#include "codec/http_headers.h"
+#include "store/types.h"
+
+#include <string_view>
+
+namespace telpher {
+
+enum class Addressing {
+  kPath,         // https://host/bucket/key
+  kVirtualHost,  // https://bucket.host/key
+};
+
+struct Provider {
+  std::string_view name;  // "AWS", "MinIO" …
+  /// Endpoint hosts that end so belong to it; separated by blanks. Empty = known by its answers.
+  std::string_view hosts;
+  Addressing addressing = Addressing::kPath;
+  /// When neither the user nor the host says ("s3.<region>.<host>").
+  std::string_view region = "us-east-1";
+  Capabilities capabilities;
+  /// Checksum headers are sent, but trusted only once an answer has repeated one: many stores
+  /// ignore what they do not know.
+  bool checksums_unproven = false;
+  bool location_constraint = false;  // CreateBucket names the region
+  int list_version = 2;
+  /// UploadPartCopy from a key with "%" crashes the RADOS gateway 16.
+  bool copy_part_from_percent_keys = true;
+};
+
+/// By the host of the endpoint; the unknown provider when no row fits.
+const Provider& provider_of_host(std::string_view host);
+/// By name, in any case (for settings); nullptr when there is none.
+const Provider* provider_named(std::string_view name);
+/// By an answer's Server header or the form of its request ids; nullptr when they tell nothing.
+const Provider* provider_of_answer(const Headers& headers);
+const Provider& unknown_provider();
+
+/// "eu-west-1" from "s3.eu-west-1.amazonaws.com" and the like; else the provider's default.
+std::string_view region_of_host(const Provider& provider, std::string_view host);
+
+}  // namespace telpher
