@@ -1,0 +1,175 @@
+// The request a handler reads and the response it writes.
+
+#include "net/http_server.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace telpher {
+namespace {
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 206: return "Partial Content";
+    case 301: return "Moved Permanently";
+    case 302: return "Found";
+    case 304: return "Not Modified";
+    case 307: return "Temporary Redirect";
+    case 400: return "Bad Request";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 411: return "Length Required";
+    case 412: return "Precondition Failed";
+    case 416: return "Range Not Satisfiable";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    default: return "Status";
+  }
+}
+
+void append_number(std::string& out, ByteCount number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+}  // namespace
+
+// --- request ----------------------------------------------------------------------------------
+
+ServerRequest::ServerRequest(HttpConnection& connection, RequestHead head, BodyFraming framing,
+                             SocketAddress peer, Duration idle)
+    : connection_(connection),
+      head_(std::move(head)),
+      body_(framing),
+      peer_(peer),
+      idle_(idle),
+      owes_continue_(!body_.done() && head_.version_minor > 0 &&
+                     head_.headers.has_token("expect", "100-continue")) {}
+
+std::optional<ByteCount> ServerRequest::length() const {
+  if (body_.framing().kind == BodyFraming::Kind::kChunked) return std::nullopt;
+  return body_.framing().length;
+}
+
+Task<Result<std::size_t>> ServerRequest::read_some(MutableBytes buffer) {
+  if (body_.done() || buffer.empty()) co_return std::size_t{0};
+  if (owes_continue_) {
+    owes_continue_ = false;
+    if (connection_.input().empty()) {
+      CO_TRY_VOID(co_await write_message(connection_, "HTTP/1.1 100 Continue\r\n\r\n", {}, idle_));
+    }
+  }
+  Loop& loop = co_await current_loop();
+  for (;;) {
+    CO_TRY(const IoStep step, body_.try_read(connection_, buffer));
+    if (!step.blocked) co_return step.bytes;
+    CO_TRY_VOID(co_await connection_.stream().wait(FdWatch::kRead, loop.now() + idle_));
+  }
+}
+
+Task<Result<std::string>> ServerRequest::read_all(std::size_t size_max) {
+  constexpr std::size_t kStep = 16 * 1024;
+  const Error too_long = make_error(
+      ErrorKind::kLimit, "the request body is longer than " + std::to_string(size_max) + " bytes");
+  if (length() && *length() > size_max) co_return too_long;
+  std::string text;
+  while (!body_.done()) {
+    const std::size_t filled = text.size();
+    text.resize(filled + kStep);
+    CO_TRY(const std::size_t count,
+           co_await read_some(std::as_writable_bytes(std::span(text).subspan(filled))));
+    text.resize(filled + count);
+    if (text.size() > size_max) co_return too_long;
+  }
+  co_return text;
+}
+
+// --- response ---------------------------------------------------------------------------------
+
+bool ServerResponse::has_body() const {
+  return status >= 200 && status != 204 && status != 304 && request_.method() != "HEAD";
+}
+
+Result<void> ServerResponse::make_head(std::optional<ByteCount> length) {
+  DCHECK(!begun_);
+  const bool old = request_.head().version_minor == 0;
+  const bool bodiless_status = status < 200 || status == 204;
+  if (!length && old) close_ = true;  // the end of the body is the end of the connection
+  std::string& out = connection_.head_text;
+  out.assign("HTTP/1.1 ");
+  append_number(out, static_cast<ByteCount>(status));
+  out.append(" ").append(reason_of(status)).append("\r\n");
+  for (const Header header : headers) {
+    if (!is_valid_field(header.name, header.value)) {
+      return make_error(ErrorKind::kInvalid,
+                        "header '" + std::string(header.name) + "' cannot be sent as it is");
+    }
+    out.append(header.name).append(": ").append(header.value).append("\r\n");
+  }
+  if (!headers.contains("date")) out.append("Date: ").append(date_).append("\r\n");
+  if (length && !bodiless_status && !headers.contains("content-length")) {
+    out.append("Content-Length: ");
+    append_number(out, *length);
+    out.append("\r\n");
+  }
+  if (!length && !old && !bodiless_status) out.append("Transfer-Encoding: chunked\r\n");
+  if (close_ && !headers.contains("connection")) out.append("Connection: close\r\n");
+  out.append("\r\n");
+  begun_ = true;
+  chunked_ = !length && !old && has_body();
+  promised_ = length && has_body() ? *length : 0;
+  return {};
+}
+
+Task<Result<void>> ServerResponse::send(Body body) {
+  CO_TRY_VOID(make_head(body.size));
+  if (!has_body()) body = {};
+  CO_TRY_VOID(co_await write_message(connection_, connection_.head_text, body, idle_));
+  promised_ = 0;
+  finished_ = true;
+  co_return Result<void>();
+}
+
+Task<Result<void>> ServerResponse::send_text(std::string text) {
+  co_return co_await send(Body::of(as_bytes(text)));
+}
+
+Task<Result<void>> ServerResponse::begin(std::optional<ByteCount> length) {
+  CO_TRY_VOID(make_head(length));
+  co_return co_await write_message(connection_, connection_.head_text, {}, idle_);
+}
+
+Task<Result<void>> ServerResponse::write(Bytes bytes) {
+  DCHECK(begun_);
+  if (!has_body() || bytes.empty()) co_return Result<void>();
+  if (!chunked_) {
+    promised_ -= std::min<ByteCount>(promised_, bytes.size());
+    co_return co_await write_message(connection_, {}, Body::of(bytes), idle_);
+  }
+  // The line break that ends a chunk goes out with the next one: one call to the kernel, not two.
+  const std::string head = (chunk_open_ ? "\r\n" : "") + make_chunk_head(bytes.size());
+  chunk_open_ = true;
+  co_return co_await write_message(connection_, head, Body::of(bytes), idle_);
+}
+
+Task<Result<void>> ServerResponse::finish() {
+  if (!begun_ || finished_) co_return Result<void>();
+  finished_ = true;
+  if (!chunked_) co_return Result<void>();
+  const std::string_view end = chunk_open_ ? "\r\n0\r\n\r\n" : "0\r\n\r\n";
+  co_return co_await write_message(connection_, end, {}, idle_);
+}
+
+Task<Result<void>> ServerResponse::write_raw(Bytes bytes) {
+  begun_ = finished_ = true;
+  close_ = true;
+  co_return co_await write_message(connection_, {}, Body::of(bytes), idle_);
+}
+
+}  // namespace telpher

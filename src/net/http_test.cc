@@ -1,0 +1,353 @@
+// Client and server against each other, over real sockets on loopback.
+
+#include "net/testing.h"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Answer;
+using testing::body_of;
+using testing::fetch;
+using testing::pattern;
+using testing::serve_during;
+
+// Behaves by what the target asks for.
+class Playground final : public HttpHandler {
+ public:
+  Task<Result<void>> handle(ServerRequest& request, ServerResponse& response) override {
+    targets.push_back(request.method() + " " + request.target());
+    const std::string& target = request.target();
+    if (target == "/echo") co_return co_await echo(request, response);
+    if (target == "/chunked") co_return co_await chunked(request, response);
+    if (target == "/short") co_return co_await short_body(response);
+    if (target == "/until-close") co_return co_await until_close(response);
+    if (target == "/deny") co_return co_await deny(response);
+    if (target == "/drop") {
+      response.reset();
+      co_return Result<void>();
+    }
+    if (target == "/close-after") response.close_after();
+    if (target == "/stall") CO_TRY_VOID(co_await sleep_for(1h));
+    if (target == "/interim") {
+      co_return co_await response.write_raw(as_bytes(
+          "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+    }
+    if (target == "/garbage") co_return co_await response.write_raw(as_bytes("220 ftp ready\r\n"));
+    response.headers.add("X-Body", std::to_string((co_await request.read_all(1 << 20))->size()));
+    co_return co_await response.send_text("hello");
+  }
+
+  std::vector<std::string> targets;
+  std::string sent_by_chunked;
+
+ private:
+  Task<Result<void>> echo(ServerRequest& request, ServerResponse& response) {
+    CO_TRY(const std::string body, co_await request.read_all(std::size_t{1} << 30));
+    co_return co_await response.send(Body::of(as_bytes(body)));
+  }
+  Task<Result<void>> chunked(ServerRequest&, ServerResponse& response) {
+    CO_TRY_VOID(co_await response.begin(std::nullopt));
+    for (const std::size_t size : {1u, 10u, 70'000u, 300'000u, 3u}) {
+      const std::string chunk = pattern(size);
+      sent_by_chunked += chunk;
+      CO_TRY_VOID(co_await response.write(as_bytes(chunk)));
+    }
+    co_return Result<void>();
+  }
+  Task<Result<void>> short_body(ServerResponse& response) {
+    CO_TRY_VOID(co_await response.begin(100));
+    co_return co_await response.write(as_bytes("only this"));
+  }
+  Task<Result<void>> until_close(ServerResponse& response) {
+    co_return co_await response.write_raw(as_bytes("HTTP/1.0 200 OK\r\n\r\nto the end"));
+  }
+  Task<Result<void>> deny(ServerResponse& response) {
+    response.status = 403;
+    response.close_after();
+    co_return co_await response.send_text("no");
+  }
+};
+
+class Http : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = HttpServer::open(loop, playground, server_options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    server = *std::move(opened);
+    origin = {false, "127.0.0.1", server->port()};
+    client = make_http_client(loop, options);
+  }
+  template <class T>
+  Result<T> run(Task<Result<T>> task) {
+    return loop.run(serve_during(server.get(), std::move(task)));
+  }
+  Result<Answer> get(std::string target, std::string method = "GET") {
+    return run(fetch(client.get(), origin, {std::move(method), std::move(target)}));
+  }
+  Result<Answer> get_twice(HttpRequest request) {
+    return run([](HttpClient* http, Origin where, HttpRequest again) -> Task<Result<Answer>> {
+      CO_TRY_VOID(co_await fetch(http, where, again));
+      co_return co_await fetch(http, where, again);
+    }(client.get(), origin, std::move(request)));
+  }
+  void set_options(HttpClientOptions changed) {
+    options = std::move(changed);
+    client = make_http_client(loop, options);
+  }
+
+  Loop loop;
+  Playground playground;
+  HttpServerOptions server_options;
+  HttpClientOptions options;
+  std::unique_ptr<HttpServer> server;
+  std::unique_ptr<HttpClient> client;
+  Origin origin;
+};
+
+Task<Result<void>> fetch_many(HttpClient* client, Origin origin, int count) {
+  const std::string body(10'240, 'x');
+  for (int i = 0; i < count; ++i) {
+    CO_TRY(const Answer answer, co_await fetch(client, origin, {"PUT", "/x", {}, body_of(body)}));
+    EXPECT_EQ(answer.body, "hello");
+  }
+  co_return Result<void>();
+}
+
+TEST_F(Http, KeepsOneConnectionForManyRequests) {
+  ASSERT_TRUE(run(fetch_many(client.get(), origin, 20)));
+  EXPECT_EQ(client->stats().connections_opened, 1u);
+  EXPECT_EQ(client->stats().connections_reused, 19u);
+  EXPECT_EQ(server->stats().connections, 1u);
+}
+
+Task<Result<void>> fetch_side_by_side(HttpClient* client, Origin origin) {
+  TaskGroup group(co_await current_context());
+  for (int i = 0; i < 20; ++i) group.spawn(fetch_many(client, origin, 5));
+  co_return co_await group.join();
+}
+
+TEST_F(Http, LimitsConnectionsPerOrigin) {
+  set_options({.connections_per_origin_max = 3});
+  ASSERT_TRUE(run(fetch_side_by_side(client.get(), origin)));
+  EXPECT_EQ(client->stats().connections_opened, 3u);
+  EXPECT_EQ(playground.targets.size(), 100u);
+}
+
+TEST_F(Http, EchoesLargeBodies) {
+  const std::string body = pattern(20'000'000);
+  const Result<Answer> answer =
+      run(fetch(client.get(), origin, {"PUT", "/echo", {}, body_of(body)}));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_TRUE(answer->body == body);
+}
+
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(std::string_view content) {
+    char path[] = "/tmp/telpher_net_test_XXXXXX";
+    fd_ = mkstemp(path);
+    unlink(path);
+    EXPECT_EQ(write(fd_, content.data(), content.size()), static_cast<ssize_t>(content.size()));
+  }
+  ~TemporaryFile() { close(fd_); }
+  int fd() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+TEST_F(Http, SendsFileRangesBothWays) {
+  const std::string content = pattern(5'000'000);
+  const TemporaryFile file(content);
+  for (const ByteRange range : {ByteRange{0, 5'000'000}, ByteRange{7, 1000}, ByteRange{5, 0}}) {
+    const Result<Answer> answer =
+        run(fetch(client.get(), origin, {"PUT", "/echo", {}, Body::of_file(file.fd(), range)}));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_TRUE(answer->body == content.substr(range.offset, range.length));
+  }
+}
+
+TEST_F(Http, NoticesThatAFileShrank) {
+  const TemporaryFile file(pattern(1'000'000));
+  for (const ByteCount size : {1'000'001u, 64'000u}) {
+    if (size == 64'000) EXPECT_EQ(ftruncate(file.fd(), 63'999), 0);
+    const Result<Answer> answer =
+        run(fetch(client.get(), origin, {"PUT", "/echo", {}, Body::of_file(file.fd(), {0, size})}));
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().kind, ErrorKind::kSourceChanged);
+  }
+}
+
+TEST_F(Http, ReadsChunkedBodies) {
+  const Result<Answer> answer = get_twice({"GET", "/chunked"});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_TRUE(playground.sent_by_chunked == answer->body + answer->body);
+  EXPECT_EQ(client->stats().connections_opened, 1u);
+}
+
+TEST_F(Http, ReportsBodiesThatEndEarly) {
+  const Result<Answer> answer = get("/short");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kNetwork);
+  EXPECT_TRUE(answer.error().is_temporary());
+}
+
+TEST_F(Http, ReadsBodiesUntilClose) {
+  const Result<Answer> answer = get("/until-close");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->body, "to the end");
+}
+
+TEST_F(Http, SkipsInterimAnswers) {
+  const Result<Answer> answer = get("/interim");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->body, "ok");
+}
+
+TEST_F(Http, RefusesWhatIsNoHttp) {
+  const Result<Answer> answer = get("/garbage");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kProtocol);
+}
+
+TEST_F(Http, AnswersHeadWithTheLengthAlone) {
+  const Result<Answer> answer = get_twice({"HEAD", "/x"});
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->body, "");
+  EXPECT_EQ(client->stats().connections_opened, 1u);
+}
+
+// The server sees nothing of the body but what has been sent when it answers.
+TEST_F(Http, ReturnsAnAnswerThatComesInTheMiddleOfTheBody) {
+  const std::string body(64'000'000, 'x');
+  for (int i = 0; i < 3; ++i) {
+    const Result<Answer> answer =
+        run(fetch(client.get(), origin, {"PUT", "/deny", {}, body_of(body)}));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->status, 403);
+    EXPECT_EQ(answer->body, "no");
+  }
+  EXPECT_EQ(client->stats().connections_opened, 3u);
+}
+
+TEST_F(Http, WaitsForContinue) {
+  const std::string body(1'000'000, 'x');
+  Result<Answer> answer =
+      run(fetch(client.get(), origin, {"PUT", "/echo", {}, body_of(body), true}));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_TRUE(answer->body == body);
+  const ByteCount sent = client->stats().bytes_sent;
+  answer = run(fetch(client.get(), origin, {"PUT", "/deny", {}, body_of(body), true}));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_EQ(answer->status, 403);
+  EXPECT_LT(client->stats().bytes_sent - sent, 1000u);  // the head only
+}
+
+TEST_F(Http, ReplacesAConnectionTheServerHasClosed) {
+  ASSERT_TRUE(get("/x"));
+  // The server ends with run(): its side of the kept connection is closed.
+  ASSERT_TRUE(get("/x"));
+  ASSERT_TRUE(get("/x", "POST"));
+  EXPECT_EQ(client->stats().connections_opened, 3u);
+}
+
+TEST_F(Http, RepeatsOnceWhenAKeptConnectionBreaks) {
+  Result<Answer> answer = run([](HttpClient* http, Origin where) -> Task<Result<Answer>> {
+    CO_TRY_VOID(co_await fetch(http, where, {"GET", "/x"}));
+    co_return co_await fetch(http, where, {"GET", "/drop"});
+  }(client.get(), origin));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kNetwork);
+  EXPECT_EQ(client->stats().stale_connections, 1u);
+  EXPECT_EQ(playground.targets.size(), 3u);
+  answer = run([](HttpClient* http, Origin where) -> Task<Result<Answer>> {
+    CO_TRY_VOID(co_await fetch(http, where, {"GET", "/x"}));
+    co_return co_await fetch(http, where, {"POST", "/drop"});
+  }(client.get(), origin));
+  EXPECT_FALSE(answer);
+  EXPECT_EQ(client->stats().stale_connections, 1u);  // a POST may have had its effect
+}
+
+TEST_F(Http, HonoursConnectionClose) {
+  ASSERT_TRUE(get("/close-after"));
+  ASSERT_TRUE(get("/x"));
+  EXPECT_EQ(client->stats().connections_opened, 2u);
+}
+
+TEST_F(Http, GivesUpOnAStalledServer) {
+  set_options({.idle_timeout = 30ms});
+  const Result<Answer> answer = get("/stall");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kTimeout);
+  EXPECT_TRUE(answer.error().is_temporary());
+  EXPECT_EQ(client->stats().stale_connections, 0u);
+}
+
+TEST_F(Http, NeverSendsHeadersThatBreakTheHead) {
+  HttpRequest request{"GET", "/x"};
+  request.headers.add("X-Evil", "a\r\nHost: other");
+  const Result<Answer> answer = run(fetch(client.get(), origin, std::move(request)));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kInvalid);
+  EXPECT_TRUE(playground.targets.empty());
+}
+
+TEST_F(Http, SaysWhenNobodyListens) {
+  auto other = HttpServer::open(loop, playground, {});
+  ASSERT_TRUE(other);
+  origin.port = (*other)->port();
+  other->reset();
+  const Result<Answer> answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kNetwork);
+  EXPECT_EQ(answer.error().context.code, "ECONNREFUSED");
+}
+
+Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes) {
+  CO_TRY(std::unique_ptr<Socket> socket,
+         co_await connect_tcp({*SocketAddress::parse("127.0.0.1", port)}, kNever));
+  HttpConnection connection(std::make_unique<PlainStream>(std::move(socket)), 4096);
+  CO_TRY_VOID(co_await write_message(connection, bytes, {}, 5s));
+  for (;;) {
+    CO_TRY(const IoStep step, connection.fill());
+    if (step.bytes == 0 && !step.blocked) co_return std::string(as_text(connection.input()));
+    if (step.blocked) {
+      CO_TRY_VOID(co_await connection.stream().wait(FdWatch::kRead, Clock::now() + 5s));
+    }
+  }
+}
+
+TEST_F(Http, ServerRefusesSmuggling) {
+  for (const char* fields : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+                             "Content-Length: 5\r\nContent-Length: 6\r\n", "Bad Name: x\r\n"}) {
+    const Result<std::string> answer = run(talk_raw(
+        server->port(), std::string("PUT /x HTTP/1.1\r\nHost: a\r\n") + fields + "\r\nhello"));
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_TRUE(answer->starts_with("HTTP/1.1 400 ")) << *answer;
+  }
+  EXPECT_TRUE(playground.targets.empty());
+}
+
+TEST_F(Http, ServerAnswersPipelinedRequestsInOrder) {
+  const Result<std::string> answer =
+      run(talk_raw(server->port(),
+                   "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none"
+                   "PUT /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "3\r\ntwo\r\n0\r\n\r\n"
+                   "PUT /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                   "Content-Length: 5\r\n\r\nthree"));
+  ASSERT_TRUE(answer) << answer.error().message;
+  const std::size_t one = answer->find("\r\n\r\none");
+  const std::size_t two = answer->find("\r\n\r\ntwo");
+  const std::size_t three = answer->find("\r\n\r\nthree");
+  EXPECT_TRUE(one < two && two < three && three != std::string::npos) << *answer;
+}
+
+}  // namespace
+}  // namespace telpher
