@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Measures Telpher beside floors and other programs, as whole processes, and writes RESULTS.md.
+
+    bench/peers/run.py --setup                       installs the peers (Debian, needs root)
+    bench/peers/run.py                               every row, 5 runs each
+    bench/peers/run.py --rows file-to-s3,url-to-s3 --runs 5 --size 2GiB --write
+    bench/peers/run.py --list
+
+Needs the release build: cmake --preset release && cmake --build --preset release.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+
+import contenders
+import real_server
+import report
+from lab import REPOSITORY, Command, Failure, Lab, wait_until_quiet
+
+PACKAGES = ["rclone", "awscli", "python3-awscrt", "s3cmd", "curl", "nginx-light", "openssl"]
+RESULTS_JSON = REPOSITORY / "bench" / "results.json"
+RESULTS_MD = REPOSITORY / "bench" / "RESULTS.md"
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--setup", action="store_true", help="install the peers with apt, then end")
+    parser.add_argument("--list", action="store_true", help="list the rows, then end")
+    parser.add_argument("--rows", help="comma-separated names (default: all)")
+    parser.add_argument("--contenders", help="only those whose name contains one of these words")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--warm-up", type=int, default=1, help="runs before those that count")
+    parser.add_argument("--size", default="2GiB", help="of the large file")
+    parser.add_argument("--throttled-size", default="512MiB")
+    parser.add_argument("--wait-quiet", type=int, default=0, metavar="SECONDS",
+                        help="before each run wait at most so long for an idle machine")  # fmt: skip
+    parser.add_argument("--s3-endpoint", help="a real S3 server for the rows real-*; credentials "
+                        "in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")  # fmt: skip
+    parser.add_argument("--build", default=str(REPOSITORY / "build" / "release"))
+    parser.add_argument("--work", default=str(REPOSITORY / "build" / "bench-work"))
+    parser.add_argument("--keep", action="store_true", help="keep the large files")
+    parser.add_argument("--json", default=None, help="where the runs go (default: --work)")
+    parser.add_argument("--write", action="store_true",
+                        help="put these rows into bench/results.json and bench/RESULTS.md")  # fmt: skip
+    return parser.parse_args()
+
+
+def setup():
+    apt = ["apt-get", "install", "-y", "--no-install-recommends"]
+    if os.geteuid() != 0:
+        apt.insert(0, "sudo")
+    print("installing", *PACKAGES, flush=True)
+    subprocess.run([*apt[: apt.index("install")], "update"], check=True)
+    subprocess.run([*apt, *PACKAGES], check=True)
+
+
+def pick_rows(options):
+    rows = [make() for make in contenders.ROWS]
+    if options.s3_endpoint or options.list:
+        rows += [make() for make in real_server.ROWS]
+    if not options.rows:
+        return rows
+    wanted = options.rows.split(",")
+    unknown = set(wanted) - {row.name for row in rows}
+    if unknown:
+        raise SystemExit("no such row: " + ", ".join(sorted(unknown)))
+    return [row for row in rows if row.name in wanted]
+
+
+def describe_machine():
+    with open("/proc/cpuinfo") as lines:
+        model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "?")
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    return (f"{os.cpu_count()} × {model}, {memory:.0f} GiB, Linux {platform.release()}, "
+            "loopback")  # fmt: skip
+
+
+def describe_commit():
+    def git(*words):
+        done = subprocess.run(["git", "-C", REPOSITORY, *words], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    changed = " with changes" if git("status", "--porcelain", "--untracked-files=no", "src") else ""
+    return git("rev-parse", "--short", "HEAD") + changed
+
+
+def reproduce_command(row, options):
+    line = (f"bench/peers/run.py --rows {row.name} --runs {options.runs} --size {options.size}")
+    if row.name == "throttled":
+        line += f" --throttled-size {options.throttled_size}"
+    if row.optional:
+        line += " --s3-endpoint URL"
+    return line
+
+
+def measure_start(lab, contender):
+    """CPU seconds of merely starting the program; median of 11."""
+    words = [lab.telpher if contender.name == "telpher" else None, *contender.start]
+    command = Command([word for word in words if word is not None])
+    return statistics.median(lab.measure(command)["cpu_s"] for _ in range(11))
+
+
+def run_once(lab, contender):
+    """One checked run."""
+    command = contender.make(lab)
+    lab.reset_sink()
+    if lab.options.wait_quiet:
+        wait_until_quiet(lab.options.wait_quiet)
+    cost = lab.measure(command)
+    if contender.check:
+        cost.update(contender.check(lab))
+    return cost, command
+
+
+def one_line(problem):
+    return " ".join(str(problem).split()).replace("|", "/")[:200]
+
+
+def measure_row(lab, row, options):
+    """All contenders in turn, again and again. A contender that fails is out."""
+    print(f"== {row.name}: {row.title}", flush=True)
+    if row.optional:
+        real_server.make_bucket(lab)
+    records = []
+    words = options.contenders.split(",") if options.contenders else [""]
+    for contender in row.contenders:
+        if any(word in contender.name for word in words):
+            records.append((contender, {"name": contender.name, "runs": []}))
+    for turn in range(-options.warm_up, options.runs):
+        shift = turn % len(records)
+        for contender, record in records[shift:] + records[:shift]:
+            if "problem" in record:
+                continue
+            try:
+                cost, command = run_once(lab, contender)
+                if turn < 0 and row.subtract_start and contender.start:
+                    record["start_cpu_s"] = measure_start(lab, contender)
+            except Failure as problem:
+                record["problem"] = one_line(problem)
+                print(f"  {contender.name}: {record['problem']}", flush=True)
+                continue
+            if "--buffer" in command.words:
+                record["buffer"] = int(command.words[-1])
+            counted = "" if turn >= 0 else " (warm-up)"
+            print(f"  {contender.name}: {cost['cpu_s']:.3f} CPU s, {cost['wall_s']:.3f} s, "
+                  f"{cost['rss_kib'] / 1024:.1f} MiB, others {cost['other_cpu_s']:.2f} CPU s"
+                  f"{counted}", flush=True)  # fmt: skip
+            if turn >= 0:
+                record["runs"].append(cost)
+    return {
+        "title": row.title,
+        "unit": row.unit,
+        "amount": row.amount(lab),
+        "subject": row.subject,
+        "targets": [vars(target) for target in row.targets],
+        "contenders": [record for _, record in records],
+        "measured": {
+            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+            "commit": describe_commit(),
+            "machine": describe_machine(),
+            "command": reproduce_command(row, options),
+        },
+    }
+
+
+def load(path):
+    return json.loads(path.read_text()) if path.exists() else {"rows": {}}
+
+
+def save(results, path):
+    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+
+
+def print_row(row):
+    print("\n".join(report.row_table(row)))
+    for target in row["targets"]:
+        print(f"{target['text']}: {' — '.join(report.judge(row, target))}")
+    print(flush=True)
+
+
+def main():
+    options = parse_arguments()
+    if options.setup:
+        return setup()
+    rows = pick_rows(options)
+    if options.list:
+        for row in rows:
+            print(f"{row.name:18} {row.title}")
+        return 0
+    order = [make().name for make in (*contenders.ROWS, *real_server.ROWS)]
+    own_json = pathlib.Path(options.json or pathlib.Path(options.work) / "results.json")
+    has_failed = False
+    with Lab(options) as lab:
+        for row in rows:
+            record = measure_row(lab, row, options)
+            print_row(record)
+            has_failed = has_failed or any("problem" in c for c in record["contenders"])
+            for path in [own_json] + ([RESULTS_JSON] if options.write else []):
+                results = load(path)
+                results["rows"][row.name] = record
+                save(results, path)
+                if path == RESULTS_JSON:
+                    RESULTS_MD.write_text(report.markdown(results, order))
+    return 1 if has_failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
