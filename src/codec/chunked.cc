@@ -26,12 +26,14 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::step(Bytes input) {
   std::size_t at = 0;
   while (at < text.size()) {
     switch (state_) {
-      case State::kSize:
-        if (take_line(text, at)) TRY_VOID(take_size_line());
+      case State::kSize: {
+        const bool complete = take_line(text, at);
         if (line_.size() > limits_.line_bytes_max) {
           return make_error(ErrorKind::kLimit, "a chunk-size line is too long");
         }
+        if (complete) TRY_VOID(take_size_line());
         break;
+      }
       case State::kData: {
         const auto size =
             static_cast<std::size_t>(std::min<ByteCount>(remaining_, text.size() - at));
@@ -49,12 +51,14 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::step(Bytes input) {
           state_ = State::kSize;
         }
         break;
-      case State::kTrailers:
-        if (take_line(text, at)) TRY_VOID(take_trailer_line());
+      case State::kTrailers: {
+        const bool complete = take_line(text, at);
         if (trailer_text_.size() + line_.size() > limits_.trailer_bytes_max) {
           return make_error(ErrorKind::kLimit, "the trailers are too long");
         }
+        if (complete) TRY_VOID(take_trailer_line());
         break;
+      }
       case State::kDone: return Step{at, {}};
       case State::kFailed: return protocol_error("the chunked body was malformed");
     }
@@ -74,9 +78,6 @@ bool ChunkedDecoder::take_line(std::string_view text, std::size_t& at) {
 }
 
 Result<void> ChunkedDecoder::take_size_line() {
-  if (line_.size() > limits_.line_bytes_max) {
-    return make_error(ErrorKind::kLimit, "a chunk-size line is too long");
-  }
   if (!has_clean_lines(line_)) return protocol_error("a chunk-size line is malformed");
   const std::string_view line = std::string_view(line_).substr(0, line_.size() - 2);
   std::size_t digits = 0;

@@ -93,11 +93,16 @@ std::string safe_file_name(std::string_view name) {
   const std::size_t slash = name.find_last_of("/\\");
   if (slash != std::string_view::npos) name.remove_prefix(slash + 1);
   std::string safe;
-  for (char c : name) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) safe += c;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(name[i]);
+    // U+0080 to U+009F: terminals obey them like the ASCII control characters.
+    if (byte == 0xc2 && static_cast<unsigned char>(name[i + 1]) < 0xa0) {
+      ++i;
+    } else if (byte >= 0x20 && byte != 0x7f) {
+      safe += name[i];
+    }
   }
-  safe = std::string(utf8_prefix(trim(safe), kFileNameBytesMax));
+  safe = std::string(trim(utf8_prefix(trim(safe), kFileNameBytesMax)));
   if (safe == "." || safe == "..") return {};
   return safe;
 }

@@ -35,6 +35,7 @@ TEST(ContentDisposition, NamesCannotLeadElsewhere) {
       {"attachment; filename=\"C:\\dir\\file.txt\"", "file.txt"},
       {"attachment; filename*=UTF-8''..%2F..%2Fx", "x"},
       {"attachment; filename*=UTF-8''a%00b%0Ac", "abc"},
+      {"attachment; filename*=UTF-8''a%C2%9B31mb%1B[0m", "a31mb[0m"},
       {"attachment; filename=\" .bashrc \"", ".bashrc"},
   };
   for (const auto& [value, name] : cases) {
@@ -54,6 +55,7 @@ TEST(ContentDisposition, LongNamesAreCutBetweenCharacters) {
   EXPECT_EQ(safe_file_name(name).size(), 255u);
   EXPECT_EQ(safe_file_name("a" + name).size(), 253u);
   EXPECT_TRUE(is_utf8(safe_file_name("a" + name)));
+  EXPECT_EQ(safe_file_name(std::string(254, 'a') + " b"), std::string(254, 'a'));
 }
 
 TEST(ContentDisposition, ParsingUndoesMaking) {

@@ -123,6 +123,17 @@ Result<Uri> read_parts(CURLU* handle) {
   return uri;
 }
 
+// Refuses what means something else when it is read a second time: libcurl decodes "%31%32%37.1"
+// to the host "127.1" only after it has looked for IPv4 addresses.
+Result<Uri> read_stable(CURLU* handle) {
+  TRY(Uri uri, read_parts(handle));
+  const Handle second = make_handle();
+  TRY_VOID(set_url(second.get(), uri.to_string_with_credentials()));
+  TRY(const Uri again, read_parts(second.get()));
+  if (again != uri) return invalid("it can be read in two ways");
+  return uri;
+}
+
 }  // namespace
 
 std::string Uri::target() const { return query.empty() ? path : path + "?" + query; }
@@ -154,14 +165,14 @@ std::string Uri::last_segment() const {
 Result<Uri> parse_uri(std::string_view text) {
   const Handle handle = make_handle();
   TRY_VOID(set_url(handle.get(), text));
-  return read_parts(handle.get());
+  return read_stable(handle.get());
 }
 
 Result<Uri> resolve_uri(const Uri& base, std::string_view reference) {
   const Handle handle = make_handle();
   TRY_VOID(set_url(handle.get(), base.to_string()));
   TRY_VOID(set_url(handle.get(), reference));
-  TRY(Uri uri, read_parts(handle.get()));
+  TRY(Uri uri, read_stable(handle.get()));
   if (uri.user.empty() && uri.password.empty() && same_origin(uri, base)) {
     uri.user = base.user;
     uri.password = base.password;

@@ -45,6 +45,11 @@ TEST(Uri, OneSpellingPerHost) {
   EXPECT_EQ(parse_uri("http://%6c%6fcalhost/").value().host, "localhost");
 }
 
+TEST(Uri, HostsWithTwoReadingsAreRefused) {
+  EXPECT_FALSE(parse_uri("http://%31%32%37.1/").has_value());
+  EXPECT_FALSE(resolve_uri(parse_uri("http://h/").value(), "//%31").has_value());
+}
+
 TEST(Uri, UnsafeBytesAreEncoded) {
   const Uri uri = parse_uri("http://h/a b/\xc3\xa9?q=a b").value();
   EXPECT_EQ(uri.path, "/a%20b/%c3%a9");

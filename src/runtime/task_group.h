@@ -22,6 +22,8 @@ class TaskGroup {
   void spawn(Task<Result<void>> child);
   /// Cancels the children; they end at their next wait.
   void cancel() { cancel_.cancel(); }
+  /// By cancel(), by a child's failure or by the parent: it is no use to spawn more.
+  bool cancelled() const { return cancel_.cancelled(); }
   /// Children that have not ended.
   std::size_t size() const { return running_; }
   /// Waits until at most `count` children run. Does not end early when cancelled: children do.

@@ -112,17 +112,16 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
 Task<Result<std::string>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
                                           ObjectAddress object, TransferOptions options);
 
-/// An object into a local file: written beside it and renamed when it is whole and right, mode 0644
-/// less umask. Errors also: kIo (disk full, read-only), kPrecondition (overwrite policy).
-Task<Result<TransferResult>> download(Engine& engine, ObjectStore& store, ObjectAddress object,
-                                      std::string path, DestinationName source_name,
+/// A source (a StoreSource, say) into a local file: written beside it and renamed when it is whole
+/// and right, mode 0666 less umask. Continued after a crash when there is a journal.
+/// Errors also: kIo (disk full, read-only), kCorrupt, kInvalid (a directory).
+Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress);
 
-/// An object to an open descriptor (stdout), in order. A wrong checksum is reported after the bytes
+/// A source to an open descriptor (stdout), in order. A wrong checksum is reported after the bytes
 /// have gone out, and the error says so.
-Task<Result<TransferResult>> download_stream(Engine& engine, ObjectStore& store,
-                                             ObjectAddress object, int fd, TransferOptions options,
-                                             TransferProgress& progress);
+Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int fd,
+                                             TransferOptions options, TransferProgress& progress);
 
 /// Within one store, by CopyObject or UploadPartCopy. Errors also: kSourceChanged.
 Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, ObjectAddress from,

@@ -1,0 +1,62 @@
+#pragma once
+// The files below a directory, one at a time, in the order the file system gives them: memory is
+// bounded by the depth of the tree, not by its size. Makes blocking calls (about 1 µs a file).
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "source/glob.h"
+#include "source/unique_fd.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+struct FileEntry {
+  std::string path;               // relative to the root, "/" between segments, UTF-8
+  std::optional<ByteCount> size;  // empty when not asked for and not needed to tell what it is
+  std::int64_t modified_ns = 0;   // since 1970; with the size
+};
+
+struct WalkOptions {
+  std::optional<Glob> pattern;  // only paths that match; its base() has been made part of the root
+  bool attributes = false;      // size and time of modification of every file
+  int depth_max = 256;
+};
+
+class DirectoryWalk {
+ public:
+  /// Errors: kNotFound, kDenied, kIo (not a directory).
+  static Result<std::unique_ptr<DirectoryWalk>> open(std::string root, WalkOptions options);
+  ~DirectoryWalk();
+
+  /// The next file; nullopt at the end. Symbolic links are followed. An error is about one path
+  /// only, named in its message: kInvalid (a name that is not UTF-8), kDenied, kIo, kUnsupported
+  /// (neither file nor directory, or a link to a directory above it), kLimit (too deep).
+  /// Calling next() again goes on behind it.
+  Result<std::optional<FileEntry>> next();
+
+  /// The directory's descriptor: `openat(root_fd(), entry.path)`.
+  int root_fd() const { return root_fd_.get(); }
+  const std::string& root() const { return root_; }
+
+ private:
+  struct Level;
+  struct Name;
+  DirectoryWalk(std::string root, WalkOptions options);
+  Result<void> enter(UniqueFd fd, bool through_link);
+  Result<std::optional<FileEntry>> visit(const Name& name);
+  std::string quoted_path() const;
+
+  const std::string root_;
+  const WalkOptions options_;
+  UniqueFd root_fd_;
+  std::vector<std::unique_ptr<Level>> levels_;
+  std::unique_ptr<Level> idle_;  // the level left last: its buffer is used again
+  std::string path_;             // of what is being looked at, relative to the root
+};
+
+}  // namespace telpher

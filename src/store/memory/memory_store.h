@@ -1,0 +1,75 @@
+#pragma once
+// The store in memory: a real backend with S3's rules, for tests, simulations and `telpher s3
+// --store memory`. It never waits, so calls end at once, in virtual time too. Several loops may
+// share one.
+
+#include "store/object_store.h"
+
+#include <memory>
+#include <mutex>
+#include <set>
+
+namespace telpher {
+
+class MemoryStore : public ObjectStore {
+ public:
+  /// @param capabilities  what it is to be capable of; the limits are enforced
+  explicit MemoryStore(Capabilities capabilities = {});
+  ~MemoryStore() override;
+
+  const Capabilities& capabilities() const override { return capabilities_; }
+  Task<Result<ObjectInfo>> head(ObjectAddress object) override;
+  Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override;
+  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
+  Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;
+  Task<Result<std::string>> create_upload(ObjectAddress object,
+                                          CreateUploadOptions options) override;
+  Task<Result<PartInfo>> put_part(ObjectAddress object, std::string upload_id, PartNumber number,
+                                  Body body, PutPartOptions options) override;
+  Task<Result<PartInfo>> copy_part(ObjectAddress from, ByteRange range, ObjectAddress object,
+                                   std::string upload_id, PartNumber number,
+                                   std::string source_if_match) override;
+  Task<Result<PutResult>> complete(ObjectAddress object, std::string upload_id,
+                                   std::vector<PartInfo> parts, CompleteOptions options) override;
+  Task<Result<void>> abort(ObjectAddress object, std::string upload_id) override;
+  Task<Result<PartsPage>> list_parts(ObjectAddress object, std::string upload_id,
+                                     PartNumber part_number_marker) override;
+  Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override;
+  Task<Result<std::vector<BucketInfo>>> list_buckets() override;
+  Task<Result<void>> create_bucket(std::string bucket) override;
+  Task<Result<void>> head_bucket(std::string bucket) override;
+  Task<Result<void>> remove_bucket(std::string bucket) override;
+  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object,
+                              std::map<std::string, std::string> tags) override;
+
+  /// For tests: the bytes of an object, nullopt if there is none.
+  std::optional<std::string> content(std::string_view bucket, std::string_view key) const;
+
+ private:
+  struct Chunk;
+  struct Content;
+  struct Object;
+  struct Part;
+  struct Upload;
+  struct Bucket;
+  class Reader;
+  using UploadKey = std::pair<std::string, std::string>;  // key, upload id
+
+  // The caller holds mutex_.
+  Result<Bucket*> find_bucket(std::string_view bucket);
+  Result<Object*> find_object(const ObjectAddress& object);
+  Result<Upload*> find_upload(const ObjectAddress& object, const std::string& upload_id);
+  Result<PartInfo> store_part(const ObjectAddress& object, const std::string& upload_id, Part part);
+  Result<Content> find_copy_source(const ObjectAddress& from, std::string_view if_match,
+                                   Object* copied);
+
+  const Capabilities capabilities_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<Bucket>, std::less<>> buckets_;
+  std::uint64_t uploads_made_ = 0;
+};
+
+}  // namespace telpher

@@ -1,0 +1,74 @@
+#pragma once
+// The operations of an ObjectStore by name: what layers count, limit and disturb.
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace telpher {
+
+enum class Operation {
+  kHeadObject,
+  kGetObject,
+  kPutObject,
+  kDeleteObject,
+  kCopyObject,
+  kListObjects,
+  kCreateUpload,
+  kPutPart,
+  kCopyPart,
+  kComplete,
+  kAbort,
+  kListParts,
+  kListUploads,
+  kListBuckets,
+  kCreateBucket,
+  kHeadBucket,
+  kDeleteBucket,
+  kGetTags,
+  kSetTags,
+};
+
+constexpr std::size_t kOperationCount = 19;
+
+/// S3's words: "PutObject", "UploadPart" …
+constexpr std::string_view to_string(Operation operation) {
+  constexpr std::array<std::string_view, kOperationCount> kNames = {"HeadObject",
+                                                                    "GetObject",
+                                                                    "PutObject",
+                                                                    "DeleteObject",
+                                                                    "CopyObject",
+                                                                    "ListObjectsV2",
+                                                                    "CreateMultipartUpload",
+                                                                    "UploadPart",
+                                                                    "UploadPartCopy",
+                                                                    "CompleteMultipartUpload",
+                                                                    "AbortMultipartUpload",
+                                                                    "ListParts",
+                                                                    "ListMultipartUploads",
+                                                                    "ListBuckets",
+                                                                    "CreateBucket",
+                                                                    "HeadBucket",
+                                                                    "DeleteBucket",
+                                                                    "GetObjectTagging",
+                                                                    "PutObjectTagging"};
+  return kNames[static_cast<std::size_t>(operation)];
+}
+
+/// Whether a second run of the operation finds the store as the first left it, and so answers as if
+/// it were the first. The others have their lost answers repaired (layers/retry).
+constexpr bool is_read(Operation operation) {
+  switch (operation) {
+    case Operation::kHeadObject:
+    case Operation::kGetObject:
+    case Operation::kListObjects:
+    case Operation::kListParts:
+    case Operation::kListUploads:
+    case Operation::kListBuckets:
+    case Operation::kHeadBucket:
+    case Operation::kGetTags: return true;
+    default: return false;
+  }
+}
+
+}  // namespace telpher

@@ -1,0 +1,365 @@
+// download(): a store's object into a file, by ranges side by side; download_stream(): in order to
+// a descriptor; copy_within(): the store copies by itself.
+
+#include "runtime/offload.h"
+#include "runtime/semaphore.h"
+#include "runtime/task_group.h"
+#include "transfer/download_file.h"
+#include "transfer/journal.h"
+#include "transfer/multipart_upload.h"
+#include "transfer/part_reader.h"
+#include "transfer/resuming_reader.h"
+#include "transfer/transfer.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <memory>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kReadSize = 256 * 1024;
+constexpr auto kLeaseWait = 24h;
+
+/// What the destination says against being written, or the result of leaving it alone.
+Result<std::optional<TransferResult>> check_existing(const std::string& path,
+                                                     const TransferOptions& options,
+                                                     const SourceInfo& seen) {
+  struct stat status;
+  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  if (S_ISDIR(status.st_mode)) {
+    return make_error(ErrorKind::kInvalid, "'" + path + "' is a directory");
+  }
+  TransferResult skipped;
+  skipped.mode = TransferMode::kSkipped;
+  skipped.size = static_cast<ByteCount>(status.st_size);
+  if (options.overwrite == OverwritePolicy::kNever) {
+    skipped.note = "it exists already";
+    return skipped;
+  }
+  const auto modified = std::chrono::system_clock::from_time_t(status.st_mtime);
+  if (options.overwrite == OverwritePolicy::kIfDifferent && seen.size == skipped.size &&
+      seen.last_modified && *seen.last_modified <= modified) {
+    skipped.note = "it is the same already (size, and not older)";
+    return skipped;
+  }
+  return std::nullopt;
+}
+
+/// One download into a file, continued after a crash.
+class Download {
+ public:
+  Download(Engine& engine, Source& source, SourceInfo seen, std::string path,
+           TransferOptions options, TransferProgress& progress)
+      : engine_(engine),
+        source_(source),
+        seen_(std::move(seen)),
+        path_(std::move(path)),
+        options_(std::move(options)),
+        progress_(progress),
+        algorithm_(pick_algorithm()) {
+    const bool by_ranges = seen_.size && seen_.ranges;
+    part_size_ = by_ranges ? part_size_for(*seen_.size) : 0;
+    parts_ =
+        by_ranges
+            ? static_cast<int>(std::max<ByteCount>(1, (*seen_.size + part_size_ - 1) / part_size_))
+            : 1;
+  }
+
+  Task<Result<TransferResult>> run() {
+    progress_.size = seen_.size;
+    progress_.parts = parts_;
+    Result<TransferResult> result = co_await transfer();
+    progress_.phase = result ? "done" : "failed";
+    if (result) co_return result;
+    Error error = std::move(result).error();
+    if (keeps(error)) co_return error;
+    file_.remove();
+    if (!entry_.id.empty()) co_await forget();
+    co_return error;
+  }
+
+ private:
+  struct Part {
+    ByteCount size = 0;
+    Digest digest;
+  };
+
+  ChecksumAlgorithm pick_algorithm() const {
+    if (options_.expect) return options_.expect->algorithm();
+    if (seen_.digest) return seen_.digest->algorithm();
+    return options_.checksum;
+  }
+
+  static ByteCount part_size_for(ByteCount size) {
+    ByteCount part = 16 * kMiB;
+    while (size / part >= 10'000) part *= 2;
+    return part;
+  }
+
+  ByteRange part_range(PartNumber number) const {
+    const ByteCount offset = part_size_ * static_cast<ByteCount>(number - 1);
+    return {offset, std::min(part_size_, *seen_.size - offset)};
+  }
+
+  bool keeps(const Error& error) const {
+    if (entry_.id.empty()) return false;
+    switch (error.kind) {
+      case ErrorKind::kCancelled:
+      case ErrorKind::kNetwork:
+      case ErrorKind::kTimeout:
+      case ErrorKind::kThrottled:
+      case ErrorKind::kServer:
+      case ErrorKind::kDenied: return true;
+      default: return false;
+    }
+  }
+
+  Task<void> forget() {
+    (void)co_await shielded(engine_.journal->finish(std::exchange(entry_.id, ""), std::nullopt),
+                            30s);
+  }
+
+  bool continues(const JournalEntry& entry) const {
+    return options_.resume && entry.kind == "download" && entry.validator == seen_.validator &&
+           !seen_.validator.empty() && entry.size == seen_.size &&
+           entry.source_hash == hash_of_source(source_) && entry.part_size == part_size_ &&
+           entry.checksum == to_string(algorithm_);
+  }
+
+  Task<Result<void>> find_or_begin() {
+    if (!engine_.journal || parts_ == 1) co_return file_.create(path_, seen_.size);
+    Loop& loop = co_await current_loop();
+    CO_TRY(lease_, co_await engine_.journal->acquire(path_, loop.now() + kLeaseWait));
+    CO_TRY(std::vector<JournalEntry> entries, co_await engine_.journal->unfinished_at(path_));
+    for (JournalEntry& entry : entries) {
+      // The temporary file's name stands where an upload has its upload id.
+      if (entry_.id.empty() && continues(entry) && file_.reopen(path_, entry.upload_id)) {
+        entry_ = std::move(entry);
+        continue;
+      }
+      if (entry.kind == "download" && !entry.upload_id.empty()) unlink(entry.upload_id.c_str());
+      CO_TRY_VOID(co_await engine_.journal->finish(entry.id, std::nullopt));
+    }
+    if (!entry_.id.empty()) co_return co_await check_parts_on_disk();
+    entry_.kind = "download";
+    entry_.source = source_.redacted_address();
+    entry_.source_hash = hash_of_source(source_);
+    entry_.destination = path_;
+    entry_.size = seen_.size;
+    entry_.validator = seen_.validator;
+    entry_.part_size = part_size_;
+    entry_.checksum = std::string(to_string(algorithm_));
+    entry_.upload_id = DownloadFile::temporary_name(path_, loop.random());
+    CO_TRY(entry_.id, co_await engine_.journal->begin(entry_));
+    CO_TRY_VOID(co_await engine_.journal->set_upload_id(entry_.id, entry_.upload_id));
+    co_return file_.create_as(path_, entry_.upload_id, seen_.size);
+  }
+
+  /// The journal's hints say which parts came; the disk is asked whether they are still right.
+  Task<Result<void>> check_parts_on_disk() {
+    CO_TRY(std::vector<JournalPart> hints, co_await engine_.journal->parts(entry_.id));
+    for (const JournalPart& hint : hints) {
+      if (hint.number < 1 || hint.number > parts_) continue;
+      const ByteRange range = part_range(hint.number);
+      const HashPlan plan{.checksum = algorithm_};
+      Result<PartDigests> digests = co_await hash_file_range(&engine_, file_.fd(), range, plan);
+      if (!digests || digests->checksum.to_base64() != hint.digest) continue;
+      done_[hint.number] = {range.length, digests->checksum};
+      progress_.bytes_done += range.length;
+      progress_.bytes_resumed += range.length;
+      ++progress_.parts_done;
+      ++resumed_;
+    }
+    co_return Result<void>();
+  }
+
+  Task<Result<TransferResult>> transfer() {
+    CO_TRY_VOID(co_await find_or_begin());
+    progress_.phase = "copying";
+    if (parts_ == 1) {
+      CO_TRY_VOID(co_await fetch(1, std::nullopt));
+    } else {
+      TaskGroup group(co_await current_context());
+      const auto in_flight = static_cast<std::size_t>(options_.concurrency);
+      for (PartNumber number = 1; number <= parts_ && !group.cancelled(); ++number) {
+        if (done_.contains(number)) continue;
+        co_await group.wait_until_at_most(in_flight - 1);
+        if (!group.cancelled()) group.spawn(fetch(number, part_range(number)));
+      }
+      CO_TRY_VOID(co_await group.join());
+    }
+    progress_.phase = "verifying";
+    TransferResult result{.mode = TransferMode::kDownload, .part_size = part_size_};
+    CO_TRY_VOID(co_await prove(&result));
+    CO_TRY_VOID(co_await offload([this] { return file_.commit(); }));
+    if (!entry_.id.empty()) {
+      CO_TRY_VOID(co_await engine_.journal->finish(entry_.id, std::nullopt));
+    }
+    co_return result;
+  }
+
+  Task<Result<void>> fetch(PartNumber number, std::optional<ByteRange> range) {
+    CO_TRY(Buffer buffer, co_await engine_.buffers.acquire(kReadSize));
+    ++progress_.parts_in_flight;
+    engine_.stats.parts_in_flight.add(1);
+    Part part;
+    Result<void> fetched = co_await fetch_into(range, buffer.bytes(), &part);
+    engine_.stats.parts_in_flight.add(-1);
+    --progress_.parts_in_flight;
+    CO_TRY_VOID(std::move(fetched));
+    ++progress_.parts_done;
+    if (!entry_.id.empty()) {
+      engine_.journal->part_done(entry_.id, {number, part.size, "", part.digest.to_base64()});
+    }
+    done_[number] = part;
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> fetch_into(std::optional<ByteRange> range, MutableBytes buffer, Part* part) {
+    ResumingReader reader(source_, seen_, range);
+    Checksum checksum(algorithm_);
+    const ByteCount start = range ? range->offset : 0;
+    for (;;) {
+      CO_TRY(const std::size_t count, co_await reader.read_some(buffer));
+      if (count == 0) break;
+      checksum.update(buffer.first(count));
+      CO_TRY_VOID(file_.write(start + part->size, buffer.first(count)));
+      part->size += count;
+      progress_.bytes_done += count;
+      engine_.stats.bytes_read.add(count);
+      engine_.stats.bytes_written.add(count);
+      if (engine_.rate.limited()) CO_TRY_VOID(co_await engine_.rate.pass(count));
+    }
+    if (reader.reopened() > 0) {
+      engine_.stats.part_retries.add(static_cast<std::uint64_t>(reader.reopened()));
+    }
+    part->digest = checksum.finish();
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> prove(TransferResult* result) {
+    std::optional<Digest> whole;
+    for (const auto& [number, part] : done_) {
+      result->size += part.size;
+      if (!whole) {
+        whole = part.digest;
+      } else if (checksum_combines(algorithm_)) {
+        CO_TRY(whole, combine_digests(*whole, part.digest, part.size));
+      }
+    }
+    result->parts = parts_;
+    result->parts_resumed = resumed_;
+    result->verified_by = "length";
+    if (seen_.size && result->size != *seen_.size) {
+      co_return make_error(ErrorKind::kSourceChanged,
+                           "the source changed while it was being copied");
+    }
+    const std::optional<Digest>& wanted = options_.expect ? options_.expect : seen_.digest;
+    if (!wanted) {
+      if (whole) result->digest = *whole;
+      co_return Result<void>();
+    }
+    if (parts_ > 1 && !checksum_combines(algorithm_)) {  // needs the bytes in order: read them back
+      const HashPlan plan{.checksum = algorithm_};
+      CO_TRY(PartDigests digests,
+             co_await hash_file_range(&engine_, file_.fd(), {0, result->size}, plan));
+      whole = digests.checksum;
+    }
+    if (!whole || *whole != *wanted) {
+      co_return make_error(ErrorKind::kCorrupt, "the bytes have " +
+                                                    std::string(to_string(algorithm_)) + " " +
+                                                    (whole ? whole->to_hex() : "(none)") +
+                                                    ", expected " + wanted->to_hex());
+    }
+    result->digest = *whole;
+    result->verified_by = std::string(to_string(algorithm_)) + " of the whole, " +
+                          (options_.expect ? "as expected" : "as the source says");
+    co_return Result<void>();
+  }
+
+  Engine& engine_;
+  Source& source_;
+  const SourceInfo seen_;
+  const std::string path_;
+  const TransferOptions options_;
+  TransferProgress& progress_;
+  const ChecksumAlgorithm algorithm_;
+  ByteCount part_size_ = 0;
+  int parts_ = 1;
+  int resumed_ = 0;
+  DownloadFile file_;
+  std::unique_ptr<Journal::Lease> lease_;
+  JournalEntry entry_;
+  std::map<PartNumber, Part> done_;
+};
+
+Task<Result<void>> write_all(int fd, Bytes bytes) {
+  while (!bytes.empty()) {
+    // A pipe may block: the loop must not.
+    const ssize_t count = co_await offload([fd, bytes]() -> ssize_t {
+      const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+      return written < 0 ? -errno : written;
+    });
+    if (count == -EINTR) continue;
+    if (count < 0) co_return make_errno_error(static_cast<int>(-count), "write to standard output");
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
+                                      TransferOptions options, TransferProgress& progress) {
+  progress.phase = "probing";
+  CO_TRY(SourceInfo seen, co_await source.probe());
+  CO_TRY(std::optional<TransferResult> skipped, check_existing(path, options, seen));
+  if (skipped) {
+    progress.phase = "done";
+    co_return *std::move(skipped);
+  }
+  Download job(engine, source, std::move(seen), std::move(path), std::move(options), progress);
+  co_return co_await job.run();
+}
+
+Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int fd,
+                                             TransferOptions options, TransferProgress& progress) {
+  CO_TRY(const SourceInfo seen, co_await source.probe());
+  progress.size = seen.size;
+  progress.phase = "copying";
+  const std::optional<Digest> wanted = options.expect ? options.expect : seen.digest;
+  Checksum checksum(wanted ? wanted->algorithm() : options.checksum);
+  CO_TRY(Buffer buffer, co_await engine.buffers.acquire(kReadSize));
+  ResumingReader reader(source, seen, std::nullopt);
+  TransferResult result{.mode = TransferMode::kDownload};
+  for (;;) {
+    CO_TRY(const std::size_t count, co_await reader.read_some(buffer.bytes()));
+    if (count == 0) break;
+    checksum.update(buffer.bytes().first(count));
+    CO_TRY_VOID(co_await write_all(fd, buffer.bytes().first(count)));
+    result.size += count;
+    progress.bytes_done += count;
+    engine.stats.bytes_read.add(count);
+    engine.stats.bytes_written.add(count);
+    CO_TRY_VOID(co_await engine.rate.pass(count));
+  }
+  result.digest = checksum.finish();
+  result.verified_by = wanted ? std::string(to_string(wanted->algorithm())) : "length";
+  progress.phase = "done";
+  if (wanted && *wanted != result.digest) {
+    co_return make_error(ErrorKind::kCorrupt, "the bytes already written have " +
+                                                  std::string(to_string(wanted->algorithm())) +
+                                                  " " + result.digest.to_hex() + ", expected " +
+                                                  wanted->to_hex() + ": do not use them");
+  }
+  co_return result;
+}
+
+}  // namespace telpher

@@ -1,0 +1,422 @@
+#include "transfer/multipart_upload.h"
+
+#include "base/units.h"
+#include "transfer/part_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kTidyUpLimit = 30s;
+constexpr auto kLeaseWait = 24h;
+constexpr auto kClockSkew = 60s;  // between our clock and the store's, when uploads are dated
+constexpr int kCompleteRounds = 2;
+
+/// Failures after which the parts are worth nothing: the upload is ended at once.
+bool makes_parts_worthless(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::kSourceChanged:
+    case ErrorKind::kCorrupt:
+    case ErrorKind::kPrecondition:
+    case ErrorKind::kLimit:
+    case ErrorKind::kInvalid:
+    case ErrorKind::kUnsupported:
+    case ErrorKind::kNotFound: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+HashPlan make_hash_plan(const TransferOptions& options, const SourceInfo& seen,
+                        const Capabilities& capabilities) {
+  HashPlan plan{.checksum = options.checksum};
+  if (plan.checksum == ChecksumAlgorithm::kMd5) plan.checksum = ChecksumAlgorithm::kNone;
+  const std::optional<Digest>& wanted = options.expect ? options.expect : seen.digest;
+  if (wanted && wanted->algorithm() != options.checksum && checksum_combines(wanted->algorithm())) {
+    plan.proof = wanted->algorithm();
+  }
+  plan.md5 = options.checksum == ChecksumAlgorithm::kMd5 ||
+             (!capabilities.checksums && options.checksum != ChecksumAlgorithm::kNone);
+  return plan;
+}
+
+std::string hash_of_source(const Source& source) {
+  return checksum_of(ChecksumAlgorithm::kSha256, as_bytes(source.identity())).to_hex();
+}
+
+MultipartUpload::MultipartUpload(Input input)
+    : engine_(*input.engine),
+      source_(*input.source),
+      store_(*input.store),
+      object_(std::move(input.object)),
+      name_(std::move(input.name)),
+      options_(std::move(input.options)),
+      progress_(*input.progress),
+      seen_(std::move(input.seen)),
+      plan_(std::move(input.plan)),
+      copy_from_(std::move(input.copy_from)),
+      copy_etag_(std::move(input.copy_etag)),
+      hashes_(make_hash_plan(options_, seen_, store_.capabilities())),
+      total_(seen_.size),
+      source_slots_(static_cast<std::uint64_t>(options_.source_connections)),
+      put_slots_(static_cast<std::uint64_t>(plan_.parts_in_flight)),
+      note_(plan_.note) {
+  const std::optional<Digest>& wanted = options_.expect ? options_.expect : seen_.digest;
+  if (wanted && !checksum_combines(wanted->algorithm()) && plan_.mode != TransferMode::kRanged) {
+    in_order_.emplace(wanted->algorithm());
+  }
+}
+
+Task<Result<TransferResult>> MultipartUpload::run(std::optional<Started> started) {
+  progress_.size = seen_.size;
+  progress_.parts = plan_.parts;
+  Result<TransferResult> result = co_await transfer(std::move(started));
+  if (!result) {
+    progress_.phase = "failed";
+    co_return co_await fail(std::move(result).error());
+  }
+  progress_.phase = "done";
+  co_return result;
+}
+
+Task<Result<TransferResult>> MultipartUpload::transfer(std::optional<Started> started) {
+  if (started && in_order_) in_order_->update(started->first.bytes().first(started->filled));
+  if (engine_.journal) {
+    Loop& loop = co_await current_loop();
+    CO_TRY(lease_, co_await engine_.journal->acquire(name_, loop.now() + kLeaseWait));
+    if (lease_->waited) {
+      CO_TRY(const auto finished, co_await engine_.journal->last_finished(name_));
+      if (finished && finished->source_hash == hash_of_source(source_) &&
+          !seen_.validator.empty() && finished->validator == seen_.validator) {
+        TransferResult result = result_so_far();
+        result.mode = TransferMode::kSkipped;
+        result.etag = finished->etag;
+        result.note = "another process has just copied the same";
+        co_return result;
+      }
+    }
+  }
+  CO_TRY_VOID(co_await find_or_begin());
+  if (finished_earlier_) co_return co_await already_there();
+  for (int round = 1;; ++round) {
+    CO_TRY_VOID(co_await move_parts(std::move(started)));
+    started.reset();
+    CO_TRY_VOID(co_await source_.check_unchanged(seen_));
+    CO_TRY_VOID(check_expectations());
+    Result<TransferResult> result = co_await complete();
+    // The store acknowledged a part that it does not have: see which, and send it again.
+    if (!result && result.error().context.code == "InvalidPart" && round < kCompleteRounds &&
+        plan_.mode == TransferMode::kRanged) {
+      parts_.clear();
+      CO_TRY(const bool still_open, co_await reload_parts());
+      if (still_open) continue;
+    }
+    co_return result;
+  }
+}
+
+// --- beginning and continuing -----------------------------------------------------------------
+
+bool MultipartUpload::continues(const JournalEntry& entry) const {
+  return options_.resume && entry.kind == (copy_from_ ? "copy" : "upload") &&
+         entry.object == object_ && entry.source_hash == hash_of_source(source_) &&
+         !seen_.validator.empty() && entry.validator == seen_.validator &&
+         entry.size == seen_.size && entry.size && entry.part_size == plan_.part_size &&
+         entry.checksum == to_string(options_.checksum);
+}
+
+Task<Result<void>> MultipartUpload::discard(JournalEntry entry) {
+  if (entry.upload_id.empty()) {
+    CO_TRY_VOID(co_await abort_forgotten_uploads(entry));
+  } else {
+    CO_TRY_VOID(co_await store_.abort(entry.object, entry.upload_id));
+  }
+  co_return co_await engine_.journal->finish(entry.id, std::nullopt);
+}
+
+Task<Result<void>> MultipartUpload::abort_forgotten_uploads(JournalEntry entry) {
+  // The process died between the store's answer and the journal. What was begun for this very key
+  // while it lived is ours: it held the lease.
+  const auto first = std::chrono::floor<std::chrono::seconds>(entry.created) - kClockSkew;
+  const auto last = std::max(entry.created, entry.last_alive) + kClockSkew;
+  ListUploadsOptions page{.prefix = entry.object.key};
+  for (;;) {
+    CO_TRY(UploadsPage uploads, co_await store_.list_uploads(entry.object.bucket, page));
+    for (const UploadInfo& upload : uploads.uploads) {
+      if (upload.key != entry.object.key || upload.initiated < first || upload.initiated > last) {
+        continue;
+      }
+      CO_TRY_VOID(co_await store_.abort(entry.object, upload.upload_id));
+    }
+    if (uploads.key_marker.empty()) co_return Result<void>();
+    page.key_marker = std::move(uploads.key_marker);
+    page.upload_id_marker = std::move(uploads.upload_id_marker);
+  }
+}
+
+Task<Result<void>> MultipartUpload::find_or_begin() {
+  if (engine_.journal) {
+    CO_TRY(std::vector<JournalEntry> entries, co_await engine_.journal->unfinished_at(name_));
+    for (JournalEntry& entry : entries) {
+      if (entry_.id.empty() && continues(entry)) {
+        entry_ = std::move(entry);
+      } else {
+        CO_TRY_VOID(co_await discard(std::move(entry)));
+      }
+    }
+  }
+  if (!entry_.upload_id.empty()) {
+    upload_id_ = entry_.upload_id;
+    CO_TRY(const bool still_open, co_await reload_parts());
+    if (still_open || finished_earlier_) co_return Result<void>();
+    CO_TRY_VOID(co_await engine_.journal->finish(entry_.id, std::nullopt));
+    entry_ = {};
+    upload_id_.clear();
+  } else if (!entry_.id.empty()) {
+    CO_TRY_VOID(co_await abort_forgotten_uploads(entry_));
+  }
+  co_return co_await create_upload();
+}
+
+Task<Result<void>> MultipartUpload::create_upload() {
+  if (engine_.journal && entry_.id.empty()) {
+    entry_.kind = copy_from_ ? "copy" : "upload";
+    entry_.source = source_.redacted_address();
+    entry_.source_hash = hash_of_source(source_);
+    entry_.destination = name_;
+    entry_.object = object_;
+    entry_.size = seen_.size;
+    entry_.validator = seen_.validator;
+    entry_.part_size = plan_.part_size;
+    entry_.checksum = std::string(to_string(options_.checksum));
+    CO_TRY(entry_.id, co_await engine_.journal->begin(entry_));
+  }
+  CreateUploadOptions create{.metadata = options_.metadata, .storage = options_.storage};
+  if (create.metadata.content_type.empty()) create.metadata.content_type = seen_.content_type;
+  if (store_.capabilities().checksums) create.checksum = hashes_.checksum;
+  CO_TRY(upload_id_, co_await store_.create_upload(object_, std::move(create)));
+  if (!entry_.id.empty()) {
+    CO_TRY_VOID(co_await engine_.journal->set_upload_id(entry_.id, upload_id_));
+  }
+  co_return Result<void>();
+}
+
+void MultipartUpload::accept_stored_part(PartInfo info,
+                                         const std::map<PartNumber, JournalPart>& hints) {
+  if (info.number < 1 || (plan_.parts > 0 && info.number > plan_.parts)) return;
+  if (plan_.size && info.size != plan_.part(info.number).length) return;
+  Part part{std::move(info), {}, true};
+  const auto hint = hints.find(part.info.number);
+  if (part.info.checksum && part.info.checksum->algorithm() == hashes_.checksum) {
+    part.digests.checksum = *part.info.checksum;
+  } else if (hint != hints.end() && hint->second.etag == part.info.etag) {
+    if (auto digest = Digest::from_base64(hashes_.checksum, hint->second.digest)) {
+      part.digests.checksum = *digest;
+    }
+  }
+  // A digest the user asked for cannot be had from a part that was not read: it is read again.
+  if (options_.expect && whole_digest(&PartDigests::checksum).has_value() &&
+      options_.expect->algorithm() != hashes_.checksum) {
+    return;
+  }
+  progress_.bytes_done += part.info.size;
+  progress_.bytes_resumed += part.info.size;
+  ++progress_.parts_done;
+  parts_[part.info.number] = std::move(part);
+}
+
+Task<Result<bool>> MultipartUpload::reload_parts() {
+  std::map<PartNumber, JournalPart> hints;
+  if (!entry_.id.empty()) {
+    CO_TRY(std::vector<JournalPart> known, co_await engine_.journal->parts(entry_.id));
+    for (JournalPart& part : known) hints[part.number] = std::move(part);
+  }
+  progress_.bytes_done = progress_.bytes_resumed = 0;
+  progress_.parts_done = 0;
+  for (PartNumber marker = 0;;) {
+    Result<PartsPage> page = co_await store_.list_parts(object_, upload_id_, marker);
+    if (!page) {
+      if (page.error().context.code != "NoSuchUpload") co_return std::move(page).error();
+      if (!entry_.expected.empty()) {
+        Result<ObjectInfo> info = co_await store_.head(object_);
+        const bool ours = info && info->size == seen_.size &&
+                          (info->etag == entry_.expected ||
+                           (info->checksum && info->checksum->parts == 0 &&
+                            std::string(to_string(info->checksum->digest.algorithm())) + ":" +
+                                    info->checksum->digest.to_base64() ==
+                                entry_.expected));
+        if (ours) finished_earlier_ = PutResult{info->etag, info->version_id, info->checksum};
+      }
+      co_return false;
+    }
+    for (PartInfo& info : page->parts) accept_stored_part(std::move(info), hints);
+    marker = page->continuation;
+    if (marker == 0) co_return true;
+  }
+}
+
+Task<Result<TransferResult>> MultipartUpload::already_there() {
+  TransferResult result = result_so_far();
+  result.parts_resumed = plan_.parts;
+  result.etag = finished_earlier_->etag;
+  result.version_id = finished_earlier_->version_id;
+  result.verified_by = "what the journal expected: an earlier run had completed it";
+  CO_TRY_VOID(co_await engine_.journal->finish(
+      entry_.id,
+      FinishedTransfer{hash_of_source(source_), seen_.validator, result.etag, result.size, {}}));
+  co_return result;
+}
+
+// --- the end ----------------------------------------------------------------------------------
+
+Result<Digest> MultipartUpload::whole_digest(Digest PartDigests::* which) const {
+  std::optional<Digest> whole;
+  for (const auto& [number, part] : parts_) {
+    const Digest& digest = part.digests.*which;
+    if (digest.empty()) {
+      return make_error(ErrorKind::kUnsupported, "a part's digest is not known");
+    }
+    if (!whole) {
+      whole = digest;
+      continue;
+    }
+    TRY(whole, combine_digests(*whole, digest, part.info.size));
+  }
+  if (!whole) return make_error(ErrorKind::kUnsupported, "no parts");
+  return *whole;
+}
+
+std::string MultipartUpload::expected_etag() const {
+  // MD5 of the parts' MD5s, which their ETags are. Source: S3 user guide, "Checking object
+  // integrity".
+  Checksum md5(ChecksumAlgorithm::kMd5);
+  for (const auto& [number, part] : parts_) {
+    const std::string& etag = part.info.etag;
+    if (etag.size() != 34) return "";
+    const Result<Digest> digest =
+        Digest::from_hex(ChecksumAlgorithm::kMd5, std::string_view(etag).substr(1, 32));
+    if (!digest) return "";
+    md5.update(digest->bytes());
+  }
+  return '"' + md5.finish().to_hex() + '-' + std::to_string(parts_.size()) + '"';
+}
+
+Result<void> MultipartUpload::check_expectations() {
+  ByteCount total = 0;
+  for (const auto& [number, part] : parts_) total += part.info.size;
+  if (total_ && total != *total_) {
+    return make_error(ErrorKind::kSourceChanged,
+                      "the source changed while it was being copied: " + std::to_string(total) +
+                          " bytes came, " + std::to_string(*total_) + " were announced");
+  }
+  const std::optional<Digest>& wanted = options_.expect ? options_.expect : seen_.digest;
+  if (!wanted) return {};
+  std::optional<Digest> got;
+  if (in_order_) {
+    got = in_order_->finish();
+  } else if (const Result<Digest> whole =
+                 whole_digest(wanted->algorithm() == hashes_.checksum ? &PartDigests::checksum
+                                                                      : &PartDigests::proof)) {
+    got = *whole;
+  }
+  if (!got) return {};  // a file was digested before; a source's own digest may stay unproven
+  if (*got == *wanted) return {};
+  return make_error(ErrorKind::kCorrupt, "the source's bytes have " +
+                                             std::string(to_string(wanted->algorithm())) + " " +
+                                             got->to_hex() + ", expected " + wanted->to_hex());
+}
+
+Task<Result<TransferResult>> MultipartUpload::complete() {
+  progress_.phase = "completing";
+  std::vector<PartInfo> parts;
+  for (const auto& [number, part] : parts_) parts.push_back(part.info);
+  CompleteOptions complete{.condition = {.if_none_match = options_.if_none_match}, .size = total_};
+  std::string expected = store_.capabilities().etag_is_md5 ? expected_etag() : "";
+  const Result<Digest> whole = whole_digest(&PartDigests::checksum);
+  if (whole && store_.capabilities().checksums && checksum_combines(whole->algorithm())) {
+    complete.checksum = *whole;
+    expected = std::string(to_string(whole->algorithm())) + ":" + whole->to_base64();
+  }
+  if (!entry_.id.empty()) {
+    CO_TRY_VOID(co_await engine_.journal->completing(entry_.id, std::move(expected)));
+  }
+  CO_TRY(PutResult stored,
+         co_await store_.complete(object_, upload_id_, std::move(parts), std::move(complete)));
+  progress_.phase = "verifying";
+  TransferResult result = result_so_far();
+  CO_TRY_VOID(co_await prove(stored, &result.verified_by));
+  if (whole) result.digest = *whole;
+  result.etag = stored.etag;
+  result.version_id = stored.version_id;
+  if (!entry_.id.empty()) {
+    CO_TRY_VOID(co_await engine_.journal->finish(
+        entry_.id,
+        FinishedTransfer{hash_of_source(source_), seen_.validator, result.etag, result.size, {}}));
+    entry_ = {};
+  }
+  upload_id_.clear();
+  co_return result;
+}
+
+Task<Result<void>> MultipartUpload::prove(PutResult put, std::string* verified_by) {
+  // The store is asked for what it has: an answer to Complete alone may promise what is not there.
+  CO_TRY(const ObjectInfo info, co_await store_.head(object_));
+  const bool replaced = info.etag != put.etag;  // by another writer, after us
+  std::string wrong;
+  if (!replaced && info.size != total_) wrong = std::to_string(info.size) + " bytes";
+  *verified_by = "length";
+  const std::optional<StoredChecksum>& checksum = put.checksum ? put.checksum : info.checksum;
+  const Result<Digest> whole = whole_digest(&PartDigests::checksum);
+  if (whole && checksum && checksum->parts == 0 &&
+      checksum->digest.algorithm() == whole->algorithm()) {
+    *verified_by = std::string(to_string(whole->algorithm())) + " of the whole, by the store";
+    if (checksum->digest != *whole && wrong.empty()) wrong = "another checksum";
+  } else if (const std::string etag = expected_etag();
+             hashes_.md5 && store_.capabilities().etag_is_md5 && !etag.empty()) {
+    *verified_by = "md5 of each part, by the store";
+    if (put.etag != etag && wrong.empty()) wrong = "another ETag than its parts make";
+  } else if (hashes_.checksum != ChecksumAlgorithm::kNone && store_.capabilities().checksums) {
+    *verified_by = std::string(to_string(hashes_.checksum)) + " of each part, by the store";
+  }
+  if (wrong.empty()) co_return Result<void>();
+  CO_TRY_VOID(co_await store_.remove(object_));
+  co_return make_error(ErrorKind::kCorrupt,
+                       "the store completed the object with " + wrong + "; it was removed again");
+}
+
+TransferResult MultipartUpload::result_so_far() const {
+  TransferResult result{.mode = copy_from_ ? TransferMode::kServerSideCopy : plan_.mode,
+                        .size = total_.value_or(0),
+                        .part_size = plan_.part_size,
+                        .parts = static_cast<int>(parts_.size())};
+  for (const auto& [number, part] : parts_) result.parts_resumed += part.resumed ? 1 : 0;
+  result.note = note_;
+  return result;
+}
+
+Task<Error> MultipartUpload::fail(Error error) {
+  const bool never_begun = upload_id_.empty() && error.persistence == Persistence::kPermanent &&
+                           error.kind != ErrorKind::kCancelled;
+  const bool can_continue = !entry_.id.empty() && entry_.size && !seen_.validator.empty() &&
+                            !makes_parts_worthless(error) && !never_begun;
+  if (can_continue) co_return error;
+  if (!upload_id_.empty()) {
+    Result<void> aborted = co_await shielded(store_.abort(object_, upload_id_), kTidyUpLimit);
+    if (!aborted) {
+      error.message += "; its upload could not be ended (" + aborted.error().message +
+                       "): telpher sweep s3://" + object_.bucket;
+      co_return error;  // the journal keeps it, so that sweep and the next run know
+    }
+  }
+  if (!entry_.id.empty()) {
+    (void)co_await shielded(engine_.journal->finish(entry_.id, std::nullopt), kTidyUpLimit);
+  }
+  co_return error;
+}
+
+}  // namespace telpher
