@@ -6,6 +6,11 @@
 #include <cstdio>
 
 namespace telpher {
+namespace {
+
+constexpr std::size_t kSkipSize = 256 * 1024;
+
+}  // namespace
 
 ResumingReader::ResumingReader(Source& source, SourceInfo seen, std::optional<ByteRange> range,
                                ResumePolicy policy)
@@ -32,7 +37,7 @@ Task<Result<std::size_t>> ResumingReader::read_some(MutableBytes buffer) {
 Task<Result<std::size_t>> ResumingReader::read_once(MutableBytes buffer) {
   // At the end of the whole, the reader is asked once more: the source may have grown.
   if (length_ && done_ == *length_ && (!whole_ || !reader_)) co_return std::size_t{0};
-  if (!reader_) CO_TRY_VOID(co_await reopen(buffer));
+  if (!reader_) CO_TRY_VOID(co_await reopen());
   if (length_ && !whole_)
     buffer = buffer.first(std::min<ByteCount>(buffer.size(), *length_ - done_));
   CO_TRY(const std::size_t count, co_await reader_->read_some(buffer));
@@ -45,20 +50,21 @@ Task<Result<std::size_t>> ResumingReader::read_once(MutableBytes buffer) {
   co_return count;
 }
 
-Task<Result<void>> ResumingReader::reopen(MutableBytes scratch) {
+Task<Result<void>> ResumingReader::reopen() {
   ++reopened_;
-  ByteCount skip = start_ + done_;
+  const ByteCount position = start_ + done_;
   if (seen_.ranges && length_ && (!whole_ || done_ > 0)) {
-    CO_TRY(reader_, co_await source_.open(ByteRange{skip, *length_ - done_}, seen_));
-    skip = 0;
-  } else {
-    CO_TRY(reader_, co_await source_.open(std::nullopt, seen_));
+    CO_TRY(reader_, co_await source_.open(ByteRange{position, *length_ - done_}, seen_));
+    co_return Result<void>();
   }
-  while (skip > 0) {
-    CO_TRY(const std::size_t count,
-           co_await reader_->read_some(scratch.first(std::min<ByteCount>(skip, scratch.size()))));
+  CO_TRY(reader_, co_await source_.open(std::nullopt, seen_));
+  if (position == 0) co_return Result<void>();
+  const auto scratch = std::make_unique_for_overwrite<std::byte[]>(kSkipSize);
+  for (ByteCount left = position; left > 0;) {
+    const MutableBytes room(scratch.get(), std::min<ByteCount>(left, kSkipSize));
+    CO_TRY(const std::size_t count, co_await reader_->read_some(room));
     if (count == 0) co_return make_temporary_error(ErrorKind::kNetwork, "the body ended early");
-    skip -= count;
+    left -= count;
   }
   co_return Result<void>();
 }

@@ -32,7 +32,7 @@ class ResumingReader : public ByteReader {
   int reopened() const { return reopened_; }
 
  private:
-  Task<Result<void>> reopen(MutableBytes scratch);
+  Task<Result<void>> reopen();
   Task<Result<void>> back_off(Error error);
   Task<Result<std::size_t>> read_once(MutableBytes buffer);
   Error interrupted(Error error) const;

@@ -1,0 +1,141 @@
+#include "transfer/upload_set.h"
+
+#include "codec/media_type.h"
+#include "runtime/task_group.h"
+#include "source/file_source.h"
+#include "transfer/multipart_upload.h"
+#include "transfer/part_hash.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace telpher {
+namespace {
+
+constexpr std::size_t kSmallFileMax = 1 << 20;  // larger ones are sent from their descriptor
+
+/// The workers share this; it outlives them.
+struct SetRun {
+  UploadSet set;
+  NextItem next;
+  SetProgress& progress;
+  HashPlan hashes;
+  bool ended = false;
+
+  void report(const SetItem& item, const Result<TransferResult>& result) {
+    if (!result) {
+      ++progress.files_failed;
+    } else if (result->mode == TransferMode::kSkipped) {
+      ++progress.files_skipped;
+    } else {
+      ++progress.files_done;
+      progress.bytes_done += result->size;
+    }
+    if (set.report) set.report(item, result);
+  }
+};
+
+/// Failures that every other file would meet as well.
+bool concerns_all(const Error& error) {
+  return error.kind == ErrorKind::kCancelled || error.context.code == "NoSuchBucket" ||
+         (error.kind == ErrorKind::kDenied && error.context.http_status != 0);
+}
+
+std::string path_of(const SetRun& run, const SetItem& item) {
+  return run.set.directory.empty() ? item.path : run.set.directory + "/" + item.path;
+}
+
+Task<Result<TransferResult>> put_small(SetRun* run, const SetItem* item, Bytes bytes) {
+  PartHash hash(run->hashes);
+  hash.update(bytes);
+  PartDigests digests = hash.finish();
+  const TransferOptions& options = run->set.options;
+  PutOptions put;
+  put.metadata = options.metadata;
+  put.storage = options.storage;
+  put.condition.if_none_match = options.if_none_match;
+  if (put.metadata.content_type.empty()) {
+    put.metadata.content_type = std::string(media_type_of_name(item->key));
+  }
+  if (!digests.checksum.empty() && run->set.store->capabilities().checksums) {
+    put.checksum = digests.checksum;
+  }
+  if (!digests.md5.empty()) put.content_md5 = digests.md5.to_base64();
+  CO_TRY(PutResult stored, co_await run->set.store->put({run->set.bucket, item->key},
+                                                        Body::of(bytes), std::move(put)));
+  run->set.engine->stats.bytes_read.add(bytes.size());
+  run->set.engine->stats.bytes_written.add(bytes.size());
+  TransferResult result;
+  result.size = result.part_size = bytes.size();
+  result.etag = std::move(stored.etag);
+  result.version_id = std::move(stored.version_id);
+  result.digest = digests.checksum;
+  co_return result;
+}
+
+Task<Result<TransferResult>> upload_large(SetRun* run, const SetItem* item) {
+  CO_TRY(std::unique_ptr<Source> source, open_file_source(path_of(*run, *item)));
+  auto active = std::make_unique<SetProgress::Active>();
+  active->key = item->key;
+  SetProgress::Active* entry = active.get();
+  run->progress.active.push_back(std::move(active));
+  Result<TransferResult> result =
+      co_await upload(*run->set.engine, *source, *run->set.store, {run->set.bucket, item->key},
+                      run->set.name_prefix + item->key, run->set.options, entry->progress);
+  std::erase_if(run->progress.active, [&](const auto& other) { return other.get() == entry; });
+  co_return result;
+}
+
+Task<Result<TransferResult>> copy_item(SetRun* run, const SetItem* item, MutableBytes buffer) {
+  const bool may_skip = run->set.options.overwrite != OverwritePolicy::kAlways;
+  if (!may_skip && (!item->size || *item->size < buffer.size())) {
+    Result<std::size_t> size = read_small_file(run->set.directory_fd, item->path.c_str(), buffer);
+    if (size) {
+      if (run->set.engine->rate.limited()) {
+        CO_TRY_VOID(co_await run->set.engine->rate.pass(*size));
+      }
+      co_return co_await put_small(run, item, buffer.first(*size));
+    }
+    if (size.error().kind != ErrorKind::kLimit) co_return std::move(size).error();
+  }
+  co_return co_await upload_large(run, item);
+}
+
+Task<Result<void>> work(SetRun* run) {
+  CO_TRY(Buffer buffer, co_await run->set.engine->buffers.acquire(kSmallFileMax));
+  while (!run->ended && !co_await is_cancelled()) {
+    Result<std::optional<SetItem>> item = run->next();
+    if (!item) {
+      run->report({}, std::move(item).error());
+      continue;
+    }
+    if (!*item) {
+      run->ended = run->progress.all_found = true;
+      break;
+    }
+    ++run->progress.files_found;
+    Result<TransferResult> result = co_await copy_item(run, &**item, buffer.bytes());
+    if (!result && concerns_all(result.error())) co_return std::move(result).error();
+    run->report(**item, result);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<void>> upload_set(UploadSet set, NextItem next, SetProgress& progress) {
+  SetRun run{std::move(set), std::move(next), progress, {}};
+  run.hashes = make_hash_plan(run.set.options, {}, run.set.store->capabilities());
+  // Half the budget is for the small files' buffers, the other for parts of large ones.
+  const ByteCount budget = run.set.engine->buffers.budget();
+  const auto workers = std::clamp<ByteCount>(budget / 2 / kSmallFileMax, 1,
+                                             static_cast<ByteCount>(run.set.concurrency));
+  TaskGroup group(co_await current_context());
+  for (ByteCount i = 0; i < workers; ++i) group.spawn(work(&run));
+  Result<void> result = co_await group.join();
+  if (co_await is_cancelled()) co_return to_result(WaitOutcome::kCancelled);
+  co_return result;
+}
+
+}  // namespace telpher

@@ -1,0 +1,363 @@
+#include "base/random.h"
+#include "base/units.h"
+#include "codec/hex.h"
+#include "runtime/task_group.h"
+#include "source/file_source.h"
+#include "store/memory/memory_store.h"
+#include "transfer/transfer.h"
+#include "transfer/upload_set.h"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unistd.h>
+
+namespace telpher {
+namespace {
+
+std::string random_text(std::size_t size, std::uint64_t seed = 1) {
+  Random random(seed);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random.next());
+  return text;
+}
+
+/// A source in memory whose behaviour the test decides.
+class TextSource : public Source {
+ public:
+  explicit TextSource(std::string text) : text_(std::move(text)) {
+    info.size = text_.size();
+    info.ranges = info.rereadable = true;
+    info.validator = "\"v1\"";
+    info.name = "name.txt";
+  }
+  Task<Result<SourceInfo>> probe() override { co_return info; }
+  Task<Result<std::unique_ptr<ByteReader>>> open(std::optional<ByteRange> range,
+                                                 SourceInfo) override {
+    ++opened;
+    if (range && ignores_ranges) co_return make_error(ErrorKind::kUnsupported, "no ranges");
+    const std::string_view all = text_;
+    co_return std::make_unique<Reader>(
+        *this,
+        range ? all.substr(std::min<std::size_t>(range->offset, all.size()), range->length) : all);
+  }
+  std::string redacted_address() const override { return "test://text"; }
+  std::string identity() const override { return "test://text"; }
+
+  SourceInfo info;
+  bool ignores_ranges = false;
+  int break_every = 0;  // reads; 0 = never
+  ByteCount bytes_read = 0;
+  int opened = 0;
+  std::string text_;
+
+ private:
+  class Reader : public ByteReader {
+   public:
+    Reader(TextSource& source, std::string_view text) : source_(source), text_(text) {}
+    Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+      CO_TRY_VOID(co_await sleep_for(std::chrono::milliseconds(1)));
+      if (source_.break_every && ++source_.reads_ % source_.break_every == 0) {
+        co_return make_temporary_error(ErrorKind::kNetwork, "reset");
+      }
+      const std::size_t count = std::min({buffer.size(), text_.size(), std::size_t{50'000}});
+      std::copy_n(as_bytes(text_).data(), count, buffer.data());
+      text_.remove_prefix(count);
+      source_.bytes_read += count;
+      co_return count;
+    }
+
+   private:
+    TextSource& source_;
+    std::string_view text_;
+  };
+  int reads_ = 0;
+};
+
+Capabilities small_parts() {
+  Capabilities capabilities;
+  capabilities.part_size_min = 64 * kKiB;
+  capabilities.put_size_max = 1 * kMiB;
+  return capabilities;
+}
+
+struct Bed {
+  explicit Bed(Capabilities capabilities = small_parts()) : store(capabilities) {
+    options.part_size = {PartSizePolicy::Kind::kFixed, 64 * kKiB};
+    EXPECT_TRUE(loop.run(store.create_bucket("bucket")));
+  }
+  Result<TransferResult> copy(Source& source) {
+    return loop.run(
+        upload(engine, source, store, {"bucket", "key"}, "memory://bucket/key", options, progress));
+  }
+  std::size_t open_uploads() {
+    return loop.run(store.list_uploads("bucket", {})).value().uploads.size();
+  }
+  std::optional<std::string> content() { return store.content("bucket", "key"); }
+
+  Loop loop{Loop::Mode::kVirtual, 1};
+  MemoryStore store;
+  BufferPool buffers{4 * kMiB};
+  RateLimiter rate{0};
+  TransferStats stats;
+  Engine engine{buffers, nullptr, rate, stats};
+  TransferOptions options;
+  TransferProgress progress;
+};
+
+TEST(Upload, RangedPartsMakeTheSource) {
+  Bed bed;
+  TextSource source(random_text(3 * kMiB + 17));
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->mode, TransferMode::kRanged);
+  EXPECT_EQ(result->parts, 49);
+  EXPECT_EQ(result->verified_by, "crc64nvme of the whole, by the store");
+  EXPECT_EQ(bed.content(), source.text_);
+  EXPECT_EQ(bed.progress.bytes_done, source.text_.size());
+  EXPECT_EQ(bed.open_uploads(), 0u);
+  EXPECT_EQ(bed.buffers.stats().bytes_in_use, 0u);
+  EXPECT_LE(bed.buffers.stats().bytes_peak, 4 * kMiB);
+}
+
+TEST(Upload, SmallAndEmptyAreOnePut) {
+  for (const std::size_t size : {0, 1, 1000}) {
+    Bed bed;
+    bed.options.part_size = {};
+    TextSource source(random_text(size));
+    const auto result = bed.copy(source);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->mode, TransferMode::kPut);
+    EXPECT_EQ(bed.content(), source.text_);
+  }
+}
+
+TEST(Upload, SingleStreamWithoutRanges) {
+  Bed bed;
+  TextSource source(random_text(2 * kMiB + 1));
+  source.info.ranges = false;
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->mode, TransferMode::kSingleStream);
+  EXPECT_EQ(bed.content(), source.text_);
+}
+
+TEST(Upload, UnknownLength) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{100}, std::size_t{64 * kKiB}, std::size_t{1 * kMiB + 3}}) {
+    Bed bed;
+    TextSource source(random_text(size));
+    source.info.size.reset();
+    source.info.ranges = source.info.rereadable = false;
+    const auto result = bed.copy(source);
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->mode, TransferMode::kUnknownLength);
+    EXPECT_EQ(result->size, size);
+    EXPECT_EQ(bed.content(), source.text_);
+    EXPECT_EQ(bed.open_uploads(), 0u);
+  }
+}
+
+TEST(Upload, ServerThatIgnoresRangesIsReadAsAStream) {
+  Bed bed;
+  TextSource source(random_text(2 * kMiB));
+  source.ignores_ranges = true;
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->note, "the server ignores ranges: copied as a single stream");
+  EXPECT_EQ(bed.content(), source.text_);
+}
+
+TEST(Upload, BrokenReadsGoOnAtTheByteWhereTheyBroke) {
+  Bed bed;
+  TextSource source(random_text(2 * kMiB));
+  source.break_every = 3;
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(bed.content(), source.text_);
+  EXPECT_EQ(source.bytes_read, source.text_.size()) << "nothing may be fetched twice";
+}
+
+TEST(Upload, BrokenStreamIsReadAgainAndSkipped) {
+  Bed bed;
+  TextSource source(random_text(1 * kMiB));
+  source.info.ranges = false;
+  source.break_every = 30;
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(bed.content(), source.text_);
+}
+
+TEST(Upload, SourceOfAnotherLengthNeverAppears) {
+  for (const bool ranges : {true, false}) {
+    for (const long difference : {-70'000L, -1L, 1L, 70'000L}) {
+      Bed bed;
+      TextSource source(random_text(2 * kMiB));
+      source.info.ranges = ranges;
+      source.info.size = static_cast<ByteCount>(static_cast<long>(2 * kMiB) + difference);
+      if (ranges && difference < 0) continue;  // a range cannot see what lies behind
+      const auto result = bed.copy(source);
+      ASSERT_FALSE(result) << ranges << " " << difference;
+      EXPECT_EQ(bed.content(), std::nullopt);
+      EXPECT_EQ(bed.open_uploads(), 0u);
+    }
+  }
+}
+
+TEST(Upload, WrongExpectedDigestNeverAppears) {
+  for (const ChecksumAlgorithm algorithm :
+       {ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kCrc64Nvme, ChecksumAlgorithm::kCrc32c}) {
+    for (const std::size_t size : {std::size_t{1000}, std::size_t{2 * kMiB}}) {
+      for (const bool right : {true, false}) {
+        Bed bed;
+        TextSource source(random_text(size));
+        bed.options.expect = checksum_of(algorithm, as_bytes(right ? source.text_ : "other"));
+        const auto result = bed.copy(source);
+        EXPECT_EQ(result.has_value(), right) << to_string(algorithm) << " " << size;
+        EXPECT_EQ(bed.content().has_value(), right);
+        if (!right) EXPECT_EQ(result.error().kind, ErrorKind::kCorrupt);
+        EXPECT_EQ(bed.open_uploads(), 0u);
+      }
+    }
+  }
+}
+
+TEST(Upload, StoresWithoutChecksumsAreProvenByMd5) {
+  Capabilities capabilities = small_parts();
+  capabilities.checksums = false;
+  Bed bed(capabilities);
+  TextSource source(random_text(2 * kMiB));
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->verified_by, "md5 of each part, by the store");
+  EXPECT_EQ(bed.content(), source.text_);
+}
+
+TEST(Upload, Sha256IsCompositeInParts) {
+  Bed bed;
+  bed.options.checksum = ChecksumAlgorithm::kSha256;
+  TextSource source(random_text(2 * kMiB));
+  const auto result = bed.copy(source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->verified_by, "sha256 of each part, by the store");
+  EXPECT_EQ(bed.content(), source.text_);
+}
+
+TEST(Upload, OverwritePolicies) {
+  Bed bed;
+  TextSource source(random_text(1000));
+  ASSERT_TRUE(bed.copy(source));
+  bed.options.overwrite = OverwritePolicy::kNever;
+  TextSource other(random_text(2000, 2));
+  EXPECT_EQ(bed.copy(other).value().mode, TransferMode::kSkipped);
+  EXPECT_EQ(bed.content(), source.text_);
+  bed.options.overwrite = OverwritePolicy::kIfDifferent;
+  EXPECT_EQ(bed.copy(other).value().mode, TransferMode::kPut);
+  EXPECT_EQ(bed.content(), other.text_);
+  bed.options.overwrite = OverwritePolicy::kAlways;
+  bed.options.if_none_match = true;
+  const auto refused = bed.copy(source);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kPrecondition);
+  EXPECT_EQ(bed.content(), other.text_);
+}
+
+TEST(Upload, CancelledWithoutJournalLeavesNothing) {
+  Bed bed;
+  TextSource source(random_text(3 * kMiB));
+  struct Expiry {
+    static Task<Result<TransferResult>> run(Bed* bed, TextSource* source) {
+      Loop& loop = co_await current_loop();
+      co_return co_await with_deadline(upload(bed->engine, *source, bed->store, {"bucket", "key"},
+                                              "memory://bucket/key", bed->options, bed->progress),
+                                       loop.now() + std::chrono::milliseconds(8));
+    }
+  };
+  const auto result = bed.loop.run(Expiry::run(&bed, &source));
+  ASSERT_FALSE(result);
+  EXPECT_GT(bed.progress.parts_done, 0);
+  EXPECT_EQ(bed.content(), std::nullopt);
+  EXPECT_EQ(bed.open_uploads(), 0u);
+  EXPECT_EQ(bed.buffers.stats().bytes_in_use, 0u);
+}
+
+/// A file with random content that is removed at the end.
+struct TemporaryFile {
+  explicit TemporaryFile(const std::string& text) {
+    path = ::testing::TempDir() + "telpher-upload-test-" + std::to_string(getpid());
+    write(text);
+  }
+  void write(const std::string& text) const {
+    const int fd = open(path.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0600);
+    EXPECT_EQ(::write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    close(fd);
+  }
+  ~TemporaryFile() { unlink(path.c_str()); }
+  std::string path;
+};
+
+TEST(Upload, FilesNeedNoBuffers) {
+  Bed bed;
+  const std::string text = random_text(2 * kMiB + 5);
+  TemporaryFile file(text);
+  auto source = open_file_source(file.path);
+  ASSERT_TRUE(source) << source.error().message;
+  const auto result = bed.copy(**source);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(bed.content(), text);
+  EXPECT_EQ(bed.buffers.stats().allocations, 0u);
+}
+
+TEST(Upload, FileThatChangesWhileItIsReadNeverAppears) {
+  Bed bed;
+  TemporaryFile file(random_text(2 * kMiB));
+  auto source = open_file_source(file.path);
+  ASSERT_TRUE(source);
+  ASSERT_TRUE(bed.loop.run((*source)->probe()));
+  file.write(random_text(1 * kMiB, 9));
+  const auto result = bed.copy(**source);
+  if (result) {
+    EXPECT_EQ(bed.content(), random_text(1 * kMiB, 9));  // seen as the new file from the start
+  } else {
+    EXPECT_EQ(result.error().kind, ErrorKind::kSourceChanged);
+    EXPECT_EQ(bed.content(), std::nullopt);
+  }
+}
+
+TEST(Download, RangesMakeTheFile) {
+  Bed bed;
+  TextSource source(random_text(40 * kMiB + 3));
+  source.info.digest = checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes(source.text_));
+  TemporaryFile file("old");
+  const auto result =
+      bed.loop.run(download(bed.engine, source, file.path, bed.options, bed.progress));
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->parts, 3);
+  EXPECT_EQ(result->verified_by, "crc64nvme of the whole, as the source says");
+  auto back = open_file_source(file.path);
+  ASSERT_TRUE(back);
+  const auto info = bed.loop.run((*back)->probe());
+  EXPECT_EQ(info->size, source.text_.size());
+}
+
+TEST(Download, WrongBytesLeaveTheOldFile) {
+  Bed bed;
+  TextSource source(random_text(1000));
+  source.info.digest = checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes("other"));
+  TemporaryFile file("old");
+  const auto result =
+      bed.loop.run(download(bed.engine, source, file.path, bed.options, bed.progress));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::kCorrupt);
+  char text[8] = {};
+  const int fd = open(file.path.c_str(), O_RDONLY);
+  EXPECT_EQ(read(fd, text, sizeof text), 3);
+  close(fd);
+  EXPECT_STREQ(text, "old");
+}
+
+}  // namespace
+}  // namespace telpher
