@@ -265,13 +265,16 @@ bool Loop::run_posted() {
     std::lock_guard lock(posted_mutex_);
     posted.swap(posted_);
   }
-  for (std::function<void()>& function : posted) function();
+  for (std::function<void()>& function : posted) {
+    if (abandoned_) break;
+    function();
+  }
   return !posted.empty();
 }
 
 void Loop::run_ready() {
   // Only what is ready now: tasks that keep each other busy must not starve the descriptors.
-  for (std::size_t count = ready_.size(); count > 0; --count) {
+  for (std::size_t count = ready_.size(); count > 0 && !abandoned_; --count) {
     const std::coroutine_handle<> task = ready_.front();
     ready_.pop_front();
     task.resume();
@@ -314,6 +317,20 @@ void Loop::run_until(const bool& done) {
     if (done) return;
     CHECK(wait_for_events());  // virtual mode: every task waits for something that cannot come
   }
+}
+
+bool Loop::step() {
+  CHECK(is_virtual());
+  if (abandoned_) return false;
+  if (ready_.empty()) return wait_for_events();
+  run_ready();
+  return true;
+}
+
+TimePoint Loop::next_step() const {
+  if (abandoned_) return kNever;
+  if (!ready_.empty() || !posted_.empty()) return virtual_now_;
+  return timers_.empty() ? kNever : std::max(virtual_now_, timers_.front()->at_);
 }
 
 void Loop::serve() {

@@ -155,6 +155,21 @@ class Loop {
   /// Any thread.
   void stop();
 
+  /// Virtual mode, for simulations that advance several loops side by side (SteppedRun).
+  /// Runs what is ready, else jumps to the next timer; false when nothing can ever happen.
+  bool step();
+  /// When step() will do something: now, the next timer's time, or kNever.
+  TimePoint next_step() const;
+  /// Moves a fresh loop's clock.
+  void start_at(TimePoint time) { virtual_now_ = time; }
+  /// From now on nothing is resumed: what is suspended will be destroyed where it stands. How a
+  /// simulation kills a process; virtual mode only, and the loop is of no further use.
+  void abandon() {
+    CHECK(is_virtual());
+    abandoned_ = true;
+  }
+  bool abandoned() const { return abandoned_; }
+
   TimePoint now() const;
   /// Real wall time; in virtual mode 2026-01-01T00:00Z plus the virtual time that has passed.
   WallTime wall_now() const;
@@ -191,6 +206,7 @@ class Loop {
   std::deque<std::coroutine_handle<>> ready_;
   std::vector<Timer*> timers_;  // binary heap
   std::uint64_t timer_order_ = 0;
+  bool abandoned_ = false;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
   std::atomic<bool> stopped_ = false;

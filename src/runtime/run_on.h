@@ -42,6 +42,8 @@ class RunOn {
     run_->context = {&loop, &run_->cancel};
     hook_.self = this;
   }
+  RunOn(const RunOn&) = delete;
+  ~RunOn() { run_->root.reset(); }  // only of an abandoned loop is it still there
   bool await_ready() { return false; }
   template <class P>
   void await_suspend(std::coroutine_handle<P> task) {

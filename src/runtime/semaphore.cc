@@ -22,12 +22,15 @@ Task<Result<Semaphore::Permit>> Semaphore::acquire(std::uint64_t units, TimePoin
                                                 std::to_string(limit_));
   }
   if (std::optional<Permit> permit = try_acquire(units)) co_return *std::move(permit);
-  Request request{.units = units};
+  Request request(*this, units);
   requests_.push_back(request);
   Result<void> waited = co_await request.queue.wait(deadline);
   if (request.granted) {
-    if (waited) co_return Permit(*this, units);
-    give_back(units);  // granted and cancelled in the same turn
+    if (waited) {
+      request.granted = false;
+      co_return Permit(*this, units);
+    }
+    // Granted and cancelled in the same turn: the request gives it back.
   } else {
     request.unlink();
     grant();  // whoever stood behind may fit

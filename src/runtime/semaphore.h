@@ -84,6 +84,11 @@ class Semaphore {
 
  private:
   struct Request : ListNode {
+    Request(Semaphore& asked, std::uint64_t wanted) : semaphore(asked), units(wanted) {}
+    ~Request() {
+      if (granted) semaphore.give_back(units);  // and nobody took it
+    }
+    Semaphore& semaphore;
     std::uint64_t units;
     WaitQueue queue;
     bool granted = false;

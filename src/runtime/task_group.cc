@@ -7,7 +7,7 @@ namespace telpher {
 TaskGroup::TaskGroup(TaskContext& parent)
     : cancel_(*parent.cancel), context_{parent.loop, &cancel_} {}
 
-TaskGroup::~TaskGroup() { CHECK(running_ == 0); }
+TaskGroup::~TaskGroup() { CHECK(running_ == 0 || context_.loop->abandoned()); }
 
 void TaskGroup::spawn(Task<Result<void>> child) {
   reap();

@@ -10,7 +10,7 @@ namespace telpher {
 
 /// The first child to fail cancels the others; join() waits for all and returns that failure.
 /// Lives in the parent's frame: `TaskGroup group(co_await current_context());`. It must be joined
-/// before it is destroyed.
+/// before it is destroyed (unless its loop was abandoned: then the children are destroyed too).
 class TaskGroup {
  public:
   explicit TaskGroup(TaskContext& parent);
