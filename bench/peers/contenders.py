@@ -39,6 +39,7 @@ class Row:
     subtract_start: bool = False
     subject: str = "telpher"
     optional: bool = False
+    note: str = ""
 
 
 def gib(lab):

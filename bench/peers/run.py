@@ -159,6 +159,7 @@ def measure_row(lab, row, options):
     return {
         "title": row.title,
         "unit": row.unit,
+        "note": row.note,
         "amount": row.amount(lab),
         "subject": row.subject,
         "targets": [vars(target) for target in row.targets],
