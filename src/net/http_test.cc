@@ -1,8 +1,10 @@
 // Client and server against each other, over real sockets on loopback.
 
 #include "net/testing.h"
+#include "net/tls.h"
 
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -74,14 +76,42 @@ class Playground final : public HttpHandler {
   }
 };
 
-class Http : public ::testing::Test {
+// Files that go away with the test.
+class PemFile {
+ public:
+  explicit PemFile(const std::string& text) : path_("/tmp/telpher_net_test_XXXXXX") {
+    const int fd = mkstemp(path_.data());
+    EXPECT_EQ(write(fd, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    close(fd);
+  }
+  ~PemFile() { unlink(path_.c_str()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+enum class Transport { kPlain, kTls };
+
+class Http : public ::testing::TestWithParam<Transport> {
  protected:
-  void SetUp() override {
+  void SetUp() override { start("IP:127.0.0.1", 1); }
+  void start(const std::string& names, int days) {
+    const bool tls = GetParam() == Transport::kTls;
+    if (tls) {
+      const Result<SelfSigned> pair = make_self_signed(names, days);
+      ASSERT_TRUE(pair);
+      ca_file = std::make_unique<PemFile>(pair->certificate_pem);
+      auto context = TlsServerContext::make({pair->certificate_pem, pair->private_key_pem});
+      ASSERT_TRUE(context) << context.error().message;
+      tls_context = *std::move(context);
+      server_options.tls = tls_context.get();
+    }
     auto opened = HttpServer::open(loop, playground, server_options);
     ASSERT_TRUE(opened) << opened.error().message;
     server = *std::move(opened);
-    origin = {false, "127.0.0.1", server->port()};
-    client = make_http_client(loop, options);
+    origin = {tls, "127.0.0.1", server->port()};
+    set_options({});
   }
   template <class T>
   Result<T> run(Task<Result<T>> task) {
@@ -96,15 +126,16 @@ class Http : public ::testing::Test {
       co_return co_await fetch(http, where, again);
     }(client.get(), origin, std::move(request)));
   }
-  void set_options(HttpClientOptions changed) {
-    options = std::move(changed);
-    client = make_http_client(loop, options);
+  void set_options(HttpClientOptions options) {
+    if (ca_file) options.ca_bundle = ca_file->path();
+    client = make_http_client(loop, std::move(options));
   }
 
   Loop loop;
   Playground playground;
   HttpServerOptions server_options;
-  HttpClientOptions options;
+  std::unique_ptr<PemFile> ca_file;
+  std::unique_ptr<TlsServerContext> tls_context;
   std::unique_ptr<HttpServer> server;
   std::unique_ptr<HttpClient> client;
   Origin origin;
@@ -119,7 +150,12 @@ Task<Result<void>> fetch_many(HttpClient* client, Origin origin, int count) {
   co_return Result<void>();
 }
 
-TEST_F(Http, KeepsOneConnectionForManyRequests) {
+INSTANTIATE_TEST_SUITE_P(, Http, ::testing::Values(Transport::kPlain, Transport::kTls),
+                         [](const auto& of) {
+                           return std::string(of.param == Transport::kTls ? "Tls" : "Plain");
+                         });
+
+TEST_P(Http, KeepsOneConnectionForManyRequests) {
   ASSERT_TRUE(run(fetch_many(client.get(), origin, 20)));
   EXPECT_EQ(client->stats().connections_opened, 1u);
   EXPECT_EQ(client->stats().connections_reused, 19u);
@@ -132,14 +168,14 @@ Task<Result<void>> fetch_side_by_side(HttpClient* client, Origin origin) {
   co_return co_await group.join();
 }
 
-TEST_F(Http, LimitsConnectionsPerOrigin) {
+TEST_P(Http, LimitsConnectionsPerOrigin) {
   set_options({.connections_per_origin_max = 3});
   ASSERT_TRUE(run(fetch_side_by_side(client.get(), origin)));
   EXPECT_EQ(client->stats().connections_opened, 3u);
   EXPECT_EQ(playground.targets.size(), 100u);
 }
 
-TEST_F(Http, EchoesLargeBodies) {
+TEST_P(Http, EchoesLargeBodies) {
   const std::string body = pattern(20'000'000);
   const Result<Answer> answer =
       run(fetch(client.get(), origin, {"PUT", "/echo", {}, body_of(body)}));
@@ -162,7 +198,7 @@ class TemporaryFile {
   int fd_;
 };
 
-TEST_F(Http, SendsFileRangesBothWays) {
+TEST_P(Http, SendsFileRangesBothWays) {
   const std::string content = pattern(5'000'000);
   const TemporaryFile file(content);
   for (const ByteRange range : {ByteRange{0, 5'000'000}, ByteRange{7, 1000}, ByteRange{5, 0}}) {
@@ -173,7 +209,7 @@ TEST_F(Http, SendsFileRangesBothWays) {
   }
 }
 
-TEST_F(Http, NoticesThatAFileShrank) {
+TEST_P(Http, NoticesThatAFileShrank) {
   const TemporaryFile file(pattern(1'000'000));
   for (const ByteCount size : {1'000'001u, 64'000u}) {
     if (size == 64'000) EXPECT_EQ(ftruncate(file.fd(), 63'999), 0);
@@ -184,39 +220,39 @@ TEST_F(Http, NoticesThatAFileShrank) {
   }
 }
 
-TEST_F(Http, ReadsChunkedBodies) {
+TEST_P(Http, ReadsChunkedBodies) {
   const Result<Answer> answer = get_twice({"GET", "/chunked"});
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_TRUE(playground.sent_by_chunked == answer->body + answer->body);
   EXPECT_EQ(client->stats().connections_opened, 1u);
 }
 
-TEST_F(Http, ReportsBodiesThatEndEarly) {
+TEST_P(Http, ReportsBodiesThatEndEarly) {
   const Result<Answer> answer = get("/short");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, ErrorKind::kNetwork);
   EXPECT_TRUE(answer.error().is_temporary());
 }
 
-TEST_F(Http, ReadsBodiesUntilClose) {
+TEST_P(Http, ReadsBodiesUntilClose) {
   const Result<Answer> answer = get("/until-close");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->body, "to the end");
 }
 
-TEST_F(Http, SkipsInterimAnswers) {
+TEST_P(Http, SkipsInterimAnswers) {
   const Result<Answer> answer = get("/interim");
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->body, "ok");
 }
 
-TEST_F(Http, RefusesWhatIsNoHttp) {
+TEST_P(Http, RefusesWhatIsNoHttp) {
   const Result<Answer> answer = get("/garbage");
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().kind, ErrorKind::kProtocol);
 }
 
-TEST_F(Http, AnswersHeadWithTheLengthAlone) {
+TEST_P(Http, AnswersHeadWithTheLengthAlone) {
   const Result<Answer> answer = get_twice({"HEAD", "/x"});
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->body, "");
@@ -224,7 +260,7 @@ TEST_F(Http, AnswersHeadWithTheLengthAlone) {
 }
 
 // The server sees nothing of the body but what has been sent when it answers.
-TEST_F(Http, ReturnsAnAnswerThatComesInTheMiddleOfTheBody) {
+TEST_P(Http, ReturnsAnAnswerThatComesInTheMiddleOfTheBody) {
   const std::string body(64'000'000, 'x');
   for (int i = 0; i < 3; ++i) {
     const Result<Answer> answer =
@@ -236,7 +272,7 @@ TEST_F(Http, ReturnsAnAnswerThatComesInTheMiddleOfTheBody) {
   EXPECT_EQ(client->stats().connections_opened, 3u);
 }
 
-TEST_F(Http, WaitsForContinue) {
+TEST_P(Http, WaitsForContinue) {
   const std::string body(1'000'000, 'x');
   Result<Answer> answer =
       run(fetch(client.get(), origin, {"PUT", "/echo", {}, body_of(body), true}));
@@ -249,7 +285,7 @@ TEST_F(Http, WaitsForContinue) {
   EXPECT_LT(client->stats().bytes_sent - sent, 1000u);  // the head only
 }
 
-TEST_F(Http, ReplacesAConnectionTheServerHasClosed) {
+TEST_P(Http, ReplacesAConnectionTheServerHasClosed) {
   ASSERT_TRUE(get("/x"));
   // The server ends with run(): its side of the kept connection is closed.
   ASSERT_TRUE(get("/x"));
@@ -257,7 +293,7 @@ TEST_F(Http, ReplacesAConnectionTheServerHasClosed) {
   EXPECT_EQ(client->stats().connections_opened, 3u);
 }
 
-TEST_F(Http, RepeatsOnceWhenAKeptConnectionBreaks) {
+TEST_P(Http, RepeatsOnceWhenAKeptConnectionBreaks) {
   Result<Answer> answer = run([](HttpClient* http, Origin where) -> Task<Result<Answer>> {
     CO_TRY_VOID(co_await fetch(http, where, {"GET", "/x"}));
     co_return co_await fetch(http, where, {"GET", "/drop"});
@@ -274,13 +310,13 @@ TEST_F(Http, RepeatsOnceWhenAKeptConnectionBreaks) {
   EXPECT_EQ(client->stats().stale_connections, 1u);  // a POST may have had its effect
 }
 
-TEST_F(Http, HonoursConnectionClose) {
+TEST_P(Http, HonoursConnectionClose) {
   ASSERT_TRUE(get("/close-after"));
   ASSERT_TRUE(get("/x"));
   EXPECT_EQ(client->stats().connections_opened, 2u);
 }
 
-TEST_F(Http, GivesUpOnAStalledServer) {
+TEST_P(Http, GivesUpOnAStalledServer) {
   set_options({.idle_timeout = 30ms});
   const Result<Answer> answer = get("/stall");
   ASSERT_FALSE(answer);
@@ -289,7 +325,7 @@ TEST_F(Http, GivesUpOnAStalledServer) {
   EXPECT_EQ(client->stats().stale_connections, 0u);
 }
 
-TEST_F(Http, NeverSendsHeadersThatBreakTheHead) {
+TEST_P(Http, NeverSendsHeadersThatBreakTheHead) {
   HttpRequest request{"GET", "/x"};
   request.headers.add("X-Evil", "a\r\nHost: other");
   const Result<Answer> answer = run(fetch(client.get(), origin, std::move(request)));
@@ -298,7 +334,7 @@ TEST_F(Http, NeverSendsHeadersThatBreakTheHead) {
   EXPECT_TRUE(playground.targets.empty());
 }
 
-TEST_F(Http, SaysWhenNobodyListens) {
+TEST_P(Http, SaysWhenNobodyListens) {
   auto other = HttpServer::open(loop, playground, {});
   ASSERT_TRUE(other);
   origin.port = (*other)->port();
@@ -323,7 +359,8 @@ Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes) {
   }
 }
 
-TEST_F(Http, ServerRefusesSmuggling) {
+TEST_P(Http, ServerRefusesSmuggling) {
+  if (origin.tls) GTEST_SKIP();
   for (const char* fields : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
                              "Content-Length: 5\r\nContent-Length: 6\r\n", "Bad Name: x\r\n"}) {
     const Result<std::string> answer = run(talk_raw(
@@ -334,7 +371,8 @@ TEST_F(Http, ServerRefusesSmuggling) {
   EXPECT_TRUE(playground.targets.empty());
 }
 
-TEST_F(Http, ServerAnswersPipelinedRequestsInOrder) {
+TEST_P(Http, ServerAnswersPipelinedRequestsInOrder) {
+  if (origin.tls) GTEST_SKIP();
   const Result<std::string> answer =
       run(talk_raw(server->port(),
                    "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none"
@@ -347,6 +385,79 @@ TEST_F(Http, ServerAnswersPipelinedRequestsInOrder) {
   const std::size_t two = answer->find("\r\n\r\ntwo");
   const std::size_t three = answer->find("\r\n\r\nthree");
   EXPECT_TRUE(one < two && two < three && three != std::string::npos) << *answer;
+}
+
+class Tls : public Http {
+ protected:
+  void SetUp() override {}
+};
+INSTANTIATE_TEST_SUITE_P(, Tls, ::testing::Values(Transport::kTls));
+
+TEST_P(Tls, RefusesUnknownCertificatesForGood) {
+  start("IP:127.0.0.1", 1);
+  ca_file.reset();
+  set_options({});
+  const Result<Answer> answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kProtocol);
+  EXPECT_FALSE(answer.error().is_temporary());
+  EXPECT_NE(answer.error().message.find("127.0.0.1"), std::string::npos);
+  EXPECT_NE(answer.error().message.find("--ca-bundle"), std::string::npos);
+  set_options({.verify_tls = false});
+  EXPECT_TRUE(get("/x"));
+}
+
+TEST_P(Tls, RefusesTheCertificateOfAnotherHost) {
+  start("DNS:example.com,IP:127.0.0.2", 1);
+  Result<Answer> answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_FALSE(answer.error().is_temporary());
+  EXPECT_NE(answer.error().message.find("mismatch"), std::string::npos) << answer.error().message;
+  origin.host = "localhost";
+  answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_FALSE(answer.error().is_temporary());
+}
+
+TEST_P(Tls, RefusesAnExpiredCertificate) {
+  start("IP:127.0.0.1", -1);
+  const Result<Answer> answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_FALSE(answer.error().is_temporary());
+  EXPECT_NE(answer.error().message.find("expired"), std::string::npos) << answer.error().message;
+}
+
+TEST_P(Tls, AcceptsACertificateByName) {
+  start("DNS:localhost", 1);
+  origin.host = "localhost";
+  const Result<Answer> answer = get("/x");
+  EXPECT_TRUE(answer) << answer.error().message;
+}
+
+TEST_P(Tls, SaysWhenTheServerSpeaksPlainHttp) {
+  start("IP:127.0.0.1", 1);
+  server_options.tls = nullptr;
+  server = *HttpServer::open(loop, playground, server_options);
+  origin.port = server->port();
+  const Result<Answer> answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kProtocol);
+}
+
+TEST_P(Tls, SaysWhichBundleIsMissing) {
+  start("IP:127.0.0.1", 1);
+  client = make_http_client(loop, {.ca_bundle = "/nowhere/ca.pem"});
+  const Result<Answer> answer = get("/x");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().kind, ErrorKind::kInvalid);
+  EXPECT_NE(answer.error().message.find("/nowhere/ca.pem"), std::string::npos);
+}
+
+TEST_P(Tls, ResumesSessions) {
+  start("IP:127.0.0.1", 1);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(get("/x"));  // run() ends the server's connections
+  EXPECT_EQ(client->stats().connections_opened, 3u);
+  EXPECT_EQ(SSL_CTX_sess_hits(tls_context->get()), 2);
 }
 
 }  // namespace
