@@ -1,0 +1,76 @@
+#include "tests/sim/crash_disk.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace telpher::sim {
+namespace {
+
+constexpr std::size_t kSector = 512;
+
+}  // namespace
+
+void CrashDisk::File::apply(const Change& change) {
+  if (change.bytes.empty()) {
+    content_.resize(std::min<std::size_t>(content_.size(), change.offset));
+    return;
+  }
+  const std::size_t end = change.offset + change.bytes.size();
+  if (content_.size() < end) content_.resize(end, '\0');
+  content_.replace(change.offset, change.bytes.size(), change.bytes);
+}
+
+void CrashDisk::File::write(ByteCount offset, std::string_view bytes) {
+  // By sectors, because that is what reaches a disk whole or not at all.
+  while (!bytes.empty()) {
+    const std::size_t room = kSector - offset % kSector;
+    const std::string_view piece = bytes.substr(0, room);
+    unsynced_.push_back({offset, std::string(piece)});
+    apply(unsynced_.back());
+    bytes.remove_prefix(piece.size());
+    offset += piece.size();
+  }
+}
+
+void CrashDisk::File::truncate(ByteCount size) {
+  unsynced_.push_back({size, {}});
+  apply(unsynced_.back());
+}
+
+void CrashDisk::File::sync() {
+  synced_ = content_;
+  unsynced_.clear();
+}
+
+void CrashDisk::File::power_cut(Random* luck) {
+  content_ = synced_;
+  for (const Change& change : std::exchange(unsynced_, {})) {
+    if (luck && luck->chance(0.5)) apply(change);
+  }
+  synced_ = content_;
+}
+
+std::shared_ptr<CrashDisk::File> CrashDisk::find(const std::string& name) const {
+  const auto found = names_.find(name);
+  return found == names_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<CrashDisk::File> CrashDisk::create(const std::string& name) {
+  return names_[name] = std::make_shared<File>();
+}
+
+void CrashDisk::power_cut(Random* luck) {
+  Names survivors = synced_names_;
+  if (luck) {
+    for (const auto& [name, file] : names_) {
+      if (luck->chance(0.5)) survivors[name] = file;
+    }
+    for (const auto& [name, file] : synced_names_) {
+      if (!names_.contains(name) && luck->chance(0.5)) survivors.erase(name);
+    }
+  }
+  names_ = synced_names_ = std::move(survivors);
+  for (auto& [name, file] : names_) file->power_cut(luck);
+}
+
+}  // namespace telpher::sim

@@ -1,0 +1,56 @@
+#pragma once
+// A disk in memory that tells what was written from what was synced, as file systems do: after a
+// power cut only the latter is certain. One thread.
+
+#include "base/bytes.h"
+#include "base/random.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace telpher::sim {
+
+class CrashDisk {
+ public:
+  /// A file, whatever its name. Reads see `content`.
+  class File {
+   public:
+    const std::string& content() const { return content_; }
+    void write(ByteCount offset, std::string_view bytes);
+    void truncate(ByteCount size);
+    void sync();
+
+   private:
+    friend class CrashDisk;
+    struct Change {
+      ByteCount offset;   // a truncation: the new size
+      std::string bytes;  // empty: a truncation
+    };
+    void apply(const Change& change);
+    void power_cut(Random* luck);
+
+    std::string content_;
+    std::string synced_;
+    std::vector<Change> unsynced_;
+  };
+
+  std::shared_ptr<File> find(const std::string& name) const;
+  std::shared_ptr<File> create(const std::string& name);
+  void remove(const std::string& name) { names_.erase(name); }
+  /// Makes the names as they are now survive; their files' content is another matter.
+  void sync_names() { synced_names_ = names_; }
+
+  /// All that was not synced is lost, or, with `luck`, each of its 512-byte sectors and each name
+  /// may have reached the disk or not.
+  void power_cut(Random* luck);
+
+ private:
+  using Names = std::map<std::string, std::shared_ptr<File>>;
+  Names names_;
+  Names synced_names_;
+};
+
+}  // namespace telpher::sim
