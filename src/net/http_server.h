@@ -15,6 +15,7 @@
 
 namespace telpher {
 
+class HttpServer;
 class TlsServerContext;
 
 struct HttpServerOptions {
@@ -98,17 +99,17 @@ class ServerResponse {
 
  private:
   friend class ServerConnection;
-  ServerResponse(HttpConnection& connection, const ServerRequest& request, Duration idle,
-                 std::string_view date)
-      : connection_(connection), request_(request), idle_(idle), date_(date) {}
+  ServerResponse(HttpServer& server, HttpConnection& connection, const ServerRequest& request,
+                 Duration idle)
+      : server_(server), connection_(connection), request_(request), idle_(idle) {}
 
   Result<void> make_head(std::optional<ByteCount> length);
   bool has_body() const;
 
+  HttpServer& server_;
   HttpConnection& connection_;
   const ServerRequest& request_;
   const Duration idle_;
-  const std::string_view date_;
   bool begun_ = false;
   bool chunked_ = false;
   bool chunk_open_ = false;
@@ -148,6 +149,7 @@ class HttpServer {
 
  private:
   friend class ServerConnection;
+  friend class ServerResponse;
   HttpServer(Loop& loop, HttpHandler& handler, HttpServerOptions options,
              std::unique_ptr<Listener> listener)
       : loop_(loop),
@@ -156,7 +158,7 @@ class HttpServer {
         listener_(std::move(listener)) {}
 
   Task<Result<void>> run_connection(std::unique_ptr<Socket> socket);
-  /// The Date header's value, made once a second.
+  /// The Date header's value, made once a second; use it at once.
   std::string_view date();
 
   Loop& loop_;

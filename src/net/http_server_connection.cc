@@ -84,7 +84,7 @@ Task<bool> ServerConnection::answer(RequestHead head) {
   }
   const Duration idle = server_.options_.idle_timeout;
   ServerRequest request(*connection_, std::move(head), *framing, peer_, idle);
-  ServerResponse response(*connection_, request, idle, server_.date());
+  ServerResponse response(server_, *connection_, request, idle);
   if (!keeps_connection(request.head().version_minor, request.headers())) response.close_after();
   Result<void> handled = co_await server_.handler_.handle(request, response);
   co_return co_await finish_answer(std::move(handled), request, response);

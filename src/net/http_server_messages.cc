@@ -112,7 +112,7 @@ Result<void> ServerResponse::make_head(std::optional<ByteCount> length) {
     }
     out.append(header.name).append(": ").append(header.value).append("\r\n");
   }
-  if (!headers.contains("date")) out.append("Date: ").append(date_).append("\r\n");
+  if (!headers.contains("date")) out.append("Date: ").append(server_.date()).append("\r\n");
   if (length && !bodiless_status && !headers.contains("content-length")) {
     out.append("Content-Length: ");
     append_number(out, *length);

@@ -1,0 +1,159 @@
+// CPU of the client thread for requests over kept connections, against our own server on another
+// thread: PUT of 10 KiB, GET and PUT of large bodies, plain and TLS.
+
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "net/tls.h"
+
+#include <benchmark/benchmark.h>
+#include <ctime>
+#include <fstream>
+#include <thread>
+#include <unistd.h>
+
+namespace telpher {
+namespace {
+
+constexpr int kConnections = 64;
+constexpr int kRequestsPerRun = 20'000;
+constexpr std::size_t kLarge = 16u << 20;
+
+double thread_cpu_seconds() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// Swallows what is sent; "/large" answers with 16 MiB.
+class Sink final : public HttpHandler {
+ public:
+  Task<Result<void>> handle(ServerRequest& request, ServerResponse& response) override {
+    auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBuffer);
+    while (!request.body_read()) {
+      CO_TRY_VOID(co_await request.read_some({buffer.get(), kBuffer}));
+    }
+    response.headers.add("ETag", "\"d41d8cd98f00b204e9800998ecf8427e\"");
+    if (request.target() == "/large") co_return co_await response.send(Body::of(as_bytes(large_)));
+    co_return co_await response.send();
+  }
+
+ private:
+  static constexpr std::size_t kBuffer = 256 * 1024;
+  const std::string large_ = std::string(kLarge, 'x');
+};
+
+class ServerThread {
+ public:
+  explicit ServerThread(bool tls) {
+    if (tls) {
+      const SelfSigned pair = make_self_signed("IP:127.0.0.1", 1).value();
+      context_ = TlsServerContext::make({pair.certificate_pem, pair.private_key_pem}).value();
+      options_.tls = context_.get();
+    }
+    server_ = HttpServer::open(loop_, sink_, options_).value();
+    thread_ = std::thread([this] { (void)loop_.run(server_->serve(), cancel_); });
+  }
+  ~ServerThread() {
+    loop_.post([this] { cancel_.cancel(); });
+    thread_.join();
+  }
+  Origin origin() const { return {options_.tls != nullptr, "127.0.0.1", server_->port()}; }
+
+ private:
+  Loop loop_;
+  Sink sink_;
+  HttpServerOptions options_;
+  std::unique_ptr<TlsServerContext> context_;
+  std::unique_ptr<HttpServer> server_;
+  CancelSource cancel_;
+  std::thread thread_;
+};
+
+Task<Result<void>> put_in_turn(HttpClient* client, Origin origin, Bytes body, int* left) {
+  while ((*left)-- > 0) {
+    HttpRequest request{"PUT", "/bucket/some/key", {}, Body::of(body)};
+    request.headers.add("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
+    request.headers.add("x-amz-date", "20260101T000000Z");
+    request.headers.add("Authorization", std::string(200, 'a'));
+    CO_TRY(std::unique_ptr<HttpResponse> response,
+           co_await client->send(origin, std::move(request)));
+    if (response->status != 200) co_return make_error(ErrorKind::kServer, "not 200");
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> put_many(HttpClient* client, Origin origin, Bytes body, int connections,
+                            int requests) {
+  TaskGroup group(co_await current_context());
+  for (int i = 0; i < connections; ++i) {
+    group.spawn(put_in_turn(client, origin, body, &requests));
+  }
+  co_return co_await group.join();
+}
+
+void run_puts(benchmark::State& state, bool tls, std::size_t size, int connections, int requests) {
+  ServerThread server(tls);
+  Loop loop;
+  const auto client = make_http_client(loop, {.verify_tls = false});
+  const std::string body(size, 'x');
+  double cpu = 0;
+  for (auto _ : state) {
+    const double start = thread_cpu_seconds();
+    const Result<void> done =
+        loop.run(put_many(client.get(), server.origin(), as_bytes(body), connections, requests));
+    if (!done) return state.SkipWithError(done.error().message.c_str());
+    cpu += thread_cpu_seconds() - start;
+  }
+  const auto runs = static_cast<double>(state.iterations());
+  state.counters["us_per_request"] = 1e6 * cpu / (runs * requests);
+  const double bytes = runs * requests * static_cast<double>(size);
+  state.counters["cpu_s_per_GiB"] = cpu / (bytes / (1u << 30));
+}
+
+void put_10_kib(benchmark::State& state, bool tls) {
+  run_puts(state, tls, 10 * 1024, kConnections, kRequestsPerRun);
+}
+BENCHMARK_CAPTURE(put_10_kib, plain, false)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(put_10_kib, tls, true)->Unit(benchmark::kMillisecond);
+
+void put_16_mib(benchmark::State& state, bool tls) { run_puts(state, tls, kLarge, 4, 64); }
+BENCHMARK_CAPTURE(put_16_mib, plain, false)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(put_16_mib, tls, true)->Unit(benchmark::kMillisecond);
+
+Task<Result<void>> get_in_turn(HttpClient* client, Origin origin, MutableBytes buffer, int* left) {
+  while ((*left)-- > 0) {
+    CO_TRY(std::unique_ptr<HttpResponse> response,
+           co_await client->send(origin, {"GET", "/large"}));
+    for (std::size_t count = 1; count > 0;) {
+      CO_TRY(count, co_await response->read_some(buffer));
+    }
+  }
+  co_return Result<void>();
+}
+
+void get_16_mib(benchmark::State& state, bool tls) {
+  ServerThread server(tls);
+  Loop loop;
+  const auto client = make_http_client(loop, {.verify_tls = false});
+  const auto buffer = std::make_unique<std::byte[]>(256 * 1024);
+  double cpu = 0;
+  int requests = 0;
+  for (auto _ : state) {
+    const double start = thread_cpu_seconds();
+    int left = 64;
+    requests += left;
+    const Result<void> done =
+        loop.run(get_in_turn(client.get(), server.origin(), {buffer.get(), 256 * 1024}, &left));
+    if (!done) return state.SkipWithError(done.error().message.c_str());
+    cpu += thread_cpu_seconds() - start;
+  }
+  state.counters["cpu_s_per_GiB"] =
+      cpu / (static_cast<double>(requests) * static_cast<double>(kLarge) / (1u << 30));
+}
+BENCHMARK_CAPTURE(get_16_mib, plain, false)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(get_16_mib, tls, true)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace telpher
+
+BENCHMARK_MAIN();
