@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -189,6 +190,7 @@ def print_row(row):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     options = parse_arguments()
     if options.setup:
         return setup()
