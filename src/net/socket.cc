@@ -10,10 +10,6 @@
 
 namespace telpher {
 
-UniqueFd::~UniqueFd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 Error make_network_error(int errno_value, std::string_view what) {
   const char* name = strerrorname_np(errno_value);
   Error error = make_temporary_error(ErrorKind::kNetwork,

@@ -3,6 +3,7 @@
 // can be moved and say whether more has to wait. One owner; one reader and one writer at a time.
 
 #include "base/bytes.h"
+#include "base/unique_fd.h"
 #include "net/address.h"
 #include "runtime/loop.h"
 
@@ -11,24 +12,6 @@
 #include <utility>
 
 namespace telpher {
-
-/// Closes the descriptor when destroyed.
-class UniqueFd {
- public:
-  explicit UniqueFd(int fd = -1) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~UniqueFd();
-
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
 
 /// What a call that does not wait got done.
 struct IoStep {

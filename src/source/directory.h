@@ -4,8 +4,8 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "source/glob.h"
-#include "source/unique_fd.h"
 
 #include <cstdint>
 #include <memory>

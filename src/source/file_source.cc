@@ -1,8 +1,7 @@
 #include "source/file_source.h"
 
-#include "codec/media_type.h"
+#include "base/unique_fd.h"
 #include "source/source_error.h"
-#include "source/unique_fd.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -92,7 +91,6 @@ class FileSource : public Source {
     }
     info.rereadable = true;
     info.name = last_segment(path_);
-    info.content_type = media_type_of_name(info.name);
     info.last_modified = std::chrono::system_clock::time_point(
         std::chrono::duration_cast<std::chrono::system_clock::duration>(
             std::chrono::seconds(status.st_mtim.tv_sec) +

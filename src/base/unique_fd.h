@@ -6,6 +6,7 @@
 
 namespace telpher {
 
+/// Closes the descriptor when destroyed.
 class UniqueFd {
  public:
   UniqueFd() = default;
