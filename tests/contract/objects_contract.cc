@@ -206,9 +206,10 @@ TEST_P(ObjectStoreContract, AWriteMayDependOnWhatIsThere) {
   EXPECT_EQ(content("key"), "two");
 }
 
-Task<Result<void>> put_counted(ObjectStore& store, ObjectAddress object, Bytes bytes, int* wins) {
-  const Result<PutResult> result =
-      co_await store.put(object, Body::of(bytes), {.condition = {.if_none_match = true}});
+Task<Result<void>> put_counted(ObjectStore& store, ObjectAddress object, int id, int* wins) {
+  const std::string content = "written by " + std::to_string(id);
+  const Result<PutResult> result = co_await store.put(object, Body::of(as_bytes(content)),
+                                                      {.condition = {.if_none_match = true}});
   if (result) {
     ++*wins;
   } else if (result.error().kind != ErrorKind::kPrecondition &&
@@ -220,7 +221,7 @@ Task<Result<void>> put_counted(ObjectStore& store, ObjectAddress object, Bytes b
 
 Task<Result<void>> race(ObjectStore& store, ObjectAddress object, int* wins) {
   TaskGroup group(co_await current_context());
-  for (int i = 0; i < 8; ++i) group.spawn(put_counted(store, object, as_bytes("first"), wins));
+  for (int i = 0; i < 8; ++i) group.spawn(put_counted(store, object, i, wins));
   co_return co_await group.join();
 }
 

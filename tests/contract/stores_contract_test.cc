@@ -1,5 +1,11 @@
 // The contract on our own stores.
 
+#include "store/layers/adaptive.h"
+#include "store/layers/chaos.h"
+#include "store/layers/limit.h"
+#include "store/layers/metrics.h"
+#include "store/layers/retry.h"
+#include "store/layers/timeout.h"
 #include "store/memory/memory_store.h"
 #include "tests/contract/object_store_contract.h"
 
@@ -32,6 +38,50 @@ std::unique_ptr<ContractSubject> open_plain_memory() {
                                                       .tagging = false});
 }
 
+/// All layers in their order over a store that fails now and then.
+class LayeredSubject : public MemorySubject {
+ public:
+  explicit LayeredSubject(FaultScript script)
+      : MemorySubject(Capabilities{}), injector_(std::move(script)) {}
+  ObjectStore& store() override { return limit_; }
+
+ private:
+  FaultInjector injector_;
+  RetryQuota quota_;
+  RetryStats retry_stats_;
+  std::unique_ptr<StoreMetrics> metrics_ = std::make_unique<StoreMetrics>();
+  ChaosStore chaos_{MemorySubject::store(), injector_};
+  TimeoutStore timeout_{chaos_, {std::chrono::seconds(30), std::chrono::seconds(60)}};
+  AdaptiveStore adaptive_{timeout_, 16};
+  RetryStore retry_{adaptive_, quota_, retry_stats_};
+  MetricsStore counted_{retry_, *metrics_};
+  LimitStore limit_{counted_, 16};
+};
+
+std::unique_ptr<ContractSubject> open_layered() {
+  return std::make_unique<LayeredSubject>(FaultScript{});
+}
+
+/// What the wire and the store do wrong must not show above the retry layer. Lost answers of Create
+/// leave uploads behind, so those only fail before they run.
+std::unique_ptr<ContractSubject> open_faulty() {
+  FaultScript script{.seed = 11};
+  script.rules = {
+      {.probability = 0.05, .what = FaultKind::kStatus, .status = 503},
+      {.probability = 0.1, .what = FaultKind::kStatus, .status = 500},
+      {.on = Operation::kPutObject, .probability = 0.1, .what = FaultKind::kLoseAnswer},
+      {.on = Operation::kPutPart, .probability = 0.1, .what = FaultKind::kLoseAnswer},
+      {.on = Operation::kComplete, .probability = 0.3, .what = FaultKind::kLoseAnswer},
+      {.on = Operation::kCopyObject, .probability = 0.1, .what = FaultKind::kErrorAfter},
+      {.on = Operation::kDeleteBucket, .probability = 0.3, .what = FaultKind::kErrorAfter},
+      {.on = Operation::kComplete, .probability = 0.1, .what = FaultKind::kErrorIn200},
+      {.probability = 0.1, .what = FaultKind::kDelay, .delay_max = std::chrono::seconds(2)},
+  };
+  return std::make_unique<LayeredSubject>(std::move(script));
+}
+
+INSTANTIATE_TEST_SUITE_P(Layered, ObjectStoreContract, ::testing::Values(&open_layered));
+INSTANTIATE_TEST_SUITE_P(Faulty, ObjectStoreContract, ::testing::Values(&open_faulty));
 INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreContract, ::testing::Values(&open_memory));
 INSTANTIATE_TEST_SUITE_P(PlainMemory, ObjectStoreContract, ::testing::Values(&open_plain_memory));
 

@@ -1,12 +1,11 @@
 #include "store/memory/memory_store.h"
 
 #include "runtime/loop.h"
+#include "store/read_body.h"
 #include "store/rules.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <unistd.h>
 
 namespace telpher {
 
@@ -89,19 +88,12 @@ struct Read {
 };
 
 /// Copies and digests a body.
-Result<Read> read_body(const Body& body, const ContentDigester::Options& options) {
+Result<Read> take_body(const Body& body, const ContentDigester::Options& options) {
   Read read{std::make_shared_for_overwrite<std::byte[]>(body.size), body.size, {}};
   if (body.fd < 0) {
     if (body.size > 0) std::memcpy(read.data.get(), body.memory.data(), body.size);
   } else {
-    for (std::size_t done = 0; done < body.size;) {
-      const ssize_t count = ::pread(body.fd, read.data.get() + done, body.size - done,
-                                    static_cast<off_t>(body.file_offset + done));
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return make_errno_error(errno, "read the body");
-      if (count == 0) return make_error(ErrorKind::kSourceChanged, "the file became shorter");
-      done += static_cast<std::size_t>(count);
-    }
+    TRY_VOID(read_exactly(body.fd, body.file_offset, {read.data.get(), read.size}));
   }
   ContentDigester digester(options);
   digester.update({read.data.get(), read.size});
@@ -159,7 +151,7 @@ Task<Result<PutResult>> MemoryStore::put(ObjectAddress object, Body body, PutOpt
   if (body.size > capabilities_.put_size_max) {
     co_return store_error(ErrorKind::kLimit, "EntityTooLarge", 400, "the object is too large");
   }
-  CO_TRY(Read read, read_body(body, {.md5_etag = capabilities_.etag_is_md5,
+  CO_TRY(Read read, take_body(body, {.md5_etag = capabilities_.etag_is_md5,
                                      .algorithm = ChecksumAlgorithm::kNone,
                                      .expected = options.checksum,
                                      .content_md5 = options.content_md5}));
@@ -294,7 +286,7 @@ Task<Result<PartInfo>> MemoryStore::put_part(ObjectAddress object, std::string u
     algorithm = upload->options.checksum;
   }
   if (algorithm == ChecksumAlgorithm::kNone) algorithm = ChecksumAlgorithm::kCrc64Nvme;
-  CO_TRY(Read read, read_body(body, {.md5_etag = capabilities_.etag_is_md5,
+  CO_TRY(Read read, take_body(body, {.md5_etag = capabilities_.etag_is_md5,
                                      .algorithm = algorithm,
                                      .expected = options.checksum,
                                      .content_md5 = options.content_md5}));

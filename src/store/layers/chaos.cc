@@ -1,0 +1,339 @@
+#include "store/layers/chaos.h"
+
+#include "runtime/loop.h"
+#include "store/read_body.h"
+#include "store/rules.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace telpher {
+namespace {
+
+Error answer_lost() {
+  Error error = make_temporary_error(ErrorKind::kNetwork,
+                                     "the connection was closed before the answer (injected)");
+  error.context.code = "ECONNRESET";
+  return error;
+}
+
+Error cut_short() {
+  Error error =
+      make_temporary_error(ErrorKind::kNetwork, "the body ended before its length (injected)");
+  error.context.code = "IncompleteBody";
+  return error;
+}
+
+Error error_of(const FaultRule& rule) {
+  Error error = make_fault_error(rule.status, rule.code);
+  error.context.retry_after = rule.retry_after;
+  return error;
+}
+
+bool disturbs_body(const std::optional<FaultRule>& rule, FaultKind kind) {
+  return rule && rule->what == kind;
+}
+
+/// A body that breaks off, or of which one bit flips.
+class DisturbedReader : public ByteReader {
+ public:
+  DisturbedReader(std::unique_ptr<ByteReader> inner, FaultKind what, ByteCount at, int bit)
+      : inner_(std::move(inner)), what_(what), at_(at), bit_(bit) {}
+
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    if (what_ != FaultKind::kCorrupt) {
+      if (done_ == at_ && what_ == FaultKind::kTruncate) co_return cut_short();
+      if (done_ == at_) co_return std::size_t{0};
+      buffer = buffer.first(std::min<ByteCount>(buffer.size(), at_ - done_));
+    }
+    CO_TRY(const std::size_t count, co_await inner_->read_some(buffer));
+    if (what_ == FaultKind::kCorrupt && at_ >= done_ && at_ < done_ + count) {
+      buffer[at_ - done_] ^= static_cast<std::byte>(1 << bit_);
+    }
+    done_ += count;
+    co_return count;
+  }
+
+ private:
+  const std::unique_ptr<ByteReader> inner_;
+  const FaultKind what_;
+  const ByteCount at_;
+  const int bit_;
+  ByteCount done_ = 0;
+};
+
+}  // namespace
+
+struct ChaosStore::AlteredBody {
+  Body body;
+  std::vector<std::byte> copy;  // what `body` shows, when it was changed
+  std::optional<Error> error;
+};
+
+/// The body as the store is to see it.
+ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const Body& body) {
+  AlteredBody altered{.body = body};
+  if (!disturbance.rule || body.size == 0) return altered;
+  const FaultRule& rule = *disturbance.rule;
+  if (rule.what == FaultKind::kTruncate) {
+    altered.error = cut_short();
+  } else if (rule.what == FaultKind::kShort) {
+    altered.body.size = std::min(rule.after_bytes.value_or(body.size / 2), body.size);
+    if (body.fd < 0) altered.body.memory = body.memory.first(altered.body.size);
+  } else if (rule.what == FaultKind::kCorrupt) {
+    altered.copy.reserve(body.size);
+    const Result<void> read = read_body(body, [&](Bytes bytes) {
+      altered.copy.insert(altered.copy.end(), bytes.begin(), bytes.end());
+      return Result<void>();
+    });
+    if (!read) {
+      altered.error = read.error();
+      return altered;
+    }
+    altered.copy[injector_.random().below(body.size)] ^=
+        static_cast<std::byte>(1 << injector_.random().below(8));
+    altered.body = Body::of(altered.copy);
+  }
+  return altered;
+}
+
+Task<ChaosStore::Disturbance> ChaosStore::begin(Operation operation, std::string key) {
+  Loop& loop = co_await current_loop();
+  FaultInjector::StoreFaults faults = injector_.next_store_fault(operation, key, loop.now());
+  if (faults.delay > std::chrono::milliseconds::zero()) {
+    const Result<void> slept = co_await SleepUntil(loop.now() + faults.delay);
+    if (!slept) co_return Disturbance{slept.error(), std::nullopt};
+  }
+  co_return Disturbance{std::move(faults.error), std::move(faults.rule)};
+}
+
+Task<void> ChaosStore::end(Operation operation, std::string key, bool success) {
+  Loop& loop = co_await current_loop();
+  injector_.record({operation, std::move(key), success, loop.now()});
+}
+
+template <class T>
+Task<Result<T>> ChaosStore::apply(Disturbance disturbance, Task<Result<T>> call, Result<T> fake) {
+  if (disturbance.error) co_return *std::move(disturbance.error);
+  if (!disturbance.rule) co_return co_await std::move(call);
+  const FaultRule& rule = *disturbance.rule;
+  switch (rule.what) {
+    case FaultKind::kStatus: co_return error_of(rule);
+    case FaultKind::kErrorIn200: {
+      Error error = error_of(rule);
+      error.context.http_status = 200;
+      co_return error;
+    }
+    case FaultKind::kLoseAnswer:
+    case FaultKind::kErrorAfter: {
+      Result<T> lost = co_await std::move(call);
+      if (!lost && lost.error().kind == ErrorKind::kCancelled) co_return std::move(lost);
+      if (rule.what == FaultKind::kLoseAnswer) co_return answer_lost();
+      co_return error_of(rule);
+    }
+    case FaultKind::kFakeSuccess: co_return std::move(fake);
+    default: co_return co_await std::move(call);
+  }
+}
+
+template <class T>
+Task<Result<T>> ChaosStore::disturb(Operation operation, std::string key, Task<Result<T>> call,
+                                    Result<T> fake) {
+  Disturbance disturbance = co_await begin(operation, key);
+  Result<T> result = co_await apply(std::move(disturbance), std::move(call), std::move(fake));
+  co_await end(operation, std::move(key), result.has_value());
+  co_return result;
+}
+
+namespace {
+
+/// For reads: there is no success to be faked, and rules of that kind pass them over.
+template <class T>
+Result<T> no_fake() {
+  return make_error(ErrorKind::kInvalid, "a read cannot be faked");
+}
+
+/// The answer to a write that did not happen, as true as it can be.
+Result<PutResult> fake_put(const Body& body, const PutOptions& options, bool md5_etag) {
+  ContentDigester digester({.md5_etag = md5_etag, .expected = options.checksum});
+  TRY_VOID(read_body(body, [&](Bytes bytes) {
+    digester.update(bytes);
+    return Result<void>();
+  }));
+  TRY(ContentDigester::Digests digests, digester.finish());
+  PutResult result{.etag = std::move(digests.etag)};
+  if (options.checksum) result.checksum = StoredChecksum{*options.checksum, 0};
+  return result;
+}
+
+}  // namespace
+
+Task<Result<ObjectInfo>> ChaosStore::head(ObjectAddress object) {
+  std::string key = object.key;
+  return disturb(Operation::kHeadObject, std::move(key), inner().head(std::move(object)),
+                 no_fake<ObjectInfo>());
+}
+
+Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options) {
+  const std::string key = object.key;
+  Disturbance disturbance = co_await begin(Operation::kGetObject, key);
+  const std::optional<FaultRule> rule = disturbance.rule;
+  Result<GetResult> result =
+      co_await apply(std::move(disturbance), inner().get(std::move(object), std::move(options)),
+                     no_fake<GetResult>());
+  const bool truncated = disturbs_body(rule, FaultKind::kTruncate);
+  const bool shortened = disturbs_body(rule, FaultKind::kShort);
+  if (result && result->length > 0 &&
+      (truncated || shortened || disturbs_body(rule, FaultKind::kCorrupt))) {
+    Random& random = injector_.random();
+    ByteCount at = rule->after_bytes.value_or(random.below(result->length));
+    if (truncated || shortened) at = std::min(at, result->length - 1);
+    if (shortened) result->length = at;
+    result->body = std::make_unique<DisturbedReader>(std::move(result->body), rule->what, at,
+                                                     static_cast<int>(random.below(8)));
+  }
+  co_await end(Operation::kGetObject, key, result.has_value());
+  co_return std::move(result);
+}
+
+Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body, PutOptions options) {
+  const std::string key = object.key;
+  Disturbance disturbance = co_await begin(Operation::kPutObject, key);
+  AlteredBody altered = alter(disturbance, body);
+  if (altered.error) disturbance.error = std::move(altered.error);
+  Result<PutResult> fake = PutResult{};
+  if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
+    fake = fake_put(body, options, capabilities().etag_is_md5);
+  }
+  Result<PutResult> result = co_await apply(
+      std::move(disturbance), inner().put(std::move(object), altered.body, std::move(options)),
+      std::move(fake));
+  co_await end(Operation::kPutObject, key, result.has_value());
+  co_return result;
+}
+
+Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string upload_id,
+                                            PartNumber number, Body body, PutPartOptions options) {
+  const std::string key = object.key;
+  Disturbance disturbance = co_await begin(Operation::kPutPart, key);
+  AlteredBody altered = alter(disturbance, body);
+  if (altered.error) disturbance.error = std::move(altered.error);
+  Result<PartInfo> fake = PartInfo{};
+  if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
+    const Result<PutResult> answer =
+        fake_put(body, {.checksum = options.checksum}, capabilities().etag_is_md5);
+    if (answer) fake = PartInfo{number, body.size, answer->etag, options.checksum};
+  }
+  Result<PartInfo> result =
+      co_await apply(std::move(disturbance),
+                     inner().put_part(std::move(object), std::move(upload_id), number, altered.body,
+                                      std::move(options)),
+                     std::move(fake));
+  co_await end(Operation::kPutPart, key, result.has_value());
+  co_return result;
+}
+
+Task<Result<void>> ChaosStore::remove(ObjectAddress object) {
+  std::string key = object.key;
+  return disturb(Operation::kDeleteObject, std::move(key), inner().remove(std::move(object)),
+                 Result<void>());
+}
+
+Task<Result<PutResult>> ChaosStore::copy(ObjectAddress from, ObjectAddress to,
+                                         CopyOptions options) {
+  std::string key = to.key;
+  return disturb(Operation::kCopyObject, std::move(key),
+                 inner().copy(std::move(from), std::move(to), std::move(options)),
+                 Result<PutResult>(PutResult{.etag = "\"fake\""}));
+}
+
+Task<Result<ListPage>> ChaosStore::list(std::string bucket, ListOptions options) {
+  std::string prefix = options.prefix;
+  return disturb(Operation::kListObjects, std::move(prefix),
+                 inner().list(std::move(bucket), std::move(options)), no_fake<ListPage>());
+}
+
+Task<Result<std::string>> ChaosStore::create_upload(ObjectAddress object,
+                                                    CreateUploadOptions options) {
+  std::string key = object.key;
+  return disturb(Operation::kCreateUpload, std::move(key),
+                 inner().create_upload(std::move(object), std::move(options)),
+                 Result<std::string>("fake-upload"));
+}
+
+Task<Result<PartInfo>> ChaosStore::copy_part(ObjectAddress from, ByteRange range,
+                                             ObjectAddress object, std::string upload_id,
+                                             PartNumber number, std::string source_if_match) {
+  std::string key = object.key;
+  return disturb(Operation::kCopyPart, std::move(key),
+                 inner().copy_part(std::move(from), range, std::move(object), std::move(upload_id),
+                                   number, std::move(source_if_match)),
+                 Result<PartInfo>(PartInfo{number, range.length, "\"fake\"", {}}));
+}
+
+Task<Result<PutResult>> ChaosStore::complete(ObjectAddress object, std::string upload_id,
+                                             std::vector<PartInfo> parts, CompleteOptions options) {
+  std::string key = object.key;
+  PutResult fake{.etag = "\"fake-" + std::to_string(parts.size()) + "\""};
+  if (options.checksum) fake.checksum = StoredChecksum{*options.checksum, 0};
+  return disturb(Operation::kComplete, std::move(key),
+                 inner().complete(std::move(object), std::move(upload_id), std::move(parts),
+                                  std::move(options)),
+                 Result<PutResult>(std::move(fake)));
+}
+
+Task<Result<void>> ChaosStore::abort(ObjectAddress object, std::string upload_id) {
+  std::string key = object.key;
+  return disturb(Operation::kAbort, std::move(key),
+                 inner().abort(std::move(object), std::move(upload_id)), Result<void>());
+}
+
+Task<Result<PartsPage>> ChaosStore::list_parts(ObjectAddress object, std::string upload_id,
+                                               PartNumber part_number_marker) {
+  std::string key = object.key;
+  return disturb(Operation::kListParts, std::move(key),
+                 inner().list_parts(std::move(object), std::move(upload_id), part_number_marker),
+                 no_fake<PartsPage>());
+}
+
+Task<Result<UploadsPage>> ChaosStore::list_uploads(std::string bucket, ListUploadsOptions options) {
+  std::string prefix = options.prefix;
+  return disturb(Operation::kListUploads, std::move(prefix),
+                 inner().list_uploads(std::move(bucket), std::move(options)),
+                 no_fake<UploadsPage>());
+}
+
+Task<Result<std::vector<BucketInfo>>> ChaosStore::list_buckets() {
+  return disturb(Operation::kListBuckets, "", inner().list_buckets(),
+                 no_fake<std::vector<BucketInfo>>());
+}
+
+Task<Result<void>> ChaosStore::create_bucket(std::string bucket) {
+  return disturb(Operation::kCreateBucket, "", inner().create_bucket(std::move(bucket)),
+                 Result<void>());
+}
+
+Task<Result<void>> ChaosStore::head_bucket(std::string bucket) {
+  return disturb(Operation::kHeadBucket, "", inner().head_bucket(std::move(bucket)),
+                 Result<void>());
+}
+
+Task<Result<void>> ChaosStore::remove_bucket(std::string bucket) {
+  return disturb(Operation::kDeleteBucket, "", inner().remove_bucket(std::move(bucket)),
+                 Result<void>());
+}
+
+Task<Result<std::map<std::string, std::string>>> ChaosStore::tags(ObjectAddress object) {
+  std::string key = object.key;
+  return disturb(Operation::kGetTags, std::move(key), inner().tags(std::move(object)),
+                 no_fake<std::map<std::string, std::string>>());
+}
+
+Task<Result<void>> ChaosStore::set_tags(ObjectAddress object,
+                                        std::map<std::string, std::string> tags) {
+  std::string key = object.key;
+  return disturb(Operation::kSetTags, std::move(key),
+                 inner().set_tags(std::move(object), std::move(tags)), Result<void>());
+}
+
+}  // namespace telpher

@@ -1,0 +1,66 @@
+#pragma once
+// A store that fails on purpose, by script (fault_script.h): what a store can do wrong; what a wire
+// can do wrong is the endpoint's business. Can stand at any level; inside the retry layer it is
+// what the rest must survive.
+//
+// An endpoint that has this below it: a kNetwork error means "close the connection unanswered", an
+// http_status of 200 "200, then the error in the body".
+
+#include "store/layers/fault_script.h"
+#include "store/layers/forwarding_store.h"
+
+namespace telpher {
+
+class ChaosStore final : public ForwardingStore {
+ public:
+  /// `injector` must outlive this; it may be shared with an endpoint.
+  ChaosStore(ObjectStore& inner, FaultInjector& injector)
+      : ForwardingStore(inner), injector_(injector) {}
+
+  Task<Result<ObjectInfo>> head(ObjectAddress object) override;
+  Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override;
+  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
+  Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;
+  Task<Result<std::string>> create_upload(ObjectAddress object,
+                                          CreateUploadOptions options) override;
+  Task<Result<PartInfo>> put_part(ObjectAddress object, std::string upload_id, PartNumber number,
+                                  Body body, PutPartOptions options) override;
+  Task<Result<PartInfo>> copy_part(ObjectAddress from, ByteRange range, ObjectAddress object,
+                                   std::string upload_id, PartNumber number,
+                                   std::string source_if_match) override;
+  Task<Result<PutResult>> complete(ObjectAddress object, std::string upload_id,
+                                   std::vector<PartInfo> parts, CompleteOptions options) override;
+  Task<Result<void>> abort(ObjectAddress object, std::string upload_id) override;
+  Task<Result<PartsPage>> list_parts(ObjectAddress object, std::string upload_id,
+                                     PartNumber part_number_marker) override;
+  Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override;
+  Task<Result<std::vector<BucketInfo>>> list_buckets() override;
+  Task<Result<void>> create_bucket(std::string bucket) override;
+  Task<Result<void>> head_bucket(std::string bucket) override;
+  Task<Result<void>> remove_bucket(std::string bucket) override;
+  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object,
+                              std::map<std::string, std::string> tags) override;
+
+ private:
+  /// What this call is in for. `error`: answer it, run nothing.
+  struct Disturbance {
+    std::optional<Error> error;
+    std::optional<FaultRule> rule;
+  };
+  Task<Disturbance> begin(Operation operation, std::string key);
+  template <class T>
+  Task<Result<T>> apply(Disturbance disturbance, Task<Result<T>> call, Result<T> fake);
+  template <class T>
+  Task<Result<T>> disturb(Operation operation, std::string key, Task<Result<T>> call,
+                          Result<T> fake);
+  Task<void> end(Operation operation, std::string key, bool success);
+  struct AlteredBody;
+  AlteredBody alter(const Disturbance& disturbance, const Body& body);
+
+  FaultInjector& injector_;
+};
+
+}  // namespace telpher

@@ -1,0 +1,206 @@
+#include "store/layers/chaos.h"
+
+#include "runtime/loop.h"
+#include "store/layers/metrics.h"
+#include "store/memory/memory_store.h"
+
+#include <gtest/gtest.h>
+
+namespace telpher {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ChaosStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(loop_.run(memory_.create_bucket("bucket"))); }
+  void script(std::string_view json) {
+    Result<FaultScript> parsed = parse_fault_script(json);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    faults_.reset(*std::move(parsed));
+  }
+  Result<PutResult> put(std::string_view content, PutOptions options = {}) {
+    return loop_.run(store_.put({"bucket", "key"}, Body::of(as_bytes(content)), options));
+  }
+  Result<std::string> get() {
+    Result<GetResult> got = loop_.run(store_.get({"bucket", "key"}, {}));
+    if (!got) return got.error();
+    std::string content(got->length + 10, '\0');
+    const Result<std::size_t> count = loop_.run(
+        read_full(*got->body, {reinterpret_cast<std::byte*>(content.data()), content.size()}));
+    if (!count) return count.error();
+    content.resize(*count);
+    return content;
+  }
+
+  Loop loop_{Loop::Mode::kVirtual, 1};
+  MemoryStore memory_;
+  FaultInjector faults_;
+  ChaosStore store_{memory_, faults_};
+};
+
+TEST_F(ChaosStoreTest, AfterAndCountSayWhen) {
+  script(R"({"rules": [{"on": "PutObject", "after": 1, "count": 2, "do": "status", "status": 503,
+             "code": "SlowDown", "retry_after_s": 1.5}]})");
+  EXPECT_TRUE(put("1"));
+  const Result<PutResult> failed = put("2");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::kThrottled);
+  EXPECT_EQ(failed.error().context.code, "SlowDown");
+  EXPECT_EQ(failed.error().context.retry_after, 1500ms);
+  EXPECT_FALSE(faults_.all_met());
+  EXPECT_FALSE(put("3"));
+  EXPECT_TRUE(faults_.all_met());
+  EXPECT_TRUE(put("4"));
+  EXPECT_EQ(memory_.content("bucket", "key"), "4");
+  EXPECT_EQ(faults_.count(Operation::kPutObject, true), 2u);
+  EXPECT_EQ(faults_.count(Operation::kPutObject, false), 2u);
+  ASSERT_EQ(faults_.history().size(), 4u);
+  EXPECT_EQ(faults_.history()[1].key, "key");
+  EXPECT_FALSE(faults_.history()[1].success);
+  EXPECT_NE(faults_.to_json().find(R"("acted":2,"met":true)"), std::string::npos);
+}
+
+TEST_F(ChaosStoreTest, LostAnswersAndFakedOnes) {
+  script(R"({"rules": [{"on": "PutObject", "count": 1, "do": "lose_answer"},
+                       {"on": "PutObject", "count": 1, "do": "error_after", "status": 500},
+                       {"on": "PutObject", "count": 1, "do": "fake_success"}]})");
+  EXPECT_EQ(put("lost").error().kind, ErrorKind::kNetwork);
+  EXPECT_EQ(memory_.content("bucket", "key"), "lost");
+  EXPECT_EQ(put("after").error().kind, ErrorKind::kServer);
+  EXPECT_EQ(memory_.content("bucket", "key"), "after");
+  const Result<PutResult> faked = put("hello");
+  ASSERT_TRUE(faked);
+  EXPECT_EQ(faked->etag, "\"5d41402abc4b2a76b9719d911017c592\"");
+  EXPECT_EQ(memory_.content("bucket", "key"), "after");
+}
+
+TEST_F(ChaosStoreTest, BodiesAreCutAndChanged) {
+  script(R"({"rules": [{"on": "PutObject", "count": 1, "do": "truncate"},
+                       {"on": "PutObject", "count": 1, "do": "short", "after_bytes": 3},
+                       {"on": "PutObject", "count": 1, "do": "corrupt"}]})");
+  EXPECT_EQ(put("hello").error().kind, ErrorKind::kNetwork);
+  EXPECT_FALSE(memory_.content("bucket", "key"));
+  EXPECT_TRUE(put("hello"));
+  EXPECT_EQ(memory_.content("bucket", "key"), "hel");
+  EXPECT_TRUE(put("hello"));
+  EXPECT_NE(memory_.content("bucket", "key"), "hello");
+  EXPECT_EQ(memory_.content("bucket", "key")->size(), 5u);
+
+  script(R"({"rules": [{"on": "GetObject", "count": 1, "do": "truncate", "after_bytes": 2},
+                       {"on": "GetObject", "count": 1, "do": "short", "after_bytes": 2},
+                       {"on": "GetObject", "count": 1, "do": "corrupt"}]})");
+  ASSERT_TRUE(put("hello"));
+  const Result<std::string> truncated = get();
+  ASSERT_FALSE(truncated);
+  EXPECT_TRUE(truncated.error().is_temporary());
+  EXPECT_EQ(get().value(), "he");
+  const std::string corrupt = get().value();
+  EXPECT_NE(corrupt, "hello");
+  EXPECT_EQ(corrupt.size(), 5u);
+  EXPECT_EQ(get().value(), "hello");
+  EXPECT_TRUE(faults_.all_met());
+}
+
+TEST_F(ChaosStoreTest, DelaysAndPartitions) {
+  script(R"({"latency_ms": 10, "rules": [{"on": "PutObject", "count": 1, "do": "delay", "ms": 500},
+             {"on": "HeadBucket", "count": 1, "do": "partition"}]})");
+  const TimePoint start = loop_.now();
+  EXPECT_TRUE(put("hello"));
+  EXPECT_EQ(loop_.now() - start, 510ms);
+  EXPECT_FALSE(loop_.run(store_.head_bucket("bucket")));
+  EXPECT_EQ(put("x").error().kind, ErrorKind::kNetwork);
+  EXPECT_FALSE(get());
+  faults_.lift_partition();
+  EXPECT_EQ(get().value(), "hello");
+}
+
+TEST_F(ChaosStoreTest, ASequenceIsConsumedInOrder) {
+  script(R"({"sequence": ["ok", {"transient": "try again"}, {"permanent": "never"}, "ok"]})");
+  EXPECT_TRUE(put("1"));
+  const Result<PutResult> transient = put("2");
+  EXPECT_TRUE(transient.error().is_temporary());
+  EXPECT_EQ(transient.error().message, "try again");
+  EXPECT_FALSE(get().error().is_temporary());
+  EXPECT_FALSE(faults_.all_met());
+  EXPECT_TRUE(put("3"));
+  EXPECT_TRUE(faults_.all_met());
+}
+
+TEST_F(ChaosStoreTest, ASeedFixesChance) {
+  std::vector<std::string> runs;
+  for (int run = 0; run < 2; ++run) {
+    script(R"({"seed": 42, "flaky": 0.3})");
+    std::string outcomes;
+    for (int i = 0; i < 50; ++i) outcomes += put("x") ? '+' : '-';
+    runs.push_back(outcomes);
+  }
+  EXPECT_EQ(runs[0], runs[1]);
+  EXPECT_NE(runs[0].find('+'), std::string::npos);
+  EXPECT_NE(runs[0].find('-'), std::string::npos);
+  script(R"({"always_fail": "permanent"})");
+  EXPECT_FALSE(put("x").error().is_temporary());
+}
+
+TEST_F(ChaosStoreTest, RulesPassOverWhatTheyCannotDisturb) {
+  script(R"({"rules": [{"on": "*", "do": "fake_success"}, {"do": "error_in_200"}]})");
+  EXPECT_TRUE(loop_.run(store_.head_bucket("bucket")));
+  EXPECT_TRUE(loop_.run(store_.list("bucket", {})));
+  EXPECT_TRUE(put("x"));
+  EXPECT_FALSE(memory_.content("bucket", "key"));
+}
+
+TEST(FaultScript, NamesWhatIsWrong) {
+  for (const char* bad :
+       {"", "[]", "{", R"({"rules": 1})", R"({"rules": [1]})", R"({"rules": [{}]})",
+        R"({"rules": [{"do": "explode"}]})", R"({"rules": [{"do": "status", "on": "Nothing"}]})",
+        R"({"rules": [{"do": "status", "status": 999}]})",
+        R"({"rules": [{"do": "status", "count": -1}]})",
+        R"({"rules": [{"do": "status", "probability": 2}]})",
+        R"({"rules": [{"do": "status", "typo": 2}]})", R"({"typo": 1})", R"({"flaky": "often"})",
+        R"({"sequence": ["perhaps"]})", R"({"sequence": [{"transient": 5}]})"}) {
+    const Result<FaultScript> parsed = parse_fault_script(bad);
+    ASSERT_FALSE(parsed) << bad;
+    EXPECT_EQ(parsed.error().kind, ErrorKind::kInvalid);
+  }
+  const Result<FaultScript> parsed =
+      parse_fault_script(R"({"rules": [{"do": "status"}, {"do": "status", "typo": 2}]})");
+  EXPECT_NE(parsed.error().message.find("rule 2, \"typo\""), std::string::npos);
+}
+
+TEST(FaultScript, WireFaultsAreTheEndpoints) {
+  Result<FaultScript> script =
+      parse_fault_script(R"({"rules": [{"do": "stall", "ms": 50, "after_bytes": 7, "count": 1}]})");
+  ASSERT_TRUE(script);
+  FaultInjector faults(*std::move(script));
+  EXPECT_FALSE(faults.next_store_fault(Operation::kGetObject, "key", {}).rule);
+  const std::optional<FaultRule> rule = faults.next_wire_fault(Operation::kGetObject, "key");
+  ASSERT_TRUE(rule);
+  EXPECT_EQ(rule->what, FaultKind::kStall);
+  EXPECT_EQ(rule->delay, 50ms);
+  EXPECT_EQ(rule->after_bytes, 7u);
+  EXPECT_FALSE(faults.next_wire_fault(Operation::kGetObject, "key"));
+}
+
+TEST_F(ChaosStoreTest, MetricsCountCallsBytesAndErrors) {
+  script(R"({"latency_ms": 10, "rules": [{"on": "PutObject", "after": 2, "do": "status"}]})");
+  auto metrics = std::make_unique<StoreMetrics>();
+  MetricsStore counted(store_, *metrics);
+  for (int i = 0; i < 3; ++i) {
+    const auto result = loop_.run(counted.put({"bucket", "k"}, Body::of(as_bytes("hello")), {}));
+    EXPECT_EQ(result.has_value(), i < 2);
+  }
+  EXPECT_TRUE(loop_.run(counted.get({"bucket", "k"}, {})));
+  OperationMetrics& puts = metrics->of(Operation::kPutObject);
+  EXPECT_EQ(puts.succeeded.value(), 2u);
+  EXPECT_EQ(puts.failed.value(), 1u);
+  EXPECT_EQ(puts.bytes_sent.value(), 10u);
+  EXPECT_EQ(puts.in_flight.value(), 0);
+  EXPECT_EQ(puts.in_flight.peak(), 1);
+  EXPECT_NEAR(static_cast<double>(puts.duration_us.quantile(0.5)), 10'000, 100);
+  EXPECT_EQ(metrics->of(ErrorKind::kServer).value(), 1u);
+  EXPECT_EQ(metrics->of(Operation::kGetObject).bytes_received.value(), 5u);
+}
+
+}  // namespace
+}  // namespace telpher

@@ -1,0 +1,309 @@
+#include "store/layers/retry.h"
+
+#include "store/layers/same_content.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <variant>
+
+namespace telpher {
+namespace {
+
+/// For operations whose repeats answer like the first run.
+struct NothingToSettle {
+  template <class T>
+  static Task<std::optional<T>> never() {
+    co_return std::nullopt;
+  }
+};
+
+/// The caller of a part knows its number and says so itself.
+bool caller_names_attempts(Operation operation) {
+  return operation == Operation::kPutPart || operation == Operation::kCopyPart;
+}
+
+}  // namespace
+
+void RetryStore::count_cause(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kThrottled: return stats_.throttled.add();
+    case ErrorKind::kTimeout: return stats_.timeout.add();
+    case ErrorKind::kNetwork: return stats_.network.add();
+    case ErrorKind::kServer: return stats_.server.add();
+    case ErrorKind::kCorrupt: return stats_.corrupt.add();
+    default: return stats_.other.add();
+  }
+}
+
+bool RetryStore::plan_retry(Series& series, Error& error, Random& random, Duration& pause) {
+  const bool throttled = error.kind == ErrorKind::kThrottled;
+  // A throttled or corrupt request was refused; whatever else failed may have been carried out.
+  if (!throttled && error.kind != ErrorKind::kCorrupt) series.maybe_done = true;
+  const std::int64_t cost = throttled ? policy_.throttle_cost : policy_.cost;
+  if (series.attempts >= policy_.attempts_max || !quota_.take(cost)) {
+    stats_.gave_up.add();
+    error.persistence = Persistence::kRetriedOut;
+    error.context.attempts = series.attempts;
+    if (!caller_names_attempts(series.operation)) {
+      error.message = std::string(to_string(series.operation)) + " failed after " +
+                      std::to_string(series.attempts) +
+                      (series.attempts == 1 ? " attempt: " : " attempts: ") + error.message;
+    }
+    return false;
+  }
+  series.paid = cost;
+  count_cause(error.kind);
+  stats_.bytes_resent.add(series.bytes_sent);
+
+  const Duration base = throttled ? policy_.throttle_pause_base : policy_.pause_base;
+  const int doublings = std::min(series.attempts - 1, 20);
+  const Duration ceiling = std::min(policy_.pause_max, base * (std::int64_t{1} << doublings));
+  pause = std::chrono::duration_cast<Duration>(ceiling * random.unit());
+  if (error.context.retry_after) {
+    // Not before the time asked for, and not all of us in the same moment.
+    pause += std::min<Duration>(*error.context.retry_after, policy_.retry_after_max);
+  }
+  return true;
+}
+
+template <class T, class Make, class Settle>
+Task<Result<T>> RetryStore::attempts(Series series, Make make, Settle settle) {
+  while (true) {
+    ++series.attempts;
+    Result<T> result = co_await make();
+    if (result) [[likely]] {
+      quota_.give_back(series.paid == 0 ? 1 : series.paid);
+      co_return std::move(result);
+    }
+    Error& error = result.error();
+    if (!error.is_temporary()) {
+      if (error.context.attempts == 0) error.context.attempts = series.attempts;
+      if (!series.maybe_done) co_return std::move(result);
+      auto settled = co_await settle(error);
+      if (!settled) co_return std::move(result);
+      stats_.answers_repaired.add();
+      if constexpr (std::is_void_v<T>) {
+        co_return Result<void>();
+      } else {
+        co_return *std::move(settled);
+      }
+    }
+    Loop& loop = co_await current_loop();
+    Duration pause{};
+    if (!plan_retry(series, error, loop.random(), pause)) co_return std::move(result);
+    CO_TRY_VOID(co_await SleepUntil(loop.now() + pause));
+  }
+}
+
+template <class T, class Make>
+Task<Result<T>> RetryStore::attempts(Series series, Make make) {
+  using Settled = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+  return attempts<T>(series, std::move(make),
+                     [](const Error&) { return NothingToSettle::never<Settled>(); });
+}
+
+Task<Result<ObjectInfo>> RetryStore::head(ObjectAddress object) {
+  return attempts<ObjectInfo>({Operation::kHeadObject},
+                              [this, object = std::move(object)] { return inner().head(object); });
+}
+
+Task<Result<GetResult>> RetryStore::get(ObjectAddress object, GetOptions options) {
+  return attempts<GetResult>({Operation::kGetObject},
+                             [this, object = std::move(object), options = std::move(options)] {
+                               return inner().get(object, options);
+                             });
+}
+
+Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body, PutOptions options) {
+  const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
+  struct Arguments {
+    RetryStore* self;
+    ObjectAddress object;
+    Body body;
+    PutOptions options;
+  };
+  if (!conditional) {
+    return attempts<PutResult>(
+        {Operation::kPutObject, body.size},
+        [arguments = Arguments{this, std::move(object), body, std::move(options)}] {
+          return arguments.self->inner().put(arguments.object, arguments.body, arguments.options);
+        });
+  }
+  const Arguments arguments{this, std::move(object), body, std::move(options)};
+  return attempts<PutResult>(
+      {Operation::kPutObject, body.size},
+      [arguments] {
+        return arguments.self->inner().put(arguments.object, arguments.body, arguments.options);
+      },
+      [arguments](const Error& error) {
+        return arguments.self->settle_put(arguments.object, arguments.body, arguments.options,
+                                          error);
+      });
+}
+
+Task<Result<void>> RetryStore::remove(ObjectAddress object) {
+  return attempts<void>({Operation::kDeleteObject},
+                        [this, object = std::move(object)] { return inner().remove(object); });
+}
+
+Task<Result<PutResult>> RetryStore::copy(ObjectAddress from, ObjectAddress to,
+                                         CopyOptions options) {
+  return attempts<PutResult>(
+      {Operation::kCopyObject},
+      [this, from, to, options = std::move(options)] { return inner().copy(from, to, options); },
+      [this, from, to](const Error& error) { return settle_copy(from, to, error); });
+}
+
+Task<Result<ListPage>> RetryStore::list(std::string bucket, ListOptions options) {
+  return attempts<ListPage>({Operation::kListObjects},
+                            [this, bucket = std::move(bucket), options = std::move(options)] {
+                              return inner().list(bucket, options);
+                            });
+}
+
+// A lost answer leaves an upload that nobody knows: sweep finds it.
+Task<Result<std::string>> RetryStore::create_upload(ObjectAddress object,
+                                                    CreateUploadOptions options) {
+  return attempts<std::string>({Operation::kCreateUpload},
+                               [this, object = std::move(object), options = std::move(options)] {
+                                 return inner().create_upload(object, options);
+                               });
+}
+
+Task<Result<PartInfo>> RetryStore::put_part(ObjectAddress object, std::string upload_id,
+                                            PartNumber number, Body body, PutPartOptions options) {
+  return attempts<PartInfo>({Operation::kPutPart, body.size},
+                            [this, object = std::move(object), id = std::move(upload_id), number,
+                             body, options = std::move(options)] {
+                              return inner().put_part(object, id, number, body, options);
+                            });
+}
+
+Task<Result<PartInfo>> RetryStore::copy_part(ObjectAddress from, ByteRange range,
+                                             ObjectAddress object, std::string upload_id,
+                                             PartNumber number, std::string source_if_match) {
+  return attempts<PartInfo>(
+      {Operation::kCopyPart},
+      [this, from = std::move(from), range, object = std::move(object), id = std::move(upload_id),
+       number, if_match = std::move(source_if_match)] {
+        return inner().copy_part(from, range, object, id, number, if_match);
+      });
+}
+
+Task<Result<PutResult>> RetryStore::complete(ObjectAddress object, std::string upload_id,
+                                             std::vector<PartInfo> parts, CompleteOptions options) {
+  return attempts<PutResult>(
+      {Operation::kComplete},
+      [this, object, id = std::move(upload_id), parts, options] {
+        return inner().complete(object, id, parts, options);
+      },
+      [this, object, parts, options](const Error& error) {
+        return settle_complete(object, parts, options, error);
+      });
+}
+
+Task<Result<void>> RetryStore::abort(ObjectAddress object, std::string upload_id) {
+  return attempts<void>({Operation::kAbort},
+                        [this, object = std::move(object), id = std::move(upload_id)] {
+                          return inner().abort(object, id);
+                        });
+}
+
+Task<Result<PartsPage>> RetryStore::list_parts(ObjectAddress object, std::string upload_id,
+                                               PartNumber part_number_marker) {
+  return attempts<PartsPage>(
+      {Operation::kListParts},
+      [this, object = std::move(object), id = std::move(upload_id), part_number_marker] {
+        return inner().list_parts(object, id, part_number_marker);
+      });
+}
+
+Task<Result<UploadsPage>> RetryStore::list_uploads(std::string bucket, ListUploadsOptions options) {
+  return attempts<UploadsPage>({Operation::kListUploads},
+                               [this, bucket = std::move(bucket), options = std::move(options)] {
+                                 return inner().list_uploads(bucket, options);
+                               });
+}
+
+Task<Result<std::vector<BucketInfo>>> RetryStore::list_buckets() {
+  return attempts<std::vector<BucketInfo>>({Operation::kListBuckets},
+                                           [this] { return inner().list_buckets(); });
+}
+
+Task<Result<void>> RetryStore::create_bucket(std::string bucket) {
+  return attempts<void>({Operation::kCreateBucket}, [this, bucket = std::move(bucket)] {
+    return inner().create_bucket(bucket);
+  });
+}
+
+Task<Result<void>> RetryStore::head_bucket(std::string bucket) {
+  return attempts<void>({Operation::kHeadBucket},
+                        [this, bucket = std::move(bucket)] { return inner().head_bucket(bucket); });
+}
+
+namespace {
+
+Task<std::optional<std::monostate>> settle_remove_bucket(ErrorKind kind) {
+  if (kind != ErrorKind::kNotFound) co_return std::nullopt;
+  co_return std::monostate();  // gone, as an earlier attempt was asked to make it
+}
+
+}  // namespace
+
+Task<Result<void>> RetryStore::remove_bucket(std::string bucket) {
+  return attempts<void>(
+      {Operation::kDeleteBucket},
+      [this, bucket = std::move(bucket)] { return inner().remove_bucket(bucket); },
+      [](const Error& error) { return settle_remove_bucket(error.kind); });
+}
+
+Task<Result<std::map<std::string, std::string>>> RetryStore::tags(ObjectAddress object) {
+  return attempts<std::map<std::string, std::string>>(
+      {Operation::kGetTags}, [this, object = std::move(object)] { return inner().tags(object); });
+}
+
+Task<Result<void>> RetryStore::set_tags(ObjectAddress object,
+                                        std::map<std::string, std::string> tags) {
+  return attempts<void>({Operation::kSetTags},
+                        [this, object = std::move(object), tags = std::move(tags)] {
+                          return inner().set_tags(object, tags);
+                        });
+}
+
+// Settling: is the object that is there the one an earlier attempt was asked to make?
+
+Task<std::optional<PutResult>> RetryStore::settle_put(ObjectAddress object, Body body,
+                                                      PutOptions options, Error error) {
+  if (error.kind != ErrorKind::kPrecondition) co_return std::nullopt;
+  const Result<ObjectInfo> info = co_await head(object);
+  if (!info || info->metadata.user != options.metadata.user) co_return std::nullopt;
+  const bool etag_is_md5 = capabilities().etag_is_md5;
+  if (!co_await is_same_content(*info, body, options.checksum, etag_is_md5)) {
+    co_return std::nullopt;
+  }
+  co_return PutResult{info->etag, info->version_id, info->checksum};
+}
+
+Task<std::optional<PutResult>> RetryStore::settle_copy(ObjectAddress from, ObjectAddress to,
+                                                       Error error) {
+  if (error.kind != ErrorKind::kPrecondition || from == to) co_return std::nullopt;
+  const Result<ObjectInfo> source = co_await head(from);
+  if (!source) co_return std::nullopt;
+  const Result<ObjectInfo> made = co_await head(to);
+  if (!made || !is_same_content(*source, *made)) co_return std::nullopt;
+  co_return PutResult{made->etag, made->version_id, made->checksum};
+}
+
+Task<std::optional<PutResult>> RetryStore::settle_complete(ObjectAddress object,
+                                                           std::vector<PartInfo> parts,
+                                                           CompleteOptions options, Error error) {
+  const bool echo = error.kind == ErrorKind::kPrecondition ||
+                    (error.kind == ErrorKind::kNotFound && error.context.code != "NoSuchBucket");
+  if (!echo) co_return std::nullopt;
+  const Result<ObjectInfo> info = co_await head(object);
+  if (!info) co_return std::nullopt;
+  if (!is_same_content(*info, parts, options, capabilities().etag_is_md5)) co_return std::nullopt;
+  co_return PutResult{info->etag, info->version_id, info->checksum};
+}
+
+}  // namespace telpher
