@@ -92,15 +92,29 @@ Task<Result<void>> ConnectionPool::renew(Lease& lease) {
   co_return Result<void>();
 }
 
-Task<Result<std::vector<SocketAddress>>> ConnectionPool::addresses_of(Site& site,
-                                                                      TimePoint deadline) {
-  if (loop_.now() >= site.addresses_until) {
-    CO_TRY(Semaphore::Permit alone, co_await site.lookup.acquire(1, deadline));
-    if (loop_.now() >= site.addresses_until) {
-      CO_TRY(site.addresses, co_await resolve(site.origin.host, site.origin.port, deadline));
+Task<Result<void>> ConnectionPool::look_up(Site& site, TimePoint deadline) {
+  const std::uint64_t lookups_before = site.lookups;
+  CO_TRY(Semaphore::Permit alone, co_await site.lookup.acquire(1, deadline));
+  if (site.lookups == lookups_before) {
+    Result<std::vector<SocketAddress>> found =
+        co_await resolve(site.origin.host, site.origin.port, deadline);
+    if (!found && found.error().kind != ErrorKind::kNetwork) co_return std::move(found).error();
+    ++site.lookups;
+    site.lookup_error.reset();
+    if (found) {
+      site.addresses = *std::move(found);
       site.addresses_until = loop_.now() + kAddressesKept;
+    } else {
+      site.lookup_error = std::move(found).error();
     }
   }
+  if (site.lookup_error) co_return *site.lookup_error;
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<SocketAddress>>> ConnectionPool::addresses_of(Site& site,
+                                                                      TimePoint deadline) {
+  if (loop_.now() >= site.addresses_until) CO_TRY_VOID(co_await look_up(site, deadline));
   // Each connection starts with another address of the preferred family: a store spreads its load
   // over many.
   std::vector<SocketAddress> addresses = site.addresses;

@@ -42,6 +42,7 @@ class ConnectionPool {
 
  private:
   std::unique_ptr<HttpConnection> take_kept(Site& site, bool must_live);
+  Task<Result<void>> look_up(Site& site, TimePoint deadline);
   Task<Result<std::vector<SocketAddress>>> addresses_of(Site& site, TimePoint deadline);
   Task<Result<std::unique_ptr<Stream>>> connect(Site& site, TimePoint deadline);
   static void on_timer(Timer& timer);
@@ -79,6 +80,8 @@ class ConnectionPool::Site {
   Semaphore room;
   std::vector<Kept> kept;  // the oldest first
   Semaphore lookup{1};     // one at a time: the others use its result
+  std::uint64_t lookups = 0;
+  std::optional<Error> lookup_error;  // of the last one
   std::vector<SocketAddress> addresses;
   TimePoint addresses_until{};
   TlsSessionSlot tls_session;

@@ -23,11 +23,15 @@ std::string_view reason_of(int status) {
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 409: return "Conflict";
+    case 408: return "Request Timeout";
     case 411: return "Length Required";
     case 412: return "Precondition Failed";
+    case 413: return "Content Too Large";
     case 416: return "Range Not Satisfiable";
+    case 429: return "Too Many Requests";
     case 500: return "Internal Server Error";
     case 501: return "Not Implemented";
+    case 502: return "Bad Gateway";
     case 503: return "Service Unavailable";
     default: return "Status";
   }
@@ -119,7 +123,10 @@ Result<void> ServerResponse::make_head(std::optional<ByteCount> length) {
     out.append("\r\n");
   }
   if (!length && !old && !bodiless_status) out.append("Transfer-Encoding: chunked\r\n");
-  if (close_ && !headers.contains("connection")) out.append("Connection: close\r\n");
+  if (!headers.contains("connection")) {
+    if (close_) out.append("Connection: close\r\n");
+    if (!close_ && old) out.append("Connection: keep-alive\r\n");
+  }
   out.append("\r\n");
   begun_ = true;
   chunked_ = !length && !old && has_body();

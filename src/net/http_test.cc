@@ -29,6 +29,10 @@ class Playground final : public HttpHandler {
     if (target == "/chunked") co_return co_await chunked(request, response);
     if (target == "/short") co_return co_await short_body(response);
     if (target == "/until-close") co_return co_await until_close(response);
+    if (target == "/cut") {
+      response.abandon();
+      co_return co_await until_close(response);
+    }
     if (target == "/deny") co_return co_await deny(response);
     if (target == "/drop") {
       response.reset();
@@ -240,6 +244,15 @@ TEST_P(Http, ReadsBodiesUntilClose) {
   EXPECT_EQ(answer->body, "to the end");
 }
 
+// Without a length only TLS can tell a whole body from the first half of one.
+TEST_P(Http, NoticesATruncatedBodyWithoutLengthOverTls) {
+  const Result<Answer> answer = get("/cut");
+  EXPECT_EQ(answer.has_value(), !origin.tls);
+  if (!answer) {
+    EXPECT_EQ(answer.error().kind, ErrorKind::kNetwork);
+  }
+}
+
 TEST_P(Http, SkipsInterimAnswers) {
   const Result<Answer> answer = get("/interim");
   ASSERT_TRUE(answer) << answer.error().message;
@@ -334,6 +347,24 @@ TEST_P(Http, NeverSendsHeadersThatBreakTheHead) {
   EXPECT_TRUE(playground.targets.empty());
 }
 
+Task<Result<void>> expect_dns_error(HttpClient* client, Origin origin) {
+  const Result<Answer> answer = co_await fetch(client, origin, {"GET", "/x"});
+  EXPECT_FALSE(answer);
+  if (!answer) EXPECT_EQ(answer.error().context.code, "DNS");
+  co_return Result<void>();
+}
+
+Task<Result<void>> look_up_side_by_side(HttpClient* client, Origin origin) {
+  TaskGroup group(co_await current_context());
+  for (int i = 0; i < 10; ++i) group.spawn(expect_dns_error(client, origin));
+  co_return co_await group.join();
+}
+
+TEST_P(Http, SharesOneFailedLookup) {
+  origin.host = "no-such-host.invalid";
+  EXPECT_TRUE(run(look_up_side_by_side(client.get(), origin)));
+}
+
 TEST_P(Http, SaysWhenNobodyListens) {
   auto other = HttpServer::open(loop, playground, {});
   ASSERT_TRUE(other);
@@ -344,6 +375,9 @@ TEST_P(Http, SaysWhenNobodyListens) {
   EXPECT_EQ(answer.error().kind, ErrorKind::kNetwork);
   EXPECT_EQ(answer.error().context.code, "ECONNREFUSED");
 }
+
+class Server : public Http {};
+INSTANTIATE_TEST_SUITE_P(, Server, ::testing::Values(Transport::kPlain));
 
 Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes) {
   CO_TRY(std::unique_ptr<Socket> socket,
@@ -359,8 +393,7 @@ Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes) {
   }
 }
 
-TEST_P(Http, ServerRefusesSmuggling) {
-  if (origin.tls) GTEST_SKIP();
+TEST_P(Server, RefusesSmuggling) {
   for (const char* fields : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
                              "Content-Length: 5\r\nContent-Length: 6\r\n", "Bad Name: x\r\n"}) {
     const Result<std::string> answer = run(talk_raw(
@@ -371,8 +404,7 @@ TEST_P(Http, ServerRefusesSmuggling) {
   EXPECT_TRUE(playground.targets.empty());
 }
 
-TEST_P(Http, ServerAnswersPipelinedRequestsInOrder) {
-  if (origin.tls) GTEST_SKIP();
+TEST_P(Server, AnswersPipelinedRequestsInOrder) {
   const Result<std::string> answer =
       run(talk_raw(server->port(),
                    "PUT /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none"
@@ -385,6 +417,28 @@ TEST_P(Http, ServerAnswersPipelinedRequestsInOrder) {
   const std::size_t two = answer->find("\r\n\r\ntwo");
   const std::size_t three = answer->find("\r\n\r\nthree");
   EXPECT_TRUE(one < two && two < three && three != std::string::npos) << *answer;
+}
+
+TEST_P(Server, KeepsConnectionsOfOldClientsThatAsk) {
+  const std::string once = "GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
+  const Result<std::string> answer =
+      run(talk_raw(server->port(), once + "GET /x HTTP/1.0\r\n\r\n"));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_NE(answer->find("Connection: keep-alive\r\n"), std::string::npos) << *answer;
+  EXPECT_EQ(playground.targets.size(), 2u);
+}
+
+TEST_P(Server, RefusesHeadsThatAreTooLongOrTooSlow) {
+  server_options.head_bytes_max = 20'000;
+  server_options.head_timeout = 20ms;
+  start("IP:127.0.0.1", 1);
+  Result<std::string> answer =
+      run(talk_raw(server->port(), "GET /" + std::string(30'000, 'x') + " HTTP/1.1\r\n"));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_TRUE(answer->starts_with("HTTP/1.1 431 ")) << *answer;
+  answer = run(talk_raw(server->port(), "GET /x HTTP/1.1\r\nHost: a\r\n"));
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_TRUE(answer->starts_with("HTTP/1.1 408 ")) << *answer;
 }
 
 class Tls : public Http {
