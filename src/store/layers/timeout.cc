@@ -18,9 +18,10 @@ Duration TimeoutStore::limit_of(Operation operation) const {
 
 Error TimeoutStore::too_late(Operation operation, Duration limit) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(limit);
-  Error error =
-      make_temporary_error(ErrorKind::kTimeout, std::string(to_string(operation)) +
-                                                    " did not end within " + format_duration(ms));
+  const std::string time =
+      ms < std::chrono::seconds(1) ? std::to_string(ms.count()) + "ms" : format_duration(ms);
+  Error error = make_temporary_error(
+      ErrorKind::kTimeout, std::string(to_string(operation)) + " did not end within " + time);
   error.context.operation = to_string(operation);
   return error;
 }
