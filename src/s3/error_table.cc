@@ -120,6 +120,11 @@ std::string_view code_of_status(const S3Target& target, int status) {
   }
 }
 
+bool works_on_upload(std::string_view operation) {
+  return operation == "UploadPart" || operation == "ListParts" ||
+         operation == "CompleteMultipartUpload" || operation == "AbortMultipartUpload";
+}
+
 std::string address_of(const S3Target& target) {
   if (target.bucket.empty()) return "the account";
   std::string address = "s3://" + std::string(target.bucket);
@@ -234,8 +239,10 @@ ErrorMeaning meaning_of(std::string_view code, int status) {
 }
 
 Error make_s3_error(const S3Target& target, const S3ErrorAnswer& answer) {
-  const std::string_view code =
+  std::string_view code =
       answer.code.empty() ? code_of_status(target, answer.status) : std::string_view(answer.code);
+  // Some stores keep uploads as objects, and say so.
+  if (code == "NoSuchKey" && works_on_upload(target.operation)) code = "NoSuchUpload";
   const ErrorMeaning meaning = meaning_of(code, answer.status);
   Error error;
   error.kind = meaning.kind;

@@ -109,7 +109,7 @@ TEST(Request, CompleteListsPartsAndTheWholeChecksum) {
   EXPECT_EQ(request.http.headers.find("x-amz-checksum-type"), "FULL_OBJECT");
   EXPECT_EQ(request.http.headers.find("x-amz-mp-object-size"), "2");
   EXPECT_THAT(request.payload,
-              HasSubstr("<Part><PartNumber>1</PartNumber><ETag>&quot;e1&quot;</ETag>"
+              HasSubstr("<Part><PartNumber>1</PartNumber><ETag>\"e1\"</ETag>"
                         "<ChecksumCRC64NVME>" +
                         crc64_of("a").to_base64() + "</ChecksumCRC64NVME></Part>"));
 }

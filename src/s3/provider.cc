@@ -25,14 +25,27 @@ constexpr std::array kProviders = {
              .location_constraint = true},
     Provider{.name = "MinIO", .hosts = ""},
     Provider{.name = "Telpher", .hosts = ""},
-    // Conditions are honoured on PutObject, not on Complete.
+    // The RADOS gateway 16. Conditions are honoured on PutObject, not on Complete.
     Provider{.name = "Ceph",
              .hosts = "",
-             .capabilities = with(kBasic, [](Capabilities& can) { can.conditional_writes = true; }),
-             .copy_part_from_percent_keys = false},
+             .capabilities = with(kBasic,
+                                  [](Capabilities& can) {
+                                    can.conditional_writes = true;
+                                    can.partial_complete = false;
+                                  }),
+             .copy_if_match = "x-amz-copy-if-match",
+             .quoted_if_match = false,
+             .copy_part_checks = false,
+             .copy_part_from_percent_keys = false,
+             .complete_tells_missing = false},
     Provider{.name = "Swift",
              .hosts = "",
-             .capabilities = with(kBasic, [](Capabilities& can) { can.tagging = false; })},
+             .capabilities = with(kBasic,
+                                  [](Capabilities& can) {
+                                    can.tagging = false;
+                                    can.parts_max = 1'000;
+                                  }),
+             .copy_part_checks = false},
     // Source: R2 documentation, "S3 API compatibility" and "Multipart upload": parts of one size.
     Provider{.name = "R2",
              .hosts = ".r2.cloudflarestorage.com",

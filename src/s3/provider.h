@@ -26,8 +26,16 @@ struct Provider {
   bool checksums_unproven = false;
   bool location_constraint = false;  // CreateBucket names the region
   int list_version = 2;
-  /// UploadPartCopy from a key with "%" crashes the RADOS gateway 16.
+
+  // Quirks.
+  std::string_view copy_if_match = "x-amz-copy-source-if-match";  // as the store calls it
+  bool quoted_if_match = true;  // If-Match on PutObject takes ETags as they are given out
+  /// UploadPartCopy heeds x-amz-copy-source-if-match and refuses ranges past the end.
+  bool copy_part_checks = true;
+  /// UploadPartCopy from a key with "%" works (it crashes the RADOS gateway 16).
   bool copy_part_from_percent_keys = true;
+  /// Completing an upload that is gone answers NoSuchUpload, not InternalError.
+  bool complete_tells_missing = true;
 };
 
 /// By the host of the endpoint; the unknown provider when no row fits.

@@ -12,7 +12,6 @@ S3Request make_request(const BucketRoute& route, std::string_view operation, con
                        std::string_view key, bool is_write) {
   S3Request request;
   request.target = {operation, route.bucket, key, is_write};
-  request.idempotent_read = !is_write;
   request.http.method = method;
   std::string& target = request.http.target;
   target.reserve(route.path.size() + key.size() + 64);
@@ -86,9 +85,13 @@ Result<void> add_storage(Headers& headers, const StorageOptions& storage) {
   return {};
 }
 
-void add_condition(Headers& headers, const WriteCondition& condition) {
+void add_condition(Headers& headers, const WriteCondition& condition, const S3Dialect& dialect) {
   if (condition.if_none_match) headers.add("if-none-match", "*");
-  add_if(headers, "if-match", condition.if_match);
+  std::string_view etag = condition.if_match;
+  if (!dialect.quoted_if_match && etag.size() >= 2 && etag.front() == '"') {
+    etag = etag.substr(1, etag.size() - 2);
+  }
+  add_if(headers, "if-match", etag);
 }
 
 /// An MD5 always has its header; the others only where the store takes them.
@@ -125,7 +128,6 @@ void append_escaped(std::string& xml, std::string_view text) {
       case '&': xml += "&amp;"; break;
       case '<': xml += "&lt;"; break;
       case '>': xml += "&gt;"; break;
-      case '"': xml += "&quot;"; break;
       case '\r': xml += "&#13;"; break;
       default: xml += c;
     }
@@ -179,7 +181,7 @@ Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
   headers.reserve(12, 768);
   TRY_VOID(add_metadata(headers, options.metadata));
   TRY_VOID(add_storage(headers, options.storage));
-  add_condition(headers, options.condition);
+  add_condition(headers, options.condition, dialect);
   add_checksum(headers, options.checksum, options.content_md5, dialect);
   return request;
 }
@@ -189,17 +191,18 @@ S3Request delete_object(const BucketRoute& route, std::string_view key) {
 }
 
 Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& route,
-                              std::string_view key, const CopyOptions& options) {
+                              std::string_view key, const CopyOptions& options,
+                              const S3Dialect& dialect) {
   S3Request request = make_request(route, "CopyObject", "PUT", key, true);
   Headers& headers = request.http.headers;
   headers.add("x-amz-copy-source", copy_source(from));
-  add_if(headers, "x-amz-copy-source-if-match", options.source_if_match);
+  add_if(headers, dialect.copy_if_match, options.source_if_match);
   if (options.metadata) {
     headers.add("x-amz-metadata-directive", "REPLACE");
     TRY_VOID(add_metadata(headers, *options.metadata));
   }
   TRY_VOID(add_storage(headers, options.storage));
-  add_condition(headers, options.condition);
+  add_condition(headers, options.condition, dialect);
   return request;
 }
 
@@ -252,13 +255,13 @@ S3Request put_part(const BucketRoute& route, std::string_view key, std::string_v
 
 S3Request copy_part(const ObjectAddress& from, ByteRange range, const BucketRoute& route,
                     std::string_view key, std::string_view upload_id, PartNumber number,
-                    std::string_view source_if_match) {
+                    std::string_view source_if_match, const S3Dialect& dialect) {
   S3Request request = make_request(route, "UploadPartCopy", "PUT", key, true);
   Query(request).set("partNumber", number).set("uploadId", upload_id);
   Headers& headers = request.http.headers;
   headers.add("x-amz-copy-source", copy_source(from));
   headers.add("x-amz-copy-source-range", range_value(range));
-  add_if(headers, "x-amz-copy-source-if-match", source_if_match);
+  add_if(headers, dialect.copy_if_match, source_if_match);
   return request;
 }
 
@@ -268,7 +271,7 @@ S3Request complete_upload(const BucketRoute& route, std::string_view key,
   S3Request request = make_request(route, "CompleteMultipartUpload", "POST", key, true);
   Query(request).set("uploadId", upload_id);
   Headers& headers = request.http.headers;
-  add_condition(headers, options.condition);
+  add_condition(headers, options.condition, dialect);
   if (dialect.checksums && options.checksum && !options.checksum->empty()) {
     headers.add(checksum_header(options.checksum->algorithm()), options.checksum->to_base64());
     headers.add("x-amz-checksum-type", "FULL_OBJECT");

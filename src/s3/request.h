@@ -15,13 +15,15 @@ namespace telpher {
 struct S3Dialect {
   bool checksums = true;  // x-amz-checksum-* headers may be sent
   int list_version = 2;
+  bool quoted_if_match = true;
+  std::string_view copy_if_match = "x-amz-copy-source-if-match";
 };
 
 struct S3Request {
-  S3Target target;      // views of what the caller keeps
-  HttpRequest http;     // its body is set by the sender: `payload`, or the caller's bytes
-  std::string payload;  // an XML document, or empty
-  bool idempotent_read = false;
+  S3Target target;              // views of what the caller keeps
+  HttpRequest http;             // its body is set by the sender: `payload`, or the caller's bytes
+  std::string payload;          // an XML document, or empty
+  bool sends_checksum = false;  // a refusal may be for that
 };
 
 // `route`, `key` and `upload_id` must outlive the request. Those that return a Result refuse
@@ -35,7 +37,8 @@ Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
                              const PutOptions& options, const S3Dialect& dialect);
 S3Request delete_object(const BucketRoute& route, std::string_view key);
 Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& route,
-                              std::string_view key, const CopyOptions& options);
+                              std::string_view key, const CopyOptions& options,
+                              const S3Dialect& dialect);
 S3Request list_objects(const BucketRoute& route, const ListOptions& options,
                        const S3Dialect& dialect);
 
@@ -45,7 +48,7 @@ S3Request put_part(const BucketRoute& route, std::string_view key, std::string_v
                    PartNumber number, const PutPartOptions& options, const S3Dialect& dialect);
 S3Request copy_part(const ObjectAddress& from, ByteRange range, const BucketRoute& route,
                     std::string_view key, std::string_view upload_id, PartNumber number,
-                    std::string_view source_if_match);
+                    std::string_view source_if_match, const S3Dialect& dialect);
 S3Request complete_upload(const BucketRoute& route, std::string_view key,
                           std::string_view upload_id, const std::vector<PartInfo>& parts,
                           const CompleteOptions& options, const S3Dialect& dialect);

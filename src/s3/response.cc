@@ -269,7 +269,7 @@ Result<PutResult> parse_write_document(std::string_view xml, const Headers& head
   result.version_id = field(headers, "x-amz-version-id");
   result.checksum = parse_checksum_elements(*root);
   if (!result.checksum) result.checksum = parse_checksum_headers(headers);
-  if (result.etag.empty()) return malformed("no <ETag>");
+  if (!root->child("ETag")) return malformed("no <ETag>");
   return result;
 }
 

@@ -101,6 +101,7 @@ struct Capabilities {
   bool etag_is_md5 = true;   // of a plain PUT and of each part
   bool conditional_writes = true;
   bool conditional_complete = true;
+  bool partial_complete = true;  // complete() may leave out parts that were sent
   bool server_side_copy = true;
   bool tagging = true;
 };

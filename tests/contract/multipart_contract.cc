@@ -115,6 +115,7 @@ TEST_P(ObjectStoreContract, ThePartSentLastCounts) {
 }
 
 TEST_P(ObjectStoreContract, PartsNotNamedAreDropped) {
+  if (!capabilities().partial_complete) GTEST_SKIP();
   const MultipartPieces pieces(capabilities(), 3);
   const Result<std::string> id = run(store().create_upload(at("key"), {}));
   ASSERT_TRUE(id);
@@ -156,6 +157,7 @@ TEST_P(ObjectStoreContract, OnlyTheLastPartMayBeSmall) {
   const Result<PutResult> refused = run(store().complete(at("key"), *id, {first, second}, {}));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kInvalid);
+  if (!capabilities().partial_complete) return;
   EXPECT_TRUE(run(store().complete(at("key"), *id, {first}, {})));
   EXPECT_EQ(content("key"), "small");
 }
@@ -289,6 +291,15 @@ TEST_P(ObjectStoreContract, PartsMayBeCopied) {
   const Result<std::string> id = run(store().create_upload(at("copy"), {}));
   ASSERT_TRUE(id);
   std::vector<PartInfo> parts;
+  // Before the others: a store may find out only after it has copied.
+  const Result<PartInfo> beyond = run(
+      store().copy_part(at("source"), {pieces.whole().size() - 5, 6}, at("copy"), *id, 1, etag));
+  ASSERT_FALSE(beyond);
+  EXPECT_EQ(beyond.error().kind, ErrorKind::kInvalid);
+  const Result<PartInfo> another = run(store().copy_part(at("source"), {0, 10}, at("copy"), *id, 1,
+                                                         "\"00000000000000000000000000000000\""));
+  ASSERT_FALSE(another);
+  EXPECT_EQ(another.error().kind, ErrorKind::kPrecondition);
   ByteCount offset = 0;
   for (const PartNumber number : {1, 2, 3}) {
     const ByteRange range{offset, pieces[number].size()};
@@ -299,14 +310,6 @@ TEST_P(ObjectStoreContract, PartsMayBeCopied) {
     parts.push_back(*part);
     offset = range.end();
   }
-  const Result<PartInfo> beyond =
-      run(store().copy_part(at("source"), {offset - 5, 6}, at("copy"), *id, 4, etag));
-  ASSERT_FALSE(beyond);
-  EXPECT_EQ(beyond.error().kind, ErrorKind::kInvalid);
-  const Result<PartInfo> another = run(store().copy_part(at("source"), {0, 10}, at("copy"), *id, 4,
-                                                         "\"00000000000000000000000000000000\""));
-  ASSERT_FALSE(another);
-  EXPECT_EQ(another.error().kind, ErrorKind::kPrecondition);
   ASSERT_TRUE(run(store().complete(at("copy"), *id, parts, {})));
   EXPECT_TRUE(content("copy") == pieces.whole());
 }

@@ -24,6 +24,7 @@ class ContractSubject {
   virtual Loop& loop() = 0;
   virtual ObjectStore& store() = 0;
 };
+/// nullptr: the store is not at hand, all tests are skipped.
 using ContractFactory = std::unique_ptr<ContractSubject> (*)();
 
 class ObjectStoreContract : public ::testing::TestWithParam<ContractFactory> {

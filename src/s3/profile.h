@@ -1,0 +1,65 @@
+#pragma once
+// The shared config and credentials files of AWS tools, and the order in which flags, environment
+// and files decide. Reads files once, when asked; the environment is handed in.
+// Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files", "Settings".
+
+#include "codec/ini.h"
+#include "s3/credentials.h"
+#include "s3/endpoint.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace telpher {
+
+struct ProfileFiles {
+  IniFile credentials;
+  IniFile config;
+  std::string credentials_path;  // for messages
+  std::string config_path;
+};
+
+/// A file that does not exist is an empty one. Errors: kIo, kDenied, kInvalid (malformed: the
+/// message names file and line, never a value).
+Result<ProfileFiles> read_profile_files(const std::string& credentials_path,
+                                        const std::string& config_path);
+
+/// Errors: kNotFound (the profile has none), kInvalid (half a key), kUnsupported (a way of getting
+/// them that is not known here: role_arn, credential_process, sso_session).
+Result<Credentials> credentials_of_profile(const ProfileFiles& files, std::string_view profile);
+
+/// What the user typed. Empty = not given.
+struct S3Flags {
+  std::string endpoint_url;
+  std::string region;
+  std::string profile;
+  std::string ca_bundle;
+  bool no_sign_request = false;
+  bool no_verify_tls = false;
+  std::string access_key;  // for programs that hand them in; never from argv
+  std::string secret_key;
+  std::string session_token;
+};
+
+/// Reads one variable; nullopt or "" = unset.
+using Environment = std::function<std::optional<std::string>(std::string_view name)>;
+/// The process's own.
+Environment process_environment();
+
+struct S3Config {
+  S3Endpoint endpoint;
+  const Provider* provider = nullptr;
+  std::string region;
+  bool region_given = false;  // else it is a default, which the store may correct
+  std::string ca_bundle;
+  bool verify_tls = true;
+  std::vector<std::unique_ptr<CredentialsSource>> credentials;
+};
+
+/// Flags before environment before profile. Errors: kInvalid (endpoint URL, unknown profile that
+/// was asked for), and those of read_profile_files().
+Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment);
+
+}  // namespace telpher
