@@ -161,13 +161,36 @@ Task<Result<ListPage>> RetryStore::list(std::string bucket, ListOptions options)
                             });
 }
 
-// A lost answer leaves an upload that nobody knows: sweep finds it.
 Task<Result<std::string>> RetryStore::create_upload(ObjectAddress object,
                                                     CreateUploadOptions options) {
-  return attempts<std::string>({Operation::kCreateUpload},
-                               [this, object = std::move(object), options = std::move(options)] {
-                                 return inner().create_upload(object, options);
-                               });
+  Loop& loop = co_await current_loop();
+  const TimePoint began = loop.now();
+  int calls = 0;
+  Result<std::string> upload_id =
+      co_await attempts<std::string>({Operation::kCreateUpload}, [this, &object, &options, &calls] {
+        ++calls;
+        return inner().create_upload(object, options);
+      });
+  if (upload_id && calls > 1) co_await end_twins(object, *upload_id, loop.now() - began);
+  co_return upload_id;
+}
+
+// An attempt whose answer was lost left an upload that nobody knows. It was begun, by the store's
+// own clock, at most `elapsed` before the one that was answered. What cannot be ended is left to
+// sweep.
+Task<void> RetryStore::end_twins(ObjectAddress object, std::string upload_id, Duration elapsed) {
+  ListUploadsOptions options;
+  options.prefix = object.key;
+  const Result<UploadsPage> page = co_await list_uploads(object.bucket, options);
+  if (!page) co_return;
+  const auto ours = std::ranges::find(page->uploads, upload_id, &UploadInfo::upload_id);
+  if (ours == page->uploads.end()) co_return;
+  for (const UploadInfo& upload : page->uploads) {
+    const bool twin = upload.key == object.key && upload.upload_id != upload_id &&
+                      upload.initiated <= ours->initiated &&
+                      ours->initiated - upload.initiated <= elapsed + std::chrono::seconds(1);
+    if (twin) (void)co_await abort(object, upload.upload_id);
+  }
 }
 
 Task<Result<PartInfo>> RetryStore::put_part(ObjectAddress object, std::string upload_id,

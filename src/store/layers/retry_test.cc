@@ -76,6 +76,15 @@ TEST_F(RetryStoreTest, GivesUpAndSaysHowOftenItTried) {
   EXPECT_EQ(failed.error().message, "PutObject failed after 8 attempts: InternalError (injected)");
 }
 
+TEST_F(RetryStoreTest, AnUploadWhoseAnswerWasLostIsEnded) {
+  script({{.count = 1, .what = FaultKind::kLoseAnswer}});
+  const Result<std::string> id = loop_.run(store_.create_upload({"bucket", "key"}, {}));
+  ASSERT_TRUE(id);
+  const Result<UploadsPage> open = loop_.run(memory_.list_uploads("bucket", {}));
+  ASSERT_EQ(open->uploads.size(), 1u);
+  EXPECT_EQ(open->uploads[0].upload_id, *id);
+}
+
 TEST_F(RetryStoreTest, NestedRetriesDoNotMultiply) {
   script({status(500, 100)});
   RetryStats outer_stats;
