@@ -6,8 +6,8 @@
 #include "net/tls.h"
 
 #include <benchmark/benchmark.h>
+#include <cstdlib>
 #include <ctime>
-#include <fstream>
 #include <thread>
 #include <unistd.h>
 
@@ -69,9 +69,9 @@ class ServerThread {
   std::thread thread_;
 };
 
-Task<Result<void>> put_in_turn(HttpClient* client, Origin origin, Bytes body, int* left) {
+Task<Result<void>> put_in_turn(HttpClient* client, Origin origin, Body body, int* left) {
   while ((*left)-- > 0) {
-    HttpRequest request{"PUT", "/bucket/some/key", {}, Body::of(body)};
+    HttpRequest request{"PUT", "/bucket/some/key", {}, body};
     request.headers.add("x-amz-content-sha256", "UNSIGNED-PAYLOAD");
     request.headers.add("x-amz-date", "20260101T000000Z");
     request.headers.add("Authorization", std::string(200, 'a'));
@@ -82,7 +82,7 @@ Task<Result<void>> put_in_turn(HttpClient* client, Origin origin, Bytes body, in
   co_return Result<void>();
 }
 
-Task<Result<void>> put_many(HttpClient* client, Origin origin, Bytes body, int connections,
+Task<Result<void>> put_many(HttpClient* client, Origin origin, Body body, int connections,
                             int requests) {
   TaskGroup group(co_await current_context());
   for (int i = 0; i < connections; ++i) {
@@ -91,34 +91,59 @@ Task<Result<void>> put_many(HttpClient* client, Origin origin, Bytes body, int c
   co_return co_await group.join();
 }
 
-void run_puts(benchmark::State& state, bool tls, std::size_t size, int connections, int requests) {
+void run_puts(benchmark::State& state, bool tls, Body body, int connections, int requests) {
   ServerThread server(tls);
   Loop loop;
   const auto client = make_http_client(loop, {.verify_tls = false});
-  const std::string body(size, 'x');
   double cpu = 0;
   for (auto _ : state) {
     const double start = thread_cpu_seconds();
     const Result<void> done =
-        loop.run(put_many(client.get(), server.origin(), as_bytes(body), connections, requests));
+        loop.run(put_many(client.get(), server.origin(), body, connections, requests));
     if (!done) return state.SkipWithError(done.error().message.c_str());
     cpu += thread_cpu_seconds() - start;
   }
   const auto runs = static_cast<double>(state.iterations());
   state.counters["us_per_request"] = 1e6 * cpu / (runs * requests);
-  const double bytes = runs * requests * static_cast<double>(size);
+  const double bytes = runs * requests * static_cast<double>(body.size);
   state.counters["cpu_s_per_GiB"] = cpu / (bytes / (1u << 30));
 }
 
+void put_memory(benchmark::State& state, bool tls, std::size_t size, int connections,
+                int requests) {
+  const std::string body(size, 'x');
+  run_puts(state, tls, Body::of(as_bytes(body)), connections, requests);
+}
+
+void put_file(benchmark::State& state, bool tls, std::size_t size, int connections, int requests) {
+  char path[] = "/tmp/telpher_http_bench_XXXXXX";
+  const UniqueFd file(mkstemp(path));
+  unlink(path);
+  const std::string content(size, 'x');
+  if (write(file.get(), content.data(), size) != static_cast<ssize_t>(size)) {
+    return state.SkipWithError("cannot write the file");
+  }
+  run_puts(state, tls, Body::of_file(file.get(), {0, size}), connections, requests);
+}
+
 void put_10_kib(benchmark::State& state, bool tls) {
-  run_puts(state, tls, 10 * 1024, kConnections, kRequestsPerRun);
+  put_memory(state, tls, 10 * 1024, kConnections, kRequestsPerRun);
 }
 BENCHMARK_CAPTURE(put_10_kib, plain, false)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(put_10_kib, tls, true)->Unit(benchmark::kMillisecond);
 
-void put_16_mib(benchmark::State& state, bool tls) { run_puts(state, tls, kLarge, 4, 64); }
+void put_10_kib_file(benchmark::State& state, bool tls) {
+  put_file(state, tls, 10 * 1024, kConnections, kRequestsPerRun);
+}
+BENCHMARK_CAPTURE(put_10_kib_file, plain, false)->Unit(benchmark::kMillisecond);
+
+void put_16_mib(benchmark::State& state, bool tls) { put_memory(state, tls, kLarge, 4, 64); }
 BENCHMARK_CAPTURE(put_16_mib, plain, false)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(put_16_mib, tls, true)->Unit(benchmark::kMillisecond);
+
+void put_16_mib_file(benchmark::State& state, bool tls) { put_file(state, tls, kLarge, 4, 64); }
+BENCHMARK_CAPTURE(put_16_mib_file, plain, false)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(put_16_mib_file, tls, true)->Unit(benchmark::kMillisecond);
 
 Task<Result<void>> get_in_turn(HttpClient* client, Origin origin, MutableBytes buffer, int* left) {
   while ((*left)-- > 0) {

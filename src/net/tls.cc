@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <unistd.h>
@@ -197,6 +198,17 @@ Result<IoStep> TlsStream::try_read(MutableBytes buffer) {
   }
 }
 
+// A head with a small body makes one record: framing and setting up the cipher cost more than
+// copying. Empty when they do not fit one.
+Bytes join_small(std::span<const Bytes> pieces, MutableBytes record) {
+  std::size_t size = 0;
+  for (const Bytes piece : pieces) size += piece.size();
+  if (pieces.size() < 2 || size > record.size()) return {};
+  auto end = record.begin();
+  for (const Bytes piece : pieces) end = std::copy(piece.begin(), piece.end(), end);
+  return record.first(size);
+}
+
 Result<IoStep> TlsStream::try_write(std::span<const Bytes> pieces) {
   IoStep total;
   if (out_begin_ < out_end_) {
@@ -204,6 +216,9 @@ Result<IoStep> TlsStream::try_write(std::span<const Bytes> pieces) {
     if (step.blocked) return IoStep{0, true};
   }
   ERR_clear_error();
+  std::array<std::byte, kRecordBytes> record;
+  const Bytes joined = join_small(pieces, record);
+  if (!joined.empty()) pieces = {&joined, 1};
   for (Bytes piece : pieces) {
     while (!piece.empty() && CipherBuffers::kBytes - out_end_ >= kRecordRoom) {
       std::size_t count = 0;
