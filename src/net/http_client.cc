@@ -198,6 +198,7 @@ class PooledResponse final : public HttpResponse {
   Client& client_;
   ConnectionPool::Lease lease_;
   BodyReader body_;
+  BusyTurn turn_;
   bool reusable_;
 };
 
@@ -297,7 +298,10 @@ Task<Result<std::size_t>> PooledResponse::read_some(MutableBytes buffer) {
     if (!step) co_return explain(step.error());
     client_.stats_.bytes_received += step->bytes;
     release_if_done();
-    if (!step->blocked) co_return step->bytes;
+    if (!step->blocked) {
+      if (turn_.is_over(step->bytes)) co_await Yield{};
+      co_return step->bytes;
+    }
     Result<void> waited = co_await lease_.connection->stream().wait(
         FdWatch::kRead, client_.loop_.now() + client_.options_.idle_timeout);
     if (!waited) co_return explain(std::move(waited).error());

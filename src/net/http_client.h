@@ -40,12 +40,13 @@ struct HttpRequest {
 };
 
 /// The connection goes back to the pool when the body has been read to its end, else it is closed.
+/// The client outlives its responses.
 class HttpResponse {
  public:
   virtual ~HttpResponse() = default;
   int status = 0;
   Headers headers;
-  std::optional<ByteCount> length;  // of the body, when announced
+  std::optional<ByteCount> length;  // of the body, when announced; to HEAD: of what GET would send
   /// As ByteReader::read_some. Errors: kNetwork (temporary) when the body ends early, kTimeout.
   virtual Task<Result<std::size_t>> read_some(MutableBytes buffer) = 0;
   /// Reads the rest; kLimit past `size_max` bytes.
@@ -68,10 +69,11 @@ class HttpClient {
   /// Sends the request and reads the response head. An answer that arrives while the body is still
   /// being sent (403, 307) is returned, and the connection is not used again. A kept connection
   /// that the server closed before any byte of an answer is replaced once, without counting as an
-  /// error, when nothing or only an idempotent request was sent. 1xx answers are skipped. Errors:
-  /// kNetwork (DNS: code "DNS", message `Unable to resolve URL: DNS lookup failed`; refused;
-  /// reset), kTimeout, kProtocol (TLS, malformed head): temporary but for certificate errors; kIo
-  /// when a file body cannot be read, kSourceChanged when it is shorter than announced.
+  /// error, when nothing or only an idempotent request was sent; for any other the kept connection
+  /// is asked first whether it still lives. 1xx answers are skipped. Errors: kNetwork (DNS: code
+  /// "DNS", message `Unable to resolve URL: DNS lookup failed`; refused; reset), kTimeout,
+  /// kProtocol (TLS, malformed head): temporary but for certificate errors and names that do not
+  /// exist; kIo when a file body cannot be read, kSourceChanged when it is shorter than announced.
   virtual Task<Result<std::unique_ptr<HttpResponse>>> send(Origin origin, HttpRequest request) = 0;
   virtual const Stats& stats() const = 0;
 };

@@ -10,8 +10,7 @@ namespace telpher {
 namespace {
 
 constexpr std::size_t kSendSlice = std::size_t{1} << 20;
-constexpr std::size_t kSmallFile = 64 * 1024;         // goes out together with its head
-constexpr ByteCount kBusyBytes = ByteCount{4} << 20;  // without a wait, before others get a turn
+constexpr std::size_t kSmallFile = 64 * 1024;  // goes out together with its head
 
 Error early_end(ByteCount got, std::optional<ByteCount> wanted) {
   std::string message = "the body ended after " + std::to_string(got);
@@ -176,13 +175,12 @@ Result<IoStep> MessageWriter::step_once() {
 
 Result<MessageWriter::State> MessageWriter::step() {
   if (body_.fd >= 0 && body_.size <= kSmallFile && bytes_sent() == 0) TRY_VOID(load_small_file());
-  const ByteCount busy_at = bytes_sent() + kBusyBytes;
   for (;;) {
     TRY(const IoStep step, step_once());
     advance(step.bytes);
     if (step.blocked) return State::kBlocked;
     if (bytes_sent() == head_.size() + body_.size) return State::kDone;
-    if (bytes_sent() >= busy_at) return State::kBusy;
+    if (turn_.is_over(step.bytes)) return State::kBusy;
   }
 }
 

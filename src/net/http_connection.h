@@ -43,6 +43,22 @@ class HttpConnection {
   std::size_t end_ = 0;
 };
 
+/// A peer that is always ready must not keep its loop to itself.
+class BusyTurn {
+ public:
+  /// Counts bytes moved; true when others should run first.
+  bool is_over(ByteCount bytes) {
+    moved_ += bytes;
+    if (moved_ < kBytesMax) return false;
+    moved_ = 0;
+    return true;
+  }
+
+ private:
+  static constexpr ByteCount kBytesMax = ByteCount{4} << 20;
+  ByteCount moved_ = 0;
+};
+
 /// Reads one message body.
 class BodyReader {
  public:
@@ -94,6 +110,7 @@ class MessageWriter {
   Body body_;
   ByteCount head_sent_ = 0;
   ByteCount body_sent_ = 0;
+  BusyTurn turn_;
 };
 
 /// Sends all of it. Errors: as MessageWriter::step(), kTimeout when no byte moved for `idle`.

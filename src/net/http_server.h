@@ -55,6 +55,7 @@ class ServerRequest final : public ByteReader {
   HttpConnection& connection_;
   const RequestHead head_;
   BodyReader body_;
+  BusyTurn turn_;
   const SocketAddress peer_;
   const Duration idle_;
   bool owes_continue_;

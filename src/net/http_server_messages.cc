@@ -72,7 +72,10 @@ Task<Result<std::size_t>> ServerRequest::read_some(MutableBytes buffer) {
   Loop& loop = co_await current_loop();
   for (;;) {
     CO_TRY(const IoStep step, body_.try_read(connection_, buffer));
-    if (!step.blocked) co_return step.bytes;
+    if (!step.blocked) {
+      if (turn_.is_over(step.bytes)) co_await Yield{};
+      co_return step.bytes;
+    }
     CO_TRY_VOID(co_await connection_.stream().wait(FdWatch::kRead, loop.now() + idle_));
   }
 }
