@@ -327,6 +327,26 @@ TEST(Upload, FileThatChangesWhileItIsReadNeverAppears) {
   }
 }
 
+TEST(CopyWithin, TheStoreCopiesWithoutUs) {
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{300 * kMiB}}) {
+    Bed bed{Capabilities{}};
+    const std::string text(size, 'x');
+    PutOptions put;
+    put.metadata.content_type = "text/x-test";
+    ASSERT_TRUE(bed.loop.run(bed.store.put({"bucket", "from"}, Body::of(as_bytes(text)), put)));
+    const auto result =
+        bed.loop.run(copy_within(bed.engine, bed.store, {"bucket", "from"}, {"bucket", "key"},
+                                 "memory://bucket/key", bed.options, bed.progress));
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(result->mode, TransferMode::kServerSideCopy);
+    EXPECT_TRUE(bed.content() == text);
+    EXPECT_EQ(bed.loop.run(bed.store.head({"bucket", "key"}))->metadata.content_type,
+              "text/x-test");
+    EXPECT_EQ(bed.stats.bytes_read.value(), 0u);
+    EXPECT_EQ(bed.open_uploads(), 0u);
+  }
+}
+
 TEST(Download, RangesMakeTheFile) {
   Bed bed;
   TextSource source(random_text(40 * kMiB + 3));
