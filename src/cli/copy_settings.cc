@@ -1,0 +1,209 @@
+#include "cli/copy_settings.h"
+
+#include <algorithm>
+
+#include "base/units.h"
+#include "cli/command_line.h"
+#include "codec/text.h"
+
+namespace telpher {
+namespace {
+
+Result<void> set_part_size(PartSizePolicy& policy, std::string_view text) {
+  if (text == "auto") {
+    policy = {PartSizePolicy::Kind::kAuto, 0};
+  } else if (text == "tiered") {
+    policy = {PartSizePolicy::Kind::kTiered, 0};
+  } else {
+    TRY(const ByteCount size, parse_size(text));
+    if (size < 5 * kMiB || size > 5 * kGiB) {
+      return make_error(ErrorKind::kInvalid, "must be auto, tiered or a size from 5MiB to 5GiB");
+    }
+    policy = {PartSizePolicy::Kind::kFixed, size};
+  }
+  return {};
+}
+
+Result<void> set_overwrite(OverwritePolicy& policy, std::string_view text) {
+  if (text == "always") {
+    policy = OverwritePolicy::kAlways;
+  } else if (text == "never") {
+    policy = OverwritePolicy::kNever;
+  } else if (text == "if-different") {
+    policy = OverwritePolicy::kIfDifferent;
+  } else {
+    return make_error(ErrorKind::kInvalid, "must be always, never or if-different");
+  }
+  return {};
+}
+
+Result<void> set_metadata(ObjectMetadata& metadata, std::string_view text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    return make_error(ErrorKind::kInvalid, "must be NAME=VALUE, not '" + std::string(text) + "'");
+  }
+  metadata.user[to_lower(text.substr(0, equals))] = text.substr(equals + 1);
+  return {};
+}
+
+/// "1MiB/s" or "1MiB".
+Result<ByteCount> parse_rate(std::string_view text) {
+  if (text.ends_with("/s")) text.remove_suffix(2);
+  TRY(const ByteCount rate, parse_size(text));
+  if (rate == 0) return make_error(ErrorKind::kInvalid, "must be above 0");
+  return rate;
+}
+
+/// "sha256:HEX".
+Result<Digest> parse_digest(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return make_error(ErrorKind::kInvalid, "must be ALGORITHM:HEX, as in sha256:9f86d0…");
+  }
+  TRY(const ChecksumAlgorithm algorithm, parse_checksum_algorithm(text.substr(0, colon)));
+  return Digest::from_hex(algorithm, text.substr(colon + 1));
+}
+
+template <class T>
+std::function<Result<void>(std::string_view)> size_setter(T& target) {
+  return [&target](std::string_view text) -> Result<void> {
+    TRY(target, parse_size(text));
+    return {};
+  };
+}
+
+void add_speed_options(CommandLine& line, CopySettings& copy) {
+  line.group("Speed and memory");
+  line.number("--concurrency", "parts in flight (default 10)", {1, 256},
+              copy.transfer.concurrency);
+  line.number("--source-connections", "connections to one source (default 8)", {1, 64},
+              copy.transfer.source_connections);
+  line.add({.names = "--part-size",
+            .value = "auto|tiered|SIZE",
+            .help = "5MiB to 5GiB; auto: 16MiB, larger only for files above 160 GiB",
+            .set = [&copy](std::string_view text) {
+              return set_part_size(copy.transfer.part_size, text);
+            }});
+  line.add({.names = "--memory",
+            .value = "SIZE",
+            .help = "budget of part buffers (default 256MiB, at most a quarter of RAM)",
+            .set = size_setter(copy.memory)});
+  line.add({.names = "--rate",
+            .value = "SIZE/s",
+            .help = "at most so many bytes a second, all together",
+            .set = [&copy](std::string_view text) -> Result<void> {
+              TRY(copy.rate, parse_rate(text));
+              return {};
+            }});
+}
+
+void add_proof_options(CommandLine& line, CopySettings& copy) {
+  line.group("What to copy, and proof");
+  line.list("--include", "GLOB", "of a directory or prefix, only names that match", copy.include);
+  line.list("--exclude", "GLOB", "… and none that match this", copy.exclude);
+  line.add({.names = "--overwrite",
+            .value = "always|never|if-different",
+            .help = "what to do when the destination exists (default always)",
+            .set = [&copy](std::string_view text) {
+              return set_overwrite(copy.transfer.overwrite, text);
+            }});
+  line.flag("--if-none-match", "let the store refuse the write when the object exists",
+            copy.transfer.if_none_match);
+  line.add({.names = "--checksum",
+            .value = "ALGORITHM",
+            .help = "crc64nvme (default), crc32c, sha256, md5 or none",
+            .set = [&copy](std::string_view text) -> Result<void> {
+              TRY(copy.transfer.checksum, parse_checksum_algorithm(text));
+              return {};
+            }});
+  line.add({.names = "--expect",
+            .value = "ALGORITHM:HEX",
+            .help = "digest of the whole; with any other nothing appears",
+            .set = [&copy](std::string_view text) -> Result<void> {
+              TRY(copy.transfer.expect, parse_digest(text));
+              return {};
+            }});
+  line.flag("--no-resume", "end unfinished work of before instead of continuing it",
+            copy.transfer.resume, false);
+  line.flag("-n,--dry-run", "say what would be done, and do nothing", copy.dry_run);
+}
+
+void add_object_options(CommandLine& line, CopySettings& copy) {
+  ObjectMetadata& metadata = copy.transfer.metadata;
+  StorageOptions& storage = copy.transfer.storage;
+  line.group("The object");
+  line.text("--content-type", "TYPE", "default: as the source says, else by the name",
+            metadata.content_type);
+  line.text("--content-encoding", "CODING", "", metadata.content_encoding);
+  line.text("--content-language", "TAG", "", metadata.content_language);
+  line.text("--content-disposition", "TEXT", "", metadata.content_disposition);
+  line.text("--cache-control", "TEXT", "", metadata.cache_control);
+  line.add({.names = "--metadata",
+            .value = "NAME=VALUE",
+            .help = "kept with the object; repeatable",
+            .repeatable = true,
+            .set = [&metadata](std::string_view text) { return set_metadata(metadata, text); }});
+  line.text("--storage-class", "NAME", "STANDARD, STANDARD_IA, …", storage.storage_class);
+  line.text("--sse", "NAME", "encryption by the store: AES256 or aws:kms",
+            storage.server_side_encryption);
+  line.text("--sse-kms-key-id", "ID", "key for aws:kms", storage.sse_kms_key_id);
+  line.text("--acl", "NAME", "canned access list: private, public-read, …", storage.acl);
+}
+
+}  // namespace
+
+void add_copy_options(CommandLine& line, CopySettings& copy, const Settings& settings) {
+  copy.transfer.concurrency = settings.concurrency;
+  copy.memory = settings.memory;
+  add_proof_options(line, copy);
+  add_speed_options(line, copy);
+  add_object_options(line, copy);
+  line.group("Sources");
+  line.list("--header", "'NAME: VALUE'", "sent to http(s) sources; repeatable",
+            copy.source_headers);
+}
+
+Result<void> check_copy_settings(const CopySettings& copy) {
+  // The smallest part a store takes is 5 MiB, and two must fit: one is read while one is sent.
+  if (copy.memory < 10 * kMiB) {
+    return make_error(ErrorKind::kInvalid, "--memory: " + format_size(copy.memory) +
+                                               " is too little: two parts of 5 MiB must fit");
+  }
+  if (!copy.transfer.storage.sse_kms_key_id.empty() &&
+      copy.transfer.storage.server_side_encryption != "aws:kms") {
+    return make_error(ErrorKind::kInvalid, "--sse-kms-key-id needs --sse aws:kms");
+  }
+  return {};
+}
+
+Result<std::vector<NameFilter::Pattern>> NameFilter::parse(
+    const std::vector<std::string>& patterns) {
+  std::vector<Pattern> parsed;
+  for (const std::string& text : patterns) {
+    const bool anywhere = text.find('/') == std::string::npos;
+    TRY(Glob glob, Glob::parse(anywhere ? "**/" + text : text));
+    std::string base = glob.base();
+    parsed.push_back({std::move(base), std::move(glob)});
+  }
+  return parsed;
+}
+
+Result<NameFilter> NameFilter::make(const std::vector<std::string>& include,
+                                    const std::vector<std::string>& exclude) {
+  NameFilter filter;
+  TRY(filter.include_, parse(include));
+  TRY(filter.exclude_, parse(exclude));
+  return filter;
+}
+
+bool NameFilter::Pattern::matches(std::string_view name) const {
+  return name.starts_with(base) && glob.matches(name.substr(base.size()));
+}
+
+bool NameFilter::accepts(std::string_view name) const {
+  const auto matches = [&](const Pattern& pattern) { return pattern.matches(name); };
+  if (!include_.empty() && std::ranges::none_of(include_, matches)) return false;
+  return std::ranges::none_of(exclude_, matches);
+}
+
+}  // namespace telpher

@@ -1,0 +1,31 @@
+#pragma once
+// The lines of --json: one object per event. Pure.
+
+#include "cli/reporter.h"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace telpher {
+
+/// Each returns one line without its end.
+std::string json_started(const CopyNames& names);
+std::string json_progress(const ProgressView& view);
+std::string json_done(const CopyNames& names, const TransferResult& result,
+                      std::optional<Duration> took);
+std::string json_failed(const CopyNames& names, const Error& error, ExitCode code);
+struct Totals {
+  int done = 0;
+  int skipped = 0;
+  int failed = 0;
+  ByteCount bytes = 0;
+  ByteCount bytes_resumed = 0;
+  double seconds = 0;
+};
+std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& stats);
+
+/// A JSON string with its quotes; bytes that are not UTF-8 are read as Latin-1.
+std::string json_string(std::string_view text);
+
+}  // namespace telpher

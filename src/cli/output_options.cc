@@ -1,0 +1,34 @@
+#include "cli/output_options.h"
+
+#include "cli/command_line.h"
+
+namespace telpher {
+
+void add_output_options(CommandLine& line, OutputOptions& options) {
+  line.group("Output");
+  line.flag("--json", "one JSON object per line and event on standard output", options.json);
+  line.flag("-q,--quiet", "errors only", options.quiet);
+}
+
+void add_progress_options(CommandLine& line, OutputOptions& options) {
+  line.group("Output");
+  line.flag("--stats", "buffers, concurrency, back-pressure, network and cost at the end",
+            options.stats);
+  line.add({.names = "--progress",
+            .value = "auto|always|never",
+            .help = "progress on standard error; auto: only when it is a terminal",
+            .set = [&options](std::string_view text) -> Result<void> {
+              if (text == "auto") {
+                options.progress = ShowProgress::kAuto;
+              } else if (text == "always") {
+                options.progress = ShowProgress::kAlways;
+              } else if (text == "never") {
+                options.progress = ShowProgress::kNever;
+              } else {
+                return make_error(ErrorKind::kInvalid, "must be auto, always or never");
+              }
+              return {};
+            }});
+}
+
+}  // namespace telpher

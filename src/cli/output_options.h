@@ -1,0 +1,25 @@
+#pragma once
+// How a verb shows what it does: the options every verb has.
+
+#include <string>
+
+namespace telpher {
+
+class CommandLine;
+
+enum class ShowProgress { kAuto, kAlways, kNever };
+
+struct OutputOptions {
+  bool json = false;
+  bool quiet = false;
+  bool stats = false;
+  ShowProgress progress = ShowProgress::kAuto;
+  bool results_to_stderr = false;  // standard output carries the bytes
+};
+
+/// --json, --quiet.
+void add_output_options(CommandLine& line, OutputOptions& options);
+/// --stats, --progress: for verbs that move bytes.
+void add_progress_options(CommandLine& line, OutputOptions& options);
+
+}  // namespace telpher

@@ -1,0 +1,265 @@
+#include "cli/reporter.h"
+
+#include <algorithm>
+
+#include "base/units.h"
+#include "cli/json_event.h"
+
+namespace telpher {
+namespace {
+
+constexpr auto kRedraw = std::chrono::milliseconds(250);
+constexpr auto kJsonInterval = std::chrono::seconds(1);
+
+std::string duration_text(Duration duration) {
+  const double seconds = std::chrono::duration<double>(duration).count();
+  if (seconds >= 60) {
+    return format_duration(std::chrono::duration_cast<std::chrono::milliseconds>(duration));
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, seconds < 10 ? "%.2fs" : "%.1fs", seconds);
+  return text;
+}
+
+std::string speed_of(ByteCount bytes, Duration duration) {
+  const double seconds = std::max(1e-6, std::chrono::duration<double>(duration).count());
+  return format_size(static_cast<ByteCount>(static_cast<double>(bytes) / seconds)) + "/s";
+}
+
+void write_line(std::FILE* file, std::string_view line) {
+  std::fwrite(line.data(), 1, line.size(), file);
+  std::fputc('\n', file);
+}
+
+}  // namespace
+
+Reporter::Reporter(OutputOptions options, Loop& loop)
+    : options_(options), loop_(loop), started_(loop.now()) {
+  draw_ = !options_.quiet && (options_.progress == ShowProgress::kAlways ||
+                              (options_.progress == ShowProgress::kAuto && !options_.json &&
+                               Terminal::is_capable(stderr)));
+}
+
+Reporter::~Reporter() { clear_progress(); }
+
+Duration Reporter::elapsed() const { return loop_.now() - started_; }
+
+Reporter::Copy& Reporter::start(CopyNames names) {
+  active_.push_back(std::make_unique<Copy>());
+  Copy& copy = *active_.back();
+  copy.self = std::prev(active_.end());
+  copy.names = std::move(names);
+  copy.started = loop_.now();
+  if (options_.json && !options_.quiet) result_line(json_started(copy.names));
+  return copy;
+}
+
+void Reporter::count(const TransferResult& result) {
+  if (result.mode == TransferMode::kSkipped) {
+    ++files_skipped_;
+  } else {
+    ++files_done_;
+    bytes_ended_ += result.size;
+    bytes_resumed_ += std::min(result.size, result.part_size * static_cast<ByteCount>(
+                                                                   result.parts_resumed));
+  }
+}
+
+void Reporter::done(Copy& copy, const TransferResult& result) {
+  count(result);
+  print_done(copy.names, result, loop_.now() - copy.started);
+  active_.erase(copy.self);
+}
+
+void Reporter::failed(Copy& copy, const Error& error, ExitCode code) {
+  ++files_failed_;
+  print_failed(copy.names, error, code);
+  active_.erase(copy.self);
+}
+
+void Reporter::done(const CopyNames& names, const TransferResult& result) {
+  count(result);
+  if (options_.json) print_done(names, result, std::nullopt);
+}
+
+void Reporter::failed(const CopyNames& names, const Error& error, ExitCode code) {
+  ++files_failed_;
+  print_failed(names, error, code);
+}
+
+void Reporter::unwatch() { set_ = nullptr; }
+
+void Reporter::print_done(const CopyNames& names, const TransferResult& result,
+                          std::optional<Duration> took) {
+  if (options_.quiet) return;
+  if (options_.json) return result_line(json_done(names, result, took));
+  if (several_) return;  // the closing line counts them
+  std::string line = printable(names.source) + " -> " + printable(names.destination) + ": ";
+  if (result.mode == TransferMode::kSkipped) {
+    line += "skipped, " + result.note;
+  } else {
+    line += format_size(result.size);
+    if (took) line += " in " + duration_text(*took) + " (" + speed_of(result.size, *took) + ")";
+    if (result.parts > 1) line += ", " + std::to_string(result.parts) + " parts";
+    if (result.parts_resumed > 0) {
+      line += " (" + std::to_string(result.parts_resumed) + " were there already)";
+    }
+    if (!result.verified_by.empty()) line += ", verified by " + result.verified_by;
+    if (!result.note.empty()) line += "; " + result.note;
+  }
+  result_line(line);
+}
+
+void Reporter::print_failed(const CopyNames& names, const Error& error, ExitCode code) {
+  if (options_.json) result_line(json_failed(names, error, code));
+  std::string text = printable(names.source);
+  if (!names.destination.empty()) text += " -> " + printable(names.destination);
+  if (!text.empty()) text += ": ";
+  text += printable(error.message);
+  const std::string advice = advice_for(error, code);
+  if (!advice.empty()) text += (text.ends_with('.') ? " " : ". ") + advice;
+  error_line(text);
+}
+
+void Reporter::note(std::string_view text) {
+  if (options_.quiet) return;
+  clear_progress();
+  write_line(stderr, "telpher: " + std::string(text));
+}
+
+void Reporter::error_line(std::string_view text) {
+  clear_progress();
+  std::fflush(results());
+  write_line(stderr, "telpher: " + std::string(text));
+}
+
+void Reporter::result_line(std::string_view line) {
+  clear_progress();
+  write_line(results(), line);
+  // A person, or a program that follows the events, reads along; a set of small files does not
+  // wait for each line.
+  if (active_.size() <= 1 && !set_) std::fflush(results());
+}
+
+void Reporter::clear_progress() {
+  if (draw_) terminal_.clear();
+}
+
+ByteCount Reporter::bytes_done() const {
+  ByteCount bytes = bytes_ended_;
+  for (const auto& copy : active_) bytes += copy->progress.bytes_done;
+  if (set_) {
+    for (const auto& active : set_->active) bytes += active->progress.bytes_done;
+  }
+  return bytes;
+}
+
+std::optional<ByteCount> Reporter::size_known() const {
+  if (several_ || active_.size() != 1) return std::nullopt;
+  return active_.front()->progress.size;
+}
+
+ProgressView Reporter::view() {
+  ++views_made_;
+  ProgressView view;
+  view.several = several_;
+  view.files_done = files_done_ + files_skipped_;
+  view.files_failed = files_failed_;
+  view.files_total = files_total_;
+  view.bytes_done = bytes_done();
+  int parts = 0;
+  const auto add = [&](std::string name, const TransferProgress& progress) {
+    view.active.push_back({.name = std::move(name),
+                           .phase = progress.phase,
+                           .size = progress.size,
+                           .bytes_done = progress.bytes_done,
+                           .parts_in_flight = progress.parts_in_flight});
+    parts += progress.parts_in_flight;
+  };
+  for (const auto& copy : active_) {
+    const std::string& source = copy->names.source;
+    const std::size_t slash = source.find_last_of('/', source.size() < 2 ? 0 : source.size() - 2);
+    add(slash == std::string::npos ? source : source.substr(slash + 1), copy->progress);
+  }
+  if (set_) {
+    for (const auto& active : set_->active) add(active->key, active->progress);
+    if (set_->all_found) view.files_total = static_cast<int>(set_->files_found);
+  }
+  view.size = size_known();
+  parts_sum_ += parts;
+  ++parts_samples_;
+  const SpeedMeter::Seconds now = loop_.now() - started_;
+  ByteCount resumed = bytes_resumed_;
+  for (const auto& copy : active_) resumed += copy->progress.bytes_resumed;
+  // What an earlier run did is no speed of this one.
+  speed_.sample(now, view.bytes_done - std::min(view.bytes_done, resumed));
+  view.speed = speed_.now_per_second();
+  view.speed_average = speed_.average_per_second();
+  return view;
+}
+
+void Reporter::show() {
+  const ProgressView now = view();
+  if (options_.json) {
+    if (!options_.quiet) {
+      write_line(results(), json_progress(now));
+      ++views_shown_;
+    }
+    std::fflush(results());
+  } else if (draw_) {
+    const Terminal::Size size = terminal_.size();
+    // The last column stays free: some terminals wrap when it is written.
+    const auto lines = render_progress(now, size.columns - 1, std::min(size.rows - 1, 20));
+    if (!lines.empty()) {
+      terminal_.draw(lines);
+      ++views_shown_;
+    }
+  }
+}
+
+Task<Result<void>> Reporter::run() {
+  speed_.sample(SpeedMeter::Seconds(0), 0);
+  for (;;) {
+    CO_TRY_VOID(co_await sleep_for(options_.json ? Duration(kJsonInterval) : Duration(kRedraw)));
+    show();
+  }
+}
+
+double Reporter::parts_in_flight_mean() const {
+  return parts_samples_ ? parts_sum_ / static_cast<double>(parts_samples_) : 0;
+}
+
+void Reporter::finish(const std::vector<StatsGroup>& stats) {
+  clear_progress();
+  const Totals totals{.done = files_done_,
+                      .skipped = files_skipped_,
+                      .failed = files_failed_,
+                      .bytes = bytes_ended_,
+                      .bytes_resumed = bytes_resumed_,
+                      .seconds = std::chrono::duration<double>(elapsed()).count()};
+  if (options_.json) {
+    result_line(json_summary(totals, stats));
+    std::fflush(results());
+    return;
+  }
+  if (several_ && !options_.quiet) {
+    std::string line = std::to_string(files_done_) + (files_done_ == 1 ? " file" : " files") +
+                       " copied, " + format_size(bytes_ended_) + " in " +
+                       duration_text(elapsed()) + " (" + speed_of(bytes_ended_, elapsed()) + ")";
+    if (files_skipped_ > 0) line += ", " + std::to_string(files_skipped_) + " skipped";
+    if (files_failed_ > 0) line += ", " + std::to_string(files_failed_) + " failed";
+    result_line(line);
+  }
+  for (const StatsGroup& group : stats) {
+    std::string line = group.name + ":";
+    line.resize(std::max<std::size_t>(line.size() + 1, 15), ' ');
+    for (std::size_t i = 0; i < group.values.size(); ++i) {
+      if (i > 0) line += ", ";
+      line += group.values[i].name + ' ' + group.values[i].text;
+    }
+    result_line(line);
+  }
+  std::fflush(results());
+}
+
+}  // namespace telpher

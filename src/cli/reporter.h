@@ -1,0 +1,123 @@
+#pragma once
+// Reporter: tells people (lines, a moving progress on a terminal) or programs (JSON lines) what a
+// command does. One for each command, on its loop.
+
+#include "cli/exit_code.h"
+#include "cli/output_options.h"
+#include "cli/progress_view.h"
+#include "cli/terminal.h"
+#include "transfer/transfer.h"
+#include "transfer/upload_set.h"
+
+#include <cstdio>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+/// Both ends of one copy, for people: without secrets.
+struct CopyNames {
+  std::string source;
+  std::string destination;
+};
+
+/// What --stats shows: named numbers in groups.
+struct StatsGroup {
+  std::string name;
+  struct Value {
+    std::string name;
+    double number = 0;
+    std::string text;  // for people, with its unit
+  };
+  std::vector<Value> values;
+};
+
+class Reporter {
+ public:
+  Reporter(OutputOptions options, Loop& loop);
+  ~Reporter();
+
+  /// Several copies: a line each and a total, and at the end one line for all.
+  void expect_several() { several_ = true; }
+  void expect_total(int files) { files_total_ = files; }
+
+  /// A copy under way. Its progress is shown until done() or failed().
+  struct Copy {
+    CopyNames names;
+    TransferProgress progress;
+    TimePoint started;
+    std::list<std::unique_ptr<Copy>>::iterator self;
+  };
+  Copy& start(CopyNames names);
+  void done(Copy& copy, const TransferResult& result);
+  void failed(Copy& copy, const Error& error, ExitCode code);
+
+  /// The same for files of a set, whose progress is kept elsewhere.
+  void watch(const SetProgress* set) { set_ = set; }
+  void done(const CopyNames& names, const TransferResult& result);
+  void failed(const CopyNames& names, const Error& error, ExitCode code);
+  /// The set has ended: its bytes count as done from now on.
+  void unwatch();
+
+  /// One line above the progress.
+  void note(std::string_view text);
+  /// A line of results on standard output (or a JSON object, already written out).
+  void result_line(std::string_view line);
+  void error_line(std::string_view text);
+
+  /// Draws until cancelled. Errors: kCancelled.
+  Task<Result<void>> run();
+
+  /// Bytes copied or known to be there, so far.
+  ByteCount bytes_done() const;
+  ByteCount bytes_resumed() const { return bytes_resumed_; }
+  std::optional<ByteCount> size_known() const;
+  int copies_done() const { return files_done_; }
+  int copies_failed() const { return files_failed_; }
+  int copies_skipped() const { return files_skipped_; }
+  double parts_in_flight_mean() const;
+  /// How often a picture was made, and how often it was shown.
+  std::uint64_t views_made() const { return views_made_; }
+  std::uint64_t views_shown() const { return views_shown_; }
+  bool json() const { return options_.json; }
+  bool several() const { return several_; }
+  Duration elapsed() const;
+
+  /// The closing line; with --stats the figures.
+  void finish(const std::vector<StatsGroup>& stats);
+
+ private:
+  ProgressView view();
+  void show();
+  void clear_progress();
+  void count(const TransferResult& result);
+  void print_done(const CopyNames& names, const TransferResult& result,
+                  std::optional<Duration> took);
+  void print_failed(const CopyNames& names, const Error& error, ExitCode code);
+  std::FILE* results() const { return options_.results_to_stderr ? stderr : stdout; }
+
+  OutputOptions options_;
+  Loop& loop_;
+  Terminal terminal_{stderr};
+  bool draw_ = false;
+  bool several_ = false;
+  TimePoint started_;
+  std::optional<int> files_total_;
+  int files_done_ = 0;
+  int files_skipped_ = 0;
+  int files_failed_ = 0;
+  ByteCount bytes_ended_ = 0;  // of copies that have ended well
+  ByteCount bytes_resumed_ = 0;
+  std::list<std::unique_ptr<Copy>> active_;
+  const SetProgress* set_ = nullptr;
+  SpeedMeter speed_;
+  std::uint64_t views_made_ = 0;
+  std::uint64_t views_shown_ = 0;
+  double parts_sum_ = 0;
+  std::uint64_t parts_samples_ = 0;
+};
+
+}  // namespace telpher

@@ -1,0 +1,27 @@
+#pragma once
+// Ctrl-C and SIGTERM as cancellation. The first one cancels and lets the work wind down; the second
+// ends the process at once, by the kernel, even when the loop is stuck in a system call.
+
+#include "runtime/loop.h"
+
+#include <functional>
+
+namespace telpher {
+
+class SignalWatch {
+ public:
+  /// Blocks SIGINT and SIGTERM for this thread and those it starts later, and ignores SIGPIPE: make
+  /// it before any thread.
+  SignalWatch();
+  ~SignalWatch();
+  SignalWatch(const SignalWatch&) = delete;
+  SignalWatch& operator=(const SignalWatch&) = delete;
+
+  /// Waits for a signal, calls `interrupted` and cancels `target`. Errors: kCancelled.
+  Task<Result<void>> watch(CancelSource* target, std::function<void()> interrupted);
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace telpher
