@@ -87,6 +87,10 @@ std::string redacted(const Address& address) {
   return uri ? uri->redacted() : "(a URL)";
 }
 
+std::string destination_text(Address::Kind kind, const ObjectAddress& object) {
+  return (kind == Address::Kind::kLocal ? "local://" : "s3://") + object.bucket + '/' + object.key;
+}
+
 ObjectAddress object_for(const Address& destination, std::string_view name) {
   ObjectAddress object = destination.object;
   if (destination.is_prefix()) object.key += name;

@@ -27,6 +27,9 @@ Result<Address> parse_address(std::string_view text);
 /// For messages: userinfo and query values of URLs are hidden.
 std::string redacted(const Address& address);
 
+/// "s3://bucket/key".
+std::string destination_text(Address::Kind kind, const ObjectAddress& object);
+
 /// Where a thing called `name` (a path with "/" between segments) goes when it is copied to
 /// `destination`: below a prefix or directory, else exactly there.
 ObjectAddress object_for(const Address& destination, std::string_view name);

@@ -73,7 +73,20 @@ void Reporter::done(Copy& copy, const TransferResult& result) {
 
 void Reporter::failed(Copy& copy, const Error& error, ExitCode code) {
   ++files_failed_;
-  print_failed(copy.names, error, code);
+  Error shown = error;
+  const TransferProgress& progress = copy.progress;
+  const bool network = error.kind == ErrorKind::kNetwork || error.kind == ErrorKind::kTimeout;
+  if (network && progress.size && *progress.size > 0 && progress.bytes_done > 0) {
+    shown.message += ". Network interruption: " + std::to_string(progress.bytes_done) + " of " +
+                     std::to_string(*progress.size) + " bytes transferred (" +
+                     std::to_string(progress.bytes_done * 100 / *progress.size) + "%)";
+  }
+  print_failed(copy.names, shown, code);
+  active_.erase(copy.self);
+}
+
+void Reporter::cancelled(Copy& copy) {
+  cut_off_ = copy.progress;
   active_.erase(copy.self);
 }
 

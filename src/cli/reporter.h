@@ -54,6 +54,8 @@ class Reporter {
   Copy& start(CopyNames names);
   void done(Copy& copy, const TransferResult& result);
   void failed(Copy& copy, const Error& error, ExitCode code);
+  /// It ended because everything was cancelled: no failure of its own.
+  void cancelled(Copy& copy);
 
   /// The same for files of a set, whose progress is kept elsewhere.
   void watch(const SetProgress* set) { set_ = set; }
@@ -68,6 +70,8 @@ class Reporter {
   void result_line(std::string_view line);
   void error_line(std::string_view text);
 
+  /// Whether run() would show anything.
+  bool wants_ticks() const { return draw_ || options_.json || options_.stats; }
   /// Draws until cancelled. Errors: kCancelled.
   Task<Result<void>> run();
 
@@ -75,6 +79,8 @@ class Reporter {
   ByteCount bytes_done() const;
   ByteCount bytes_resumed() const { return bytes_resumed_; }
   std::optional<ByteCount> size_known() const;
+  /// How far the last cancelled copy had come.
+  const std::optional<TransferProgress>& cut_off() const { return cut_off_; }
   int copies_done() const { return files_done_; }
   int copies_failed() const { return files_failed_; }
   int copies_skipped() const { return files_skipped_; }
@@ -111,6 +117,7 @@ class Reporter {
   int files_failed_ = 0;
   ByteCount bytes_ended_ = 0;  // of copies that have ended well
   ByteCount bytes_resumed_ = 0;
+  std::optional<TransferProgress> cut_off_;
   std::list<std::unique_ptr<Copy>> active_;
   const SetProgress* set_ = nullptr;
   SpeedMeter speed_;

@@ -1,7 +1,6 @@
 #include "cli/settings.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <unistd.h>
 
@@ -33,14 +32,6 @@ Result<void> read_concurrency(Settings& settings) {
 
 }  // namespace
 
-Environment process_environment() {
-  return [](const char* name) -> std::optional<std::string> {
-    const char* value = std::getenv(name);
-    if (!value || !*value) return std::nullopt;
-    return value;
-  };
-}
-
 Result<Settings> read_settings(Environment environment, ByteCount ram) {
   Settings settings;
   settings.environment = std::move(environment);
@@ -58,7 +49,6 @@ Result<Settings> read_settings(Environment environment, ByteCount ram) {
     if (!size) return bad_variable("TELPHER_MEMORY", size.error().message);
     settings.memory = *size;
   }
-  settings.color = !settings.environment("NO_COLOR");
   return settings;
 }
 

@@ -3,24 +3,17 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "s3/profile.h"
 
-#include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 
 namespace telpher {
-
-/// The value of an environment variable; nullopt when it is not set. Tests pass their own.
-using Environment = std::function<std::optional<std::string>(const char* name)>;
-Environment process_environment();
 
 struct Settings {
   Environment environment;
   std::string home;              // $TELPHER_HOME, default ~/.local/share/telpher
   int concurrency = 10;          // (TELPHER_)MAX_CONCURRENT_UPLOADS, 1..256
   ByteCount memory = 0;          // TELPHER_MEMORY, default min(256 MiB, a quarter of RAM)
-  bool color = true;             // NO_COLOR is not set
 };
 
 /// @param ram  of the machine, in bytes

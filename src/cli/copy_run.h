@@ -1,0 +1,73 @@
+#pragma once
+// CopyRun: what `cp` does with its sources, one after the other or side by side. Lives in the
+// verb's frame, on its loop.
+
+#include "cli/address.h"
+#include "cli/copy_settings.h"
+#include "cli/reporter.h"
+#include "cli/session.h"
+#include "runtime/semaphore.h"
+#include "runtime/task_group.h"
+
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+class CopyRun {
+ public:
+  CopyRun(Session& session, Reporter& reporter, const CopySettings& copy)
+      : session_(session),
+        reporter_(reporter),
+        copy_(copy),
+        slots_(static_cast<std::uint64_t>(copy.transfer.concurrency)) {}
+
+  /// Copies all sources; each failure is reported and the others go on. Returns the exit code.
+  /// Errors: usage (kInvalid), kCancelled, and what would fail for every copy alike.
+  Task<Result<int>> run(std::vector<Address> sources, Address destination);
+
+ private:
+  enum class Shape { kSingle, kTree };
+
+  Task<Result<Shape>> shape_of(const Address* source);
+  Result<void> settle_destination(std::size_t sources, std::size_t trees);
+  Task<Result<void>> prepare_destination();
+  CopyEnds ends_of(const Address& source) const;
+
+  /// Singles: each opens one source and moves it. They report their own failures.
+  Task<Result<void>> copy_single(Address source, Address destination, std::uint64_t slots);
+  Task<Result<TransferResult>> move(const Address* source, const Address* destination,
+                                    TransferOptions options, Reporter::Copy* copy);
+  Task<Result<TransferResult>> into_store(const Address* source, const Address* destination,
+                                          TransferOptions options, Reporter::Copy* copy);
+  Task<Result<void>> describe(Address source, Address destination);
+  /// Waits until there is room for a copy of `size` bytes, then starts it.
+  Task<Result<void>> spawn(TaskGroup* group, Address source, Address destination,
+                           std::optional<ByteCount> size);
+  Task<Result<void>> copy_in_slot(Address source, Address destination, std::uint64_t slots,
+                                  Semaphore::Permit permit);
+
+  /// Trees: a directory, a glob, a prefix.
+  Task<Result<void>> copy_tree(Address source);
+  Task<Result<void>> copy_files_into_store(Address source);
+  Task<Result<void>> copy_listed_files_into_store(std::vector<Address> files);
+  Task<Result<void>> copy_files_to_files(Address source);
+  Task<Result<void>> copy_objects(Address source);
+  Task<Result<void>> run_set(int directory_fd, std::string directory, NextItem next);
+  Task<Result<void>> start_object(TaskGroup* group, const Address* source, std::string name,
+                                  const ListEntry* entry);
+  void fail(std::string source, std::string destination, const Error& error, CopyEnds ends);
+  /// Where `name` of a tree goes. Errors: kInvalid.
+  Result<Address> below_destination(std::string_view name) const;
+
+  Session& session_;
+  Reporter& reporter_;
+  const CopySettings& copy_;
+  Address destination_;
+  NameFilter filter_;
+  Semaphore slots_;  // parts in flight of copies side by side
+  int exit_code_ = 0;
+  std::size_t trees_ = 0;
+};
+
+}  // namespace telpher

@@ -1,0 +1,126 @@
+// telpher cp: any source to any destination.
+
+#include "cli/command_line.h"
+#include "cli/copy_run.h"
+#include "cli/verbs.h"
+#include "runtime/task_group.h"
+
+#include "base/units.h"
+
+namespace telpher {
+namespace {
+
+class Copy final : public Verb {
+ public:
+  void describe(CommandLine& line, const Settings& settings) override;
+  Task<int> run(Command* command) override;
+
+ private:
+  Task<Result<int>> copy(Session* session, Reporter* reporter,
+                         const std::vector<std::string>* arguments);
+
+  CopySettings copy_;
+  StoreAccess access_;
+  OutputOptions output_;
+};
+
+void Copy::describe(CommandLine& line, const Settings& settings) {
+  line.positionals = {.name = "SOURCE… DESTINATION", .help = "", .min = 2, .max = -1};
+  line.details =
+      "An object that appears at the destination is byte for byte the source, or it does not "
+      "appear. Interrupted, the same command continues where it stopped.\n"
+      "Addresses: https://… http://… · s3://bucket/key · local://bucket/key (the embedded store) · "
+      "files and directories · - for standard input and output. A trailing / on the destination "
+      "means below it. Quote patterns (*, **, ?, […]) so that the shell leaves them alone.";
+  line.examples =
+      "telpher cp https://example.com/big.iso s3://bucket/isos/\n"
+      "telpher cp ./photos s3://bucket/photos/ --exclude '*.tmp'\n"
+      "telpher cp 's3://bucket/logs/**/*.gz' ./logs/\n"
+      "telpher cp s3://bucket/a s3://other/b\n"
+      "pg_dump db | telpher cp - s3://bucket/db.sql\n"
+      "telpher cp local://demo/file - | sha256sum\n"
+      "telpher cp https://example.com/f s3://b/f --expect sha256:9f86d081884c7d65…";
+  add_copy_options(line, copy_, settings);
+  add_store_options(line, access_);
+  add_output_options(line, output_);
+  add_progress_options(line, output_);
+}
+
+Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
+                             const std::vector<std::string>* arguments) {
+  CO_TRY_VOID(check_copy_settings(copy_));
+  std::vector<Address> sources;
+  int stdin_count = 0;
+  for (std::size_t i = 0; i + 1 < arguments->size(); ++i) {
+    CO_TRY(Address source, parse_address((*arguments)[i]));
+    stdin_count += source.kind == Address::Kind::kStdio;
+    sources.push_back(std::move(source));
+  }
+  if (stdin_count > 1) {
+    co_return make_error(ErrorKind::kInvalid, "standard input can be read only once");
+  }
+  CO_TRY(Address destination, parse_address(arguments->back()));
+  CopyRun run(*session, *reporter, copy_);
+  co_return co_await run.run(std::move(sources), std::move(destination));
+}
+
+/// What the last line says after Ctrl-C.
+std::string interruption_text(const Reporter& reporter, bool resumable) {
+  std::string text = "interrupted";
+  if (reporter.several()) {
+    text += " after " + std::to_string(reporter.copies_done()) + " files";
+  } else if (const auto& cut = reporter.cut_off()) {
+    text += " at " + format_size(cut->bytes_done);
+    if (cut->size) text += " of " + format_size(*cut->size);
+  }
+  text += resumable ? ". The same command continues where it stopped (telpher jobs lists it)."
+                    : ". The same command starts anew.";
+  return text;
+}
+
+Task<int> Copy::run(Command* command) {
+  output_.results_to_stderr = command->arguments.back() == "-";
+  Session session(command->loop, command->settings, access_);
+  Reporter reporter(output_, command->loop);
+  session.notice = [&reporter](std::string_view text) { reporter.note(text); };
+  session.measure = output_.stats;
+  session.calls_max = static_cast<std::uint64_t>(copy_.transfer.concurrency);
+  command->on_interrupt = [&reporter] { reporter.note("stopping; Ctrl-C again stops at once"); };
+
+  TaskContext& context = co_await current_context();
+  TaskGroup drawing(context);
+  if (reporter.wants_ticks()) drawing.spawn(reporter.run());
+  Result<int> code = co_await copy(&session, &reporter, &command->arguments);
+  drawing.cancel();
+  (void)co_await drawing.join();
+
+  const bool interrupted = context.cancel->cancelled();
+  const bool resumable = session.has_journal() && copy_.transfer.resume;
+  std::vector<StatsGroup> stats;
+  if (output_.stats) stats = session.stats(copy_, reporter);
+  // The journal is closed although we were interrupted: that is what a resume lives on.
+  Result<void> closed = co_await shielded(session.close(), std::chrono::seconds(10));
+  command->on_interrupt = {};
+  const bool usage = !code && code.error().kind == ErrorKind::kInvalid && !interrupted;
+  if (usage) {
+    reporter.error_line(printable(code.error().message));
+    co_return kExitUsage;
+  }
+  reporter.finish(stats);
+  if (interrupted) {
+    reporter.error_line(interruption_text(reporter, resumable));
+    co_return kExitInterrupted;
+  }
+  if (!code) {
+    reporter.error_line(printable(code.error().message));
+    co_return exit_code_for(code.error(), {.source_is_store = false, .destination_is_store = true});
+  }
+  if (!closed) reporter.note(closed.error().message);
+  co_return *code;
+}
+
+}  // namespace
+
+std::unique_ptr<Verb> make_cp() { return std::make_unique<Copy>(); }
+
+}  // namespace telpher

@@ -1,0 +1,48 @@
+// telpher mb: make a bucket.
+
+#include "cli/command_line.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+
+namespace telpher {
+namespace {
+
+class MakeBucket final : public Verb {
+ public:
+  void describe(CommandLine& line, const Settings&) override {
+    line.positionals = {.name = "BUCKET…", .help = "s3://bucket or local://bucket", .min = 1,
+                        .max = -1};
+    line.details = "A bucket that is one's own already is no error.";
+    line.examples = "telpher mb s3://photos\ntelpher mb local://demo";
+    add_store_options(line, access_);
+  }
+
+  Task<int> run(Command* command) override {
+    Session session(command->loop, command->settings, access_);
+    int code = kExitDone;
+    for (const std::string& text : command->arguments) {
+      Result<void> made = co_await make(&session, text);
+      if (!made) code = report_error(made.error());
+    }
+    co_return code;
+  }
+
+ private:
+  static Task<Result<void>> make(Session* session, std::string text) {
+    CO_TRY(const Address address, parse_address(text));
+    if (!address.in_store() || address.object.bucket.empty() || !address.object.key.empty()) {
+      co_return make_error(ErrorKind::kInvalid,
+                           "'" + redacted(address) + "' is no bucket: s3://NAME or local://NAME");
+    }
+    CO_TRY(ObjectStore * store, co_await session->store(address.kind));
+    co_return co_await store->create_bucket(address.object.bucket);
+  }
+
+  StoreAccess access_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_mb() { return std::make_unique<MakeBucket>(); }
+
+}  // namespace telpher

@@ -1,0 +1,144 @@
+#include "cli/session.h"
+
+#include "base/units.h"
+#include "cli/command_line.h"
+#include "codec/uri.h"
+#include "source/file_source.h"
+#include "source/http_source.h"
+#include "source/stdin_source.h"
+#include "source/store_source.h"
+#include "store/local/local_store.h"
+
+namespace telpher {
+
+/// The S3 store and what stands in front of it, innermost first.
+struct Session::S3Access {
+  S3Access(Loop& loop, std::unique_ptr<HttpClient> client, S3StoreOptions options, int attempts,
+           std::uint64_t calls_max, RetryQuota& quota, RetryStats& stats)
+      : http(std::move(client)),
+        endpoint(options.endpoint),
+        client_store(loop, *http, std::move(options)),
+        adaptive(client_store, calls_max),
+        retry(adaptive, quota, stats, {.attempts_max = attempts}) {}
+
+  std::unique_ptr<HttpClient> http;
+  S3Endpoint endpoint;
+  S3Store client_store;
+  AdaptiveStore adaptive;
+  RetryStore retry;
+  std::unique_ptr<StoreMetrics> metrics;
+  std::unique_ptr<MetricsStore> measured;
+};
+
+Session::Session(Loop& loop, Settings settings, StoreAccess access)
+    : loop_(loop), settings_(std::move(settings)), access_(std::move(access)) {}
+
+Session::~Session() = default;
+
+Task<Result<ObjectStore*>> Session::store(Address::Kind kind) {
+  if (kind == Address::Kind::kS3) co_return open_s3();
+  co_return co_await open_local();
+}
+
+Result<ObjectStore*> Session::open_s3() {
+  if (!s3_) {
+    TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment));
+    auto http = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
+                                         .idle_timeout = access_.idle_timeout,
+                                         .ca_bundle = config.ca_bundle,
+                                         .verify_tls = config.verify_tls});
+    S3StoreOptions options;
+    options.endpoint = config.endpoint;
+    options.provider = config.provider;
+    options.region = config.region;
+    options.credentials = std::move(config.credentials);
+    options.notice = notice;
+    s3_ = std::make_unique<S3Access>(loop_, std::move(http), std::move(options), access_.attempts,
+                                     calls_max, retry_quota_, retry_stats_);
+    if (measure) {
+      s3_->metrics = std::make_unique<StoreMetrics>();
+      s3_->measured = std::make_unique<MetricsStore>(s3_->retry, *s3_->metrics);
+    }
+  }
+  if (s3_->measured) return s3_->measured.get();
+  return &s3_->retry;
+}
+
+Task<Result<ObjectStore*>> Session::open_local() {
+  if (!local_) {
+    CO_TRY(local_, co_await open_local_store(settings_.home + "/store"));
+  }
+  co_return local_.get();
+}
+
+DestinationName Session::name_of(Address::Kind kind, const ObjectAddress& object) const {
+  const std::string place = '/' + object.bucket + '/' + object.key;
+  if (kind == Address::Kind::kLocal) return "local://" + settings_.home + "/store" + place;
+  return "s3://" + (s3_ ? authority_of(s3_->endpoint.origin) : std::string()) + place;
+}
+
+HttpClient& Session::source_client() {
+  if (!source_client_) {
+    source_client_ = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
+                                              .idle_timeout = access_.idle_timeout,
+                                              .ca_bundle = access_.s3.ca_bundle,
+                                              .verify_tls = !access_.s3.no_verify_tls});
+  }
+  return *source_client_;
+}
+
+Task<Result<std::unique_ptr<Source>>> Session::open_source(
+    const Address& address, const std::vector<std::string>& headers) {
+  switch (address.kind) {
+    case Address::Kind::kStdio:
+      co_return make_stdin_source();
+    case Address::Kind::kPath:
+      co_return open_file_source(address.path);
+    case Address::Kind::kS3:
+    case Address::Kind::kLocal: {
+      CO_TRY(ObjectStore * from, co_await store(address.kind));
+      co_return make_store_source(*from, address.object, name_of(address.kind, address.object));
+    }
+    case Address::Kind::kUrl:
+      break;
+  }
+  CO_TRY(Uri uri, parse_uri(address.text));
+  if (uri.scheme != "http" && uri.scheme != "https") {
+    co_return make_error(ErrorKind::kUnsupported, uri.scheme + ":// is not supported yet");
+  }
+  HttpSourceOptions options;
+  CO_TRY(options.headers, parse_user_headers(headers));
+  options.attempts_max = access_.attempts;
+  co_return make_http_source(source_client(), std::move(uri), std::move(options));
+}
+
+Task<Result<Journal*>> Session::journal() {
+  if (!journal_) {
+    CO_TRY(journal_, co_await open_journal({.path = settings_.home + "/journal.db"}));
+  }
+  co_return journal_.get();
+}
+
+Task<Result<Engine*>> Session::engine(const CopySettings& copy) {
+  if (engine_) co_return engine_.get();
+  Result<Journal*> opened = co_await journal();
+  if (!opened) {
+    // A machine without a place for state can still copy; it cannot resume.
+    if (notice) notice("nothing can be resumed: " + opened.error().message);
+  }
+  buffers_ = std::make_unique<BufferPool>(copy.memory);
+  rate_ = std::make_unique<RateLimiter>(copy.rate);
+  engine_ = std::make_unique<Engine>(
+      Engine{*buffers_, opened ? *opened : nullptr, *rate_, transfer_stats_});
+  co_return engine_.get();
+}
+
+Task<Result<void>> Session::close() {
+  Result<void> closed;
+  if (journal_) closed = co_await journal_->close();
+  engine_.reset();
+  journal_.reset();
+  co_return closed;
+}
+
+}  // namespace telpher

@@ -1,0 +1,83 @@
+#pragma once
+// Session: the object graph of one command. Each piece is built when it is first asked for, so that
+// a command that needs no network opens no socket, and one that needs no journal no database.
+// One for each process, on its loop; everything it hands out lives as long as it does.
+
+#include "cli/address.h"
+#include "cli/copy_settings.h"
+#include "cli/reporter.h"
+#include "cli/settings.h"
+#include "cli/store_options.h"
+#include "net/http_client.h"
+#include "s3/client_store.h"
+#include "store/layers/adaptive.h"
+#include "store/layers/metrics.h"
+#include "store/layers/retry.h"
+#include "transfer/journal.h"
+#include "transfer/transfer.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+class Session {
+ public:
+  Session(Loop& loop, Settings settings, StoreAccess access);
+  ~Session();
+
+  Loop& loop() { return loop_; }
+  const Settings& settings() const { return settings_; }
+
+  /// The store of a local:// or s3:// address, with its layers. Errors: kInvalid (endpoint,
+  /// profile), kIo, kDenied.
+  Task<Result<ObjectStore*>> store(Address::Kind kind);
+  /// "s3://host/bucket/key" of an object: the same for every command that means it.
+  DestinationName name_of(Address::Kind kind, const ObjectAddress& object) const;
+
+  /// What one copy reads. Errors: those of opening it.
+  Task<Result<std::unique_ptr<Source>>> open_source(const Address& address,
+                                                    const std::vector<std::string>& headers);
+
+  /// Opens the journal. Errors: kIo, kDenied, kUnsupported.
+  Task<Result<Journal*>> journal();
+  bool has_journal() const { return journal_ != nullptr; }
+  /// What transfers share; with the journal when one can be had.
+  Task<Result<Engine*>> engine(const CopySettings& copy);
+
+  /// Closes what is open, in order. Call it before the loop ends.
+  Task<Result<void>> close();
+
+  /// Told to people, once each: what a store taught us, why nothing can be resumed.
+  std::function<void(std::string_view)> notice;
+  /// Calls to one store in flight at once.
+  std::uint64_t calls_max = 256;
+  /// Whether calls to stores are measured.
+  bool measure = false;
+
+  std::vector<StatsGroup> stats(const CopySettings& copy, const Reporter& reporter) const;
+
+ private:
+  struct S3Access;
+  Result<ObjectStore*> open_s3();
+  Task<Result<ObjectStore*>> open_local();
+  HttpClient& source_client();
+  StatsGroup network_stats() const;
+
+  Loop& loop_;
+  Settings settings_;
+  StoreAccess access_;
+  std::unique_ptr<HttpClient> source_client_;
+  std::unique_ptr<S3Access> s3_;
+  std::unique_ptr<ObjectStore> local_;
+  std::unique_ptr<Journal> journal_;
+  TransferStats transfer_stats_;
+  std::unique_ptr<BufferPool> buffers_;
+  std::unique_ptr<RateLimiter> rate_;
+  std::unique_ptr<Engine> engine_;
+  RetryQuota retry_quota_;
+  RetryStats retry_stats_;
+};
+
+}  // namespace telpher

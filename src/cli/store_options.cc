@@ -1,0 +1,46 @@
+#include "cli/store_options.h"
+
+#include "base/units.h"
+#include "cli/command_line.h"
+
+namespace telpher {
+namespace {
+
+std::function<Result<void>(std::string_view)> time_setter(std::chrono::milliseconds& target) {
+  return [&target](std::string_view text) -> Result<void> {
+    TRY(const std::chrono::milliseconds time, parse_duration(text));
+    if (time <= std::chrono::milliseconds(0)) {
+      return make_error(ErrorKind::kInvalid, "must be above 0");
+    }
+    target = time;
+    return {};
+  };
+}
+
+}  // namespace
+
+void add_store_options(CommandLine& line, StoreAccess& access) {
+  line.group("Stores and network");
+  line.text("--endpoint-url", "URL", "the S3 service (else AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL)",
+            access.s3.endpoint_url);
+  line.text("--region", "NAME", "else AWS_REGION, AWS_DEFAULT_REGION, the profile",
+            access.s3.region);
+  line.text("--profile", "NAME", "of ~/.aws/config and ~/.aws/credentials", access.s3.profile);
+  line.flag("--no-sign-request", "without credentials, for public buckets",
+            access.s3.no_sign_request);
+  line.text("--ca-bundle", "FILE", "certificates to trust (else AWS_CA_BUNDLE, the system's)",
+            access.s3.ca_bundle);
+  line.flag("--no-verify-ssl", "do not check certificates: anyone may listen",
+            access.s3.no_verify_tls);
+  line.number("--retries", "attempts of each request (default 8)", {1, 100}, access.attempts);
+  line.add({.names = "--connect-timeout",
+            .value = "TIME",
+            .help = "for name, connection and TLS together (default 60s)",
+            .set = time_setter(access.connect_timeout)});
+  line.add({.names = "--idle-timeout",
+            .value = "TIME",
+            .help = "without a byte moved in either direction (default 60s)",
+            .set = time_setter(access.idle_timeout)});
+}
+
+}  // namespace telpher

@@ -1,0 +1,49 @@
+#pragma once
+// What a verb is. The list of verbs stands in verbs.cc.
+
+#include "base/error.h"
+#include "cli/settings.h"
+#include "runtime/loop.h"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace telpher {
+
+class CommandLine;
+
+/// One run of one verb. Lives until the verb has ended.
+struct Command {
+  Loop& loop;
+  Settings settings;
+  std::vector<std::string> arguments;
+  /// Called at the first Ctrl-C, before the verb is cancelled. The verb may set it.
+  std::function<void()> on_interrupt;
+};
+
+class Verb {
+ public:
+  virtual ~Verb() = default;
+  /// Declares options and examples. What is declared may point into this object.
+  virtual void describe(CommandLine& line, const Settings& settings) = 0;
+  /// Returns the exit code; failures have been reported. Cancelled at Ctrl-C.
+  virtual Task<int> run(Command* command) = 0;
+};
+
+struct VerbEntry {
+  std::string_view name;
+  std::string_view summary;
+  std::unique_ptr<Verb> (*make)();
+};
+
+/// In the order of the help.
+std::span<const VerbEntry> all_verbs();
+
+/// "telpher: …" on standard error; returns the exit code of an error that belongs to no copy.
+int report_error(const Error& error);
+
+}  // namespace telpher

@@ -1,0 +1,28 @@
+#include "cli/verbs.h"
+
+#include <cstdio>
+
+#include "cli/exit_code.h"
+#include "cli/progress_view.h"
+
+namespace telpher {
+
+std::span<const VerbEntry> all_verbs() {
+  static constexpr VerbEntry kVerbs[] = {
+      {"cp", "copy from anywhere to anywhere: URLs, files, directories, objects, pipes", make_cp},
+      {"ls", "list buckets, or objects below a prefix", make_ls},
+      {"mb", "make a bucket", make_mb},
+      {"jobs", "list unfinished transfers", make_jobs},
+      {"sweep", "list or end multipart uploads nobody will finish", make_sweep},
+  };
+  return kVerbs;
+}
+
+int report_error(const Error& error) {
+  if (error.kind != ErrorKind::kCancelled) {
+    std::fprintf(stderr, "telpher: %s\n", printable(error.message).c_str());
+  }
+  return exit_code_for(error, {.source_is_store = false, .destination_is_store = true});
+}
+
+}  // namespace telpher

@@ -1,0 +1,14 @@
+#pragma once
+// The verbs, one file each.
+
+#include "cli/verb.h"
+
+namespace telpher {
+
+std::unique_ptr<Verb> make_cp();
+std::unique_ptr<Verb> make_ls();
+std::unique_ptr<Verb> make_mb();
+std::unique_ptr<Verb> make_jobs();
+std::unique_ptr<Verb> make_sweep();
+
+}  // namespace telpher
