@@ -177,7 +177,9 @@ std::string CommandLine::help(int width) const {
   if (!positionals.name.empty()) out += ' ' + positionals.name;
   if (!options_.empty()) out += " [OPTION…]";
   out += "\n\n";
-  append_wrapped(out, summary + ".", 0, width);
+  std::string sentence = summary + '.';
+  if (sentence[0] >= 'a' && sentence[0] <= 'z') sentence[0] = static_cast<char>(sentence[0] - 32);
+  append_wrapped(out, sentence, 0, width);
   if (!details.empty()) {
     out += '\n';
     for (std::string_view rest = details; !rest.empty();) {
@@ -207,6 +209,10 @@ std::string CommandLine::help(int width) const {
       if (c == ',') left += ' ';
     }
     if (!option.value.empty()) left += ' ' + option.value;
+    if (option.help.empty()) {
+      out += left + '\n';
+      continue;
+    }
     if (left.size() + 2 > kColumn) {
       out += left + '\n';
       left.clear();

@@ -134,10 +134,10 @@ void add_object_options(CommandLine& line, CopySettings& copy) {
   line.group("The object");
   line.text("--content-type", "TYPE", "default: as the source says, else by the name",
             metadata.content_type);
-  line.text("--content-encoding", "CODING", "", metadata.content_encoding);
-  line.text("--content-language", "TAG", "", metadata.content_language);
-  line.text("--content-disposition", "TEXT", "", metadata.content_disposition);
-  line.text("--cache-control", "TEXT", "", metadata.cache_control);
+  line.text("--content-encoding", "CODING", "gzip, br, …: how the bytes are coded", metadata.content_encoding);
+  line.text("--content-language", "TAG", "de, en-GB, …", metadata.content_language);
+  line.text("--content-disposition", "TEXT", "what browsers call it: attachment; filename=…", metadata.content_disposition);
+  line.text("--cache-control", "TEXT", "how long caches may keep it: max-age=3600", metadata.cache_control);
   line.add({.names = "--metadata",
             .value = "NAME=VALUE",
             .help = "kept with the object; repeatable",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "cli/copy_run.h"
 #include "source/directory.h"

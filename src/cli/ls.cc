@@ -21,7 +21,7 @@ std::string time_text(std::chrono::system_clock::time_point time) {
   return text;
 }
 
-class List final : public Verb {
+class ObjectListing final : public Verb {
  public:
   void describe(CommandLine& line, const Settings&) override {
     line.positionals = {.name = "ADDRESS", .help = "", .min = 1, .max = 1};
@@ -104,6 +104,6 @@ class List final : public Verb {
 
 }  // namespace
 
-std::unique_ptr<Verb> make_ls() { return std::make_unique<List>(); }
+std::unique_ptr<Verb> make_ls() { return std::make_unique<ObjectListing>(); }
 
 }  // namespace telpher

@@ -4,10 +4,10 @@
 #include "cli/command_line.h"
 #include "codec/uri.h"
 #include "source/file_source.h"
+#include "source/http_facts.h"
 #include "source/http_source.h"
 #include "source/stdin_source.h"
 #include "source/store_source.h"
-#include "store/local/local_store.h"
 
 namespace telpher {
 
@@ -55,6 +55,7 @@ Result<ObjectStore*> Session::open_s3() {
     options.notice = notice;
     s3_ = std::make_unique<S3Access>(loop_, std::move(http), std::move(options), access_.attempts,
                                      calls_max, retry_quota_, retry_stats_);
+    s3_client_ = s3_->http.get();
     if (measure) {
       s3_->metrics = std::make_unique<StoreMetrics>();
       s3_->measured = std::make_unique<MetricsStore>(s3_->retry, *s3_->metrics);
@@ -66,7 +67,7 @@ Result<ObjectStore*> Session::open_s3() {
 
 Task<Result<ObjectStore*>> Session::open_local() {
   if (!local_) {
-    CO_TRY(local_, co_await open_local_store(settings_.home + "/store"));
+    co_return make_error(ErrorKind::kUnsupported, "local:// is not there yet");
   }
   co_return local_.get();
 }

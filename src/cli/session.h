@@ -70,6 +70,7 @@ class Session {
   StoreAccess access_;
   std::unique_ptr<HttpClient> source_client_;
   std::unique_ptr<S3Access> s3_;
+  const HttpClient* s3_client_ = nullptr;  // of s3_
   std::unique_ptr<ObjectStore> local_;
   std::unique_ptr<Journal> journal_;
   TransferStats transfer_stats_;

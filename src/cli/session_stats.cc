@@ -61,7 +61,7 @@ StatsGroup Session::network_stats() const {
     received += stats.bytes_received;
   };
   add(source_client_.get());
-  add(s3_ ? s3_->http.get() : nullptr);
+  add(s3_client_);
   StatsGroup group{"network", {}};
   group.values = {number("connections_opened", opened),
                   number("connections_reused", reused),
