@@ -1,9 +1,10 @@
 #include "cli/command_line.h"
 
-#include <CLI/CLI.hpp>
-#include <charconv>
-
 #include "codec/text.h"
+
+#include <CLI/CLI.hpp>
+
+#include <charconv>
 
 namespace telpher {
 

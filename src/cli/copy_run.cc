@@ -1,21 +1,21 @@
 #include "cli/copy_run.h"
 
-#include <algorithm>
-#include <sys/stat.h>
-
 #include "base/units.h"
 #include "cli/probed_source.h"
+
+#include <algorithm>
+#include <sys/stat.h>
 
 namespace telpher {
 namespace {
 
 bool is_directory(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 bool exists(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   return ::lstat(path.c_str(), &status) == 0;
 }
 
@@ -127,11 +127,10 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   }
   if (!outcome) co_return outcome.error();
   if (!joined) co_return joined.error();
-  co_return several && exit_code_ != 0 ? kExitSomeFailed : exit_code_;
+  co_return several&& exit_code_ != 0 ? kExitSomeFailed : exit_code_;
 }
 
-void CopyRun::fail(std::string source, std::string destination, const Error& error,
-                   CopyEnds ends) {
+void CopyRun::fail(std::string source, std::string destination, const Error& error, CopyEnds ends) {
   const ExitCode code = exit_code_for(error, ends);
   if (exit_code_ == 0) exit_code_ = code;
   reporter_.failed({std::move(source), std::move(destination)}, error, code);
@@ -159,13 +158,11 @@ Task<Result<void>> CopyRun::copy_in_slot(Address source, Address destination, st
   co_return copied;
 }
 
-Task<Result<void>> CopyRun::copy_single(Address source, Address destination,
-                                        std::uint64_t slots) {
+Task<Result<void>> CopyRun::copy_single(Address source, Address destination, std::uint64_t slots) {
   TransferOptions options = copy_.transfer;
   options.concurrency = static_cast<int>(slots);
   Reporter::Copy& copy = reporter_.start({redacted(source), redacted(destination)});
-  Result<TransferResult> result =
-      co_await move(&source, &destination, std::move(options), &copy);
+  Result<TransferResult> result = co_await move(&source, &destination, std::move(options), &copy);
   if (result) {
     reporter_.done(copy, *result);
     co_return Result<void>();
@@ -198,12 +195,10 @@ Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address*
     copy->names.destination = path;
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
-  co_return co_await download(*engine, *from, std::move(path), std::move(options),
-                              copy->progress);
+  co_return co_await download(*engine, *from, std::move(path), std::move(options), copy->progress);
 }
 
-Task<Result<TransferResult>> CopyRun::into_store(const Address* source,
-                                                 const Address* destination,
+Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Address* destination,
                                                  TransferOptions options, Reporter::Copy* copy) {
   CO_TRY(ObjectStore * store, co_await session_.store(destination->kind));
   CO_TRY(Engine * engine, co_await session_.engine(copy_));
@@ -237,8 +232,7 @@ Task<Result<void>> CopyRun::describe(Address source, Address destination) {
     Result<std::unique_ptr<Source>> from =
         co_await session_.open_source(source, copy_.source_headers);
     Result<std::string> described =
-        from ? co_await describe_upload(*engine, **from, *store, destination.object,
-                                        copy_.transfer)
+        from ? co_await describe_upload(*engine, **from, *store, destination.object, copy_.transfer)
              : Result<std::string>(from.error());
     if (!described) {
       fail(redacted(source), redacted(destination), described.error(), ends_of(source));

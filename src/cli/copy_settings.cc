@@ -1,10 +1,10 @@
 #include "cli/copy_settings.h"
 
-#include <algorithm>
-
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "codec/text.h"
+
+#include <algorithm>
 
 namespace telpher {
 namespace {
@@ -74,8 +74,7 @@ std::function<Result<void>(std::string_view)> size_setter(T& target) {
 
 void add_speed_options(CommandLine& line, CopySettings& copy) {
   line.group("Speed and memory");
-  line.number("--concurrency", "parts in flight (default 10)", {1, 256},
-              copy.transfer.concurrency);
+  line.number("--concurrency", "parts in flight (default 10)", {1, 256}, copy.transfer.concurrency);
   line.number("--source-connections", "connections to one source (default 8)", {1, 64},
               copy.transfer.source_connections);
   line.add({.names = "--part-size",
@@ -134,10 +133,13 @@ void add_object_options(CommandLine& line, CopySettings& copy) {
   line.group("The object");
   line.text("--content-type", "TYPE", "default: as the source says, else by the name",
             metadata.content_type);
-  line.text("--content-encoding", "CODING", "gzip, br, …: how the bytes are coded", metadata.content_encoding);
+  line.text("--content-encoding", "CODING", "gzip, br, …: how the bytes are coded",
+            metadata.content_encoding);
   line.text("--content-language", "TAG", "de, en-GB, …", metadata.content_language);
-  line.text("--content-disposition", "TEXT", "what browsers call it: attachment; filename=…", metadata.content_disposition);
-  line.text("--cache-control", "TEXT", "how long caches may keep it: max-age=3600", metadata.cache_control);
+  line.text("--content-disposition", "TEXT", "what browsers call it: attachment; filename=…",
+            metadata.content_disposition);
+  line.text("--cache-control", "TEXT", "how long caches may keep it: max-age=3600",
+            metadata.cache_control);
   line.add({.names = "--metadata",
             .value = "NAME=VALUE",
             .help = "kept with the object; repeatable",

@@ -1,9 +1,9 @@
 #include "cli/copy_settings.h"
 
-#include <gtest/gtest.h>
-
 #include "base/units.h"
 #include "cli/command_line.h"
+
+#include <gtest/gtest.h>
 
 namespace telpher {
 namespace {
@@ -38,9 +38,9 @@ TEST(CopySettings, OptionsReachTheEngine) {
 
 TEST(CopySettings, WrongValuesAreRefused) {
   const std::vector<std::string> wrong[] = {
-      {"--part-size", "1MiB"},   {"--part-size", "6GiB"}, {"--part-size", "x"},
-      {"--overwrite", "maybe"},  {"--checksum", "crc16"}, {"--expect", "sha256:zz"},
-      {"--metadata", "novalue"}, {"--rate", "0"},         {"--concurrency", "0"},
+      {"--part-size", "1MiB"},   {"--part-size", "6GiB"},   {"--part-size", "x"},
+      {"--overwrite", "maybe"},  {"--checksum", "crc16"},   {"--expect", "sha256:zz"},
+      {"--metadata", "novalue"}, {"--rate", "0"},           {"--concurrency", "0"},
       {"--memory", "1MiB"},      {"--sse-kms-key-id", "k"}, {"--expect", "9f86d0"},
   };
   for (const auto& arguments : wrong) {

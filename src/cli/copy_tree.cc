@@ -1,11 +1,11 @@
 // CopyRun's way with trees: directories, globs, prefixes.
 
+#include "cli/copy_run.h"
+#include "source/directory.h"
+
 #include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
-
-#include "cli/copy_run.h"
-#include "source/directory.h"
 
 namespace telpher {
 namespace {
@@ -17,7 +17,7 @@ struct TreeRoot {
 };
 
 Result<TreeRoot> root_of(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (::stat(path.c_str(), &status) == 0) return TreeRoot{path, std::nullopt};
   TRY(Glob glob, Glob::parse(path));
   std::string base = glob.base().empty() ? "." : glob.base();
@@ -58,8 +58,8 @@ Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, Nex
   CO_TRY(Engine * engine, co_await session_.engine(copy_));
   const Address::Kind kind = destination_.kind;
   const std::string bucket = destination_.object.bucket;
-  const std::string prefix = directory.empty() || directory.ends_with('/') ? directory
-                                                                           : directory + '/';
+  const std::string prefix =
+      directory.empty() || directory.ends_with('/') ? directory : directory + '/';
   UploadSet set{.engine = engine,
                 .store = store,
                 .bucket = bucket,
@@ -121,8 +121,7 @@ Task<Result<void>> CopyRun::copy_listed_files_into_store(std::vector<Address> fi
     if (index == files.size()) return std::nullopt;
     const std::string& path = files[index++].path;
     const std::string name = path.substr(path.find_last_of('/') + 1);
-    return SetItem{
-        .path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
+    return SetItem{.path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
   };
   co_return co_await run_set(AT_FDCWD, "", std::move(next));
 }
@@ -160,8 +159,8 @@ Task<Result<void>> CopyRun::copy_files_to_files(Address source) {
   co_return outcome ? joined : outcome;
 }
 
-Task<Result<void>> CopyRun::start_object(TaskGroup* group, const Address* source,
-                                         std::string name, const ListEntry* entry) {
+Task<Result<void>> CopyRun::start_object(TaskGroup* group, const Address* source, std::string name,
+                                         const ListEntry* entry) {
   Address from = *source;
   from.object.key = entry->key;
   from.text = destination_text(from.kind, from.object);
@@ -211,8 +210,7 @@ Task<Result<void>> CopyRun::copy_objects(Address source) {
     co_return Result<void>();
   }
   if (outcome && !any) {
-    fail(source.text, "", make_error(ErrorKind::kNotFound, "no object is there"),
-         ends_of(source));
+    fail(source.text, "", make_error(ErrorKind::kNotFound, "no object is there"), ends_of(source));
   }
   co_return outcome ? joined : outcome;
 }

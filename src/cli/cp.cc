@@ -1,11 +1,10 @@
 // telpher cp: any source to any destination.
 
+#include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/copy_run.h"
 #include "cli/verbs.h"
 #include "runtime/task_group.h"
-
-#include "base/units.h"
 
 namespace telpher {
 namespace {

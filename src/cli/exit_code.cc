@@ -6,8 +6,8 @@ namespace {
 /// Store operations have S3's names ("UploadPart"); sources and files use their own ("GET",
 /// "open").
 bool is_store_operation(std::string_view operation) {
-  static constexpr std::string_view kVerbs[] = {"Head",   "Get",    "Put",   "Delete", "Copy",
-                                                "List",   "Create", "Upload", "Complete", "Abort"};
+  static constexpr std::string_view kVerbs[] = {"Head", "Get",    "Put",    "Delete",   "Copy",
+                                                "List", "Create", "Upload", "Complete", "Abort"};
   for (const std::string_view verb : kVerbs) {
     if (operation.starts_with(verb) && operation.size() > verb.size()) return true;
   }
@@ -32,46 +32,35 @@ bool is_at_destination(const Error& error, CopyEnds ends) {
 ExitCode exit_code_for(const Error& error, CopyEnds ends) {
   const ExitCode side = is_at_destination(error, ends) ? kExitDestination : kExitSource;
   switch (error.kind) {
-    case ErrorKind::kCancelled:
-      return kExitInterrupted;
+    case ErrorKind::kCancelled: return kExitInterrupted;
     case ErrorKind::kCorrupt:
-    case ErrorKind::kSourceChanged:
-      return kExitIntegrity;
-    case ErrorKind::kInvalid:
-      return error.context.http_status >= 400 ? side : kExitUsage;
-    case ErrorKind::kPrecondition:
-      return kExitDestination;
+    case ErrorKind::kSourceChanged: return kExitIntegrity;
+    case ErrorKind::kInvalid: return error.context.http_status >= 400 ? side : kExitUsage;
+    case ErrorKind::kPrecondition: return kExitDestination;
     case ErrorKind::kNotFound:
     case ErrorKind::kDenied:
-    case ErrorKind::kIo:
-      return side;
+    case ErrorKind::kIo: return side;
     case ErrorKind::kNetwork:
-    case ErrorKind::kTimeout:
-      return error.context.code == "DNS" ? side : kExitGaveUp;
+    case ErrorKind::kTimeout: return error.context.code == "DNS" ? side : kExitGaveUp;
     case ErrorKind::kThrottled:
     case ErrorKind::kServer:
-    case ErrorKind::kConflict:
-      return kExitGaveUp;
+    case ErrorKind::kConflict: return kExitGaveUp;
     case ErrorKind::kProtocol:
       return error.persistence == Persistence::kPermanent ? side : kExitGaveUp;
-    case ErrorKind::kUnsupported:
-      return side;
-    case ErrorKind::kLimit:
-      return kExitSomeFailed;
+    case ErrorKind::kUnsupported: return side;
+    case ErrorKind::kLimit: return kExitSomeFailed;
   }
   return kExitSomeFailed;
 }
 
 std::string advice_for(const Error& error, ExitCode code) {
   switch (code) {
-    case kExitGaveUp:
-      return "Run the same command again to continue where it stopped.";
+    case kExitGaveUp: return "Run the same command again to continue where it stopped.";
     case kExitIntegrity:
       return error.kind == ErrorKind::kSourceChanged
                  ? "Nothing appeared at the destination; run the same command again."
                  : "Nothing appeared at the destination.";
-    default:
-      return {};
+    default: return {};
   }
 }
 

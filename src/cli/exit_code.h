@@ -9,7 +9,7 @@ namespace telpher {
 
 enum ExitCode : int {
   kExitDone = 0,
-  kExitSomeFailed = 1,   // several things; each that failed was named
+  kExitSomeFailed = 1,  // several things; each that failed was named
   kExitUsage = 2,
   kExitSource = 3,       // not found or refused
   kExitDestination = 4,  // credentials, missing bucket, precondition, disk full

@@ -1,12 +1,12 @@
 // telpher jobs: what the journal knows to be unfinished.
 
-#include <cstdio>
-
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/json_event.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+
+#include <cstdio>
 
 namespace telpher {
 namespace {

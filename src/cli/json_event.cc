@@ -1,8 +1,8 @@
 #include "cli/json_event.h"
 
-#include <boost/json.hpp>
-
 #include "codec/utf8.h"
+
+#include <boost/json.hpp>
 
 namespace telpher {
 namespace {

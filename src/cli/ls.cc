@@ -1,13 +1,13 @@
 // telpher ls: buckets, or objects below a prefix.
 
-#include <cstdio>
-#include <ctime>
-
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/json_event.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+
+#include <cstdio>
+#include <ctime>
 
 namespace telpher {
 namespace {
@@ -27,7 +27,8 @@ class ObjectListing final : public Verb {
     line.positionals = {.name = "ADDRESS", .help = "", .min = 1, .max = 1};
     line.details = "One level, unless --recursive: what lies deeper shows as a prefix.";
     line.examples =
-        "telpher ls s3://\ntelpher ls s3://photos/2026/\ntelpher ls --recursive --json local://demo";
+        "telpher ls s3://\ntelpher ls s3://photos/2026/\ntelpher ls --recursive --json "
+        "local://demo";
     line.group("Output");
     line.flag("-r,--recursive", "all objects below the prefix", recursive_);
     line.flag("-H,--human", "sizes as 1.5 MiB", human_);

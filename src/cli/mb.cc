@@ -10,8 +10,8 @@ namespace {
 class MakeBucket final : public Verb {
  public:
   void describe(CommandLine& line, const Settings&) override {
-    line.positionals = {.name = "BUCKET…", .help = "s3://bucket or local://bucket", .min = 1,
-                        .max = -1};
+    line.positionals = {
+        .name = "BUCKET…", .help = "s3://bucket or local://bucket", .min = 1, .max = -1};
     line.details = "A bucket that is one's own already is no error.";
     line.examples = "telpher mb s3://photos\ntelpher mb local://demo";
     add_store_options(line, access_);

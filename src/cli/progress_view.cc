@@ -1,11 +1,11 @@
 #include "cli/progress_view.h"
 
+#include "base/units.h"
+#include "codec/utf8.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-
-#include "base/units.h"
-#include "codec/utf8.h"
 
 namespace telpher {
 namespace {
@@ -123,8 +123,8 @@ std::string join_fitting(std::vector<Piece> pieces, int width) {
       line += piece.text;
     }
     if (display_width(line) <= width) return line;
-    const auto worst = std::max_element(
-        pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
+    const auto worst =
+        std::max_element(pieces.begin(), pieces.end(), [](const Piece& a, const Piece& b) {
           return (a.text.empty() ? -1 : a.rank) < (b.text.empty() ? -1 : b.rank);
         });
     if (worst == pieces.end() || worst->rank == 0) return fit_name(line, width);

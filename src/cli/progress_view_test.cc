@@ -1,8 +1,8 @@
 #include "cli/progress_view.h"
 
-#include <gtest/gtest.h>
-
 #include "base/units.h"
+
+#include <gtest/gtest.h>
 
 namespace telpher {
 namespace {

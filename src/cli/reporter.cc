@@ -1,9 +1,9 @@
 #include "cli/reporter.h"
 
-#include <algorithm>
-
 #include "base/units.h"
 #include "cli/json_event.h"
+
+#include <algorithm>
 
 namespace telpher {
 namespace {
@@ -60,8 +60,8 @@ void Reporter::count(const TransferResult& result) {
   } else {
     ++files_done_;
     bytes_ended_ += result.size;
-    bytes_resumed_ += std::min(result.size, result.part_size * static_cast<ByteCount>(
-                                                                   result.parts_resumed));
+    bytes_resumed_ +=
+        std::min(result.size, result.part_size * static_cast<ByteCount>(result.parts_resumed));
   }
 }
 
@@ -257,8 +257,8 @@ void Reporter::finish(const std::vector<StatsGroup>& stats) {
   }
   if (several_ && !options_.quiet) {
     std::string line = std::to_string(files_done_) + (files_done_ == 1 ? " file" : " files") +
-                       " copied, " + format_size(bytes_ended_) + " in " +
-                       duration_text(elapsed()) + " (" + speed_of(bytes_ended_, elapsed()) + ")";
+                       " copied, " + format_size(bytes_ended_) + " in " + duration_text(elapsed()) +
+                       " (" + speed_of(bytes_ended_, elapsed()) + ")";
     if (files_skipped_ > 0) line += ", " + std::to_string(files_skipped_) + " skipped";
     if (files_failed_ > 0) line += ", " + std::to_string(files_failed_) + " failed";
     result_line(line);

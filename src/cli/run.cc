@@ -1,14 +1,14 @@
 #include "cli/run.h"
 
-#include <algorithm>
-#include <cstdio>
-
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "runtime/task_group.h"
+
+#include <algorithm>
+#include <cstdio>
 
 #ifndef TELPHER_VERSION
 #define TELPHER_VERSION "0.0.0"
@@ -34,7 +34,8 @@ void print_overview(std::FILE* file) {
       "  telpher cp https://example.com/big.iso s3://bucket/big.iso\n"
       "  telpher cp ./photos s3://bucket/photos/\n"
       "  telpher cp s3://bucket/big.iso ./\n"
-      "\n`telpher VERB --help` tells the options and more examples. --version says which this is.\n",
+      "\n`telpher VERB --help` tells the options and more examples. --version says which this "
+      "is.\n",
       file);
 }
 

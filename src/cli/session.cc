@@ -91,17 +91,14 @@ HttpClient& Session::source_client() {
 Task<Result<std::unique_ptr<Source>>> Session::open_source(
     const Address& address, const std::vector<std::string>& headers) {
   switch (address.kind) {
-    case Address::Kind::kStdio:
-      co_return make_stdin_source();
-    case Address::Kind::kPath:
-      co_return open_file_source(address.path);
+    case Address::Kind::kStdio: co_return make_stdin_source();
+    case Address::Kind::kPath: co_return open_file_source(address.path);
     case Address::Kind::kS3:
     case Address::Kind::kLocal: {
       CO_TRY(ObjectStore * from, co_await store(address.kind));
       co_return make_store_source(*from, address.object, name_of(address.kind, address.object));
     }
-    case Address::Kind::kUrl:
-      break;
+    case Address::Kind::kUrl: break;
   }
   CO_TRY(Uri uri, parse_uri(address.text));
   if (uri.scheme != "http" && uri.scheme != "https") {

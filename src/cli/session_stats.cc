@@ -1,10 +1,10 @@
 // What --stats shows.
 
-#include <cstdio>
-#include <sys/resource.h>
-
 #include "base/units.h"
 #include "cli/session.h"
+
+#include <cstdio>
+#include <sys/resource.h>
 
 namespace telpher {
 namespace {
@@ -39,9 +39,9 @@ StatsGroup cost_stats(const Reporter& reporter) {
   group.values.push_back(real("cpu_seconds_per_gib", gib > 0 ? cpu / gib : 0, "s"));
   group.values.push_back(size("rss_peak", static_cast<ByteCount>(usage.ru_maxrss) * kKiB));
   group.values.push_back(real("wall_seconds", wall, "s"));
-  group.values.push_back(size(
-      "bytes_per_second",
-      static_cast<ByteCount>(wall > 0 ? static_cast<double>(bytes) / wall : 0)));
+  group.values.push_back(
+      size("bytes_per_second",
+           static_cast<ByteCount>(wall > 0 ? static_cast<double>(bytes) / wall : 0)));
   return group;
 }
 
@@ -76,8 +76,8 @@ StatsGroup Session::network_stats() const {
                   number("retries_corrupt", retry_stats_.corrupt.value()),
                   number("retries_other", retry_stats_.other.value()),
                   number("retries_source", transfer_stats_.part_retries.value()),
-                  size("bytes_resent", retry_stats_.bytes_resent.value() +
-                                           transfer_stats_.bytes_resent.value())};
+                  size("bytes_resent",
+                       retry_stats_.bytes_resent.value() + transfer_stats_.bytes_resent.value())};
   return group;
 }
 
@@ -87,33 +87,31 @@ std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter&
   const double paused_ms = static_cast<double>(t.paused_us.value()) / 1000;
   const auto pauses = t.pauses.value();
   const auto active_us = t.active_us.value();
-  const double wall_ms =
-      std::chrono::duration<double, std::milli>(reporter.elapsed()).count();
+  const double wall_ms = std::chrono::duration<double, std::milli>(reporter.elapsed()).count();
   const double shown = static_cast<double>(reporter.views_shown());
   std::vector<StatsGroup> groups;
-  groups.push_back({"buffers",
-                    {number("allocations", pool.allocations), number("reuses", pool.reuses),
-                     size("copied", t.copies_through_buffers.value()),
-                     size("read", t.bytes_read.value()), size("written", t.bytes_written.value()),
-                     size("peak", pool.bytes_peak)}});
   groups.push_back(
-      {"concurrency",
-       {number("configured", static_cast<std::uint64_t>(copy.transfer.concurrency)),
-        number("peak", static_cast<std::uint64_t>(t.parts_in_flight.peak())),
-        real("mean", reporter.parts_in_flight_mean(), "")}});
+      {"buffers",
+       {number("allocations", pool.allocations), number("reuses", pool.reuses),
+        size("copied", t.copies_through_buffers.value()), size("read", t.bytes_read.value()),
+        size("written", t.bytes_written.value()), size("peak", pool.bytes_peak)}});
+  groups.push_back({"concurrency",
+                    {number("configured", static_cast<std::uint64_t>(copy.transfer.concurrency)),
+                     number("peak", static_cast<std::uint64_t>(t.parts_in_flight.peak())),
+                     real("mean", reporter.parts_in_flight_mean(), "")}});
   groups.push_back(
       {"backpressure",
        {number("pauses", pauses), number("resumes", t.resumes.value()),
         real("paused_ms", paused_ms, "ms"),
         real("paused_ms_mean", pauses ? paused_ms / static_cast<double>(pauses) : 0, "ms"),
-        real("paused_share", active_us ? static_cast<double>(t.paused_us.value()) /
-                                             static_cast<double>(active_us)
-                                       : 0,
+        real("paused_share",
+             active_us ? static_cast<double>(t.paused_us.value()) / static_cast<double>(active_us)
+                       : 0,
              "")}});
-  groups.push_back({"progress",
-                    {number("calculations", reporter.views_made()),
-                     number("updates", reporter.views_shown()),
-                     real("interval_ms_mean", shown > 0 ? wall_ms / shown : 0, "ms")}});
+  groups.push_back(
+      {"progress",
+       {number("calculations", reporter.views_made()), number("updates", reporter.views_shown()),
+        real("interval_ms_mean", shown > 0 ? wall_ms / shown : 0, "ms")}});
   groups.push_back(network_stats());
   groups.push_back(cost_stats(reporter));
   return groups;

@@ -1,11 +1,11 @@
 #include "cli/settings.h"
 
+#include "base/units.h"
+#include "codec/text.h"
+
 #include <algorithm>
 #include <fstream>
 #include <unistd.h>
-
-#include "base/units.h"
-#include "codec/text.h"
 
 namespace telpher {
 namespace {

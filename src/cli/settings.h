@@ -11,9 +11,9 @@ namespace telpher {
 
 struct Settings {
   Environment environment;
-  std::string home;              // $TELPHER_HOME, default ~/.local/share/telpher
-  int concurrency = 10;          // (TELPHER_)MAX_CONCURRENT_UPLOADS, 1..256
-  ByteCount memory = 0;          // TELPHER_MEMORY, default min(256 MiB, a quarter of RAM)
+  std::string home;      // $TELPHER_HOME, default ~/.local/share/telpher
+  int concurrency = 10;  // (TELPHER_)MAX_CONCURRENT_UPLOADS, 1..256
+  ByteCount memory = 0;  // TELPHER_MEMORY, default min(256 MiB, a quarter of RAM)
 };
 
 /// @param ram  of the machine, in bytes

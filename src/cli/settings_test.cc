@@ -1,10 +1,10 @@
 #include "cli/settings.h"
 
+#include "base/units.h"
+
 #include <gtest/gtest.h>
 
 #include <map>
-
-#include "base/units.h"
 
 namespace telpher {
 namespace {
@@ -28,8 +28,8 @@ TEST(Settings, DefaultsFollowTheMachine) {
 
 TEST(Settings, ConcurrencyOutsideItsRangeIsAnError) {
   for (const char* value : {"0", "257", "-1", "ten", "4x"}) {
-    const auto settings = read_settings(
-        environment_of({{"HOME", "/h"}, {"MAX_CONCURRENT_UPLOADS", value}}), kGiB);
+    const auto settings =
+        read_settings(environment_of({{"HOME", "/h"}, {"MAX_CONCURRENT_UPLOADS", value}}), kGiB);
     ASSERT_FALSE(settings) << value;
     EXPECT_NE(settings.error().message.find("MAX_CONCURRENT_UPLOADS"), std::string::npos);
   }

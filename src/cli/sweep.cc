@@ -1,12 +1,12 @@
 // telpher sweep: open multipart uploads, which cost money until somebody ends them.
 
-#include <cstdio>
-
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/json_event.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+
+#include <cstdio>
 
 namespace telpher {
 namespace {
@@ -68,8 +68,7 @@ class Sweep final : public Verb {
     int failed = 0;
     int open = 0;
     do {
-      CO_TRY(const UploadsPage page,
-             co_await store->list_uploads(address.object.bucket, options));
+      CO_TRY(const UploadsPage page, co_await store->list_uploads(address.object.bucket, options));
       for (const UploadInfo& info : page.uploads) {
         ++open;
         OpenUpload upload = match(info, entries, address.object.bucket);

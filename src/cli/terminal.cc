@@ -1,12 +1,12 @@
 #include "cli/terminal.h"
 
+#include "cli/progress_view.h"
+
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include "cli/progress_view.h"
 
 namespace telpher {
 

@@ -1,9 +1,9 @@
 #include "cli/verbs.h"
 
-#include <cstdio>
-
 #include "cli/exit_code.h"
 #include "cli/progress_view.h"
+
+#include <cstdio>
 
 namespace telpher {
 
