@@ -158,7 +158,7 @@ void set_payload(S3Request& request, std::string payload) {
 
 S3Request head_object(const BucketRoute& route, std::string_view key, const S3Dialect& dialect) {
   S3Request request = make_request(route, "HeadObject", "HEAD", key, false);
-  if (dialect.checksums) request.http.headers.add("x-amz-checksum-mode", "ENABLED");
+  if (dialect.read_checksums) request.http.headers.add("x-amz-checksum-mode", "ENABLED");
   return request;
 }
 
@@ -170,7 +170,7 @@ S3Request get_object(const BucketRoute& route, std::string_view key, const GetOp
   if (options.range) headers.add("range", range_value(*options.range));
   add_if(headers, "if-match", options.if_match);
   headers.add("accept-encoding", "identity");
-  if (dialect.checksums) headers.add("x-amz-checksum-mode", "ENABLED");
+  if (dialect.read_checksums) headers.add("x-amz-checksum-mode", "ENABLED");
   return request;
 }
 
@@ -208,7 +208,8 @@ Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& rout
 
 S3Request list_objects(const BucketRoute& route, const ListOptions& options,
                        const S3Dialect& dialect) {
-  S3Request request = make_request(route, "ListObjects", "GET", "", false);
+  S3Request request = make_request(
+      route, dialect.list_version == 2 ? "ListObjectsV2" : "ListObjects", "GET", "", false);
   Query query(request);
   if (dialect.list_version == 2) {
     query.set_if("continuation-token", options.continuation)
