@@ -36,10 +36,10 @@ struct SetRun {
   }
 };
 
-/// Failures that every other file would meet as well.
+/// Failures of the store that every other file would meet as well: no credentials, no bucket.
 bool concerns_all(const Error& error) {
-  return error.kind == ErrorKind::kCancelled || error.context.code == "NoSuchBucket" ||
-         (error.kind == ErrorKind::kDenied && error.context.http_status != 0);
+  return error.kind == ErrorKind::kCancelled || error.kind == ErrorKind::kDenied ||
+         error.context.code == "NoSuchBucket";
 }
 
 std::string path_of(const SetRun& run, const SetItem& item) {
@@ -74,8 +74,7 @@ Task<Result<TransferResult>> put_small(SetRun* run, const SetItem* item, Bytes b
   co_return result;
 }
 
-Task<Result<TransferResult>> upload_large(SetRun* run, const SetItem* item) {
-  CO_TRY(std::unique_ptr<Source> source, open_file_source(path_of(*run, *item)));
+Task<Result<TransferResult>> upload_large(SetRun* run, const SetItem* item, Source* source) {
   auto active = std::make_unique<SetProgress::Active>();
   active->key = item->key;
   SetProgress::Active* entry = active.get();
@@ -87,19 +86,24 @@ Task<Result<TransferResult>> upload_large(SetRun* run, const SetItem* item) {
   co_return result;
 }
 
-Task<Result<TransferResult>> copy_item(SetRun* run, const SetItem* item, MutableBytes buffer) {
+/// @param of_file  set when the trouble is with this file and says nothing about the others
+Task<Result<TransferResult>> copy_item(SetRun* run, const SetItem* item, MutableBytes buffer,
+                                       bool* of_file) {
   const bool may_skip = run->set.options.overwrite != OverwritePolicy::kAlways;
+  *of_file = true;
   if (!may_skip && (!item->size || *item->size < buffer.size())) {
-    Result<std::size_t> size = read_small_file(run->set.directory_fd, item->path.c_str(), buffer);
+    const Result<std::size_t> size =
+        read_small_file(run->set.directory_fd, item->path.c_str(), buffer);
     if (size) {
-      if (run->set.engine->rate.limited()) {
-        CO_TRY_VOID(co_await run->set.engine->rate.pass(*size));
-      }
+      *of_file = false;
+      CO_TRY_VOID(co_await run->set.engine->rate.pass(*size));
       co_return co_await put_small(run, item, buffer.first(*size));
     }
-    if (size.error().kind != ErrorKind::kLimit) co_return std::move(size).error();
+    if (size.error().kind != ErrorKind::kLimit) co_return size.error();
   }
-  co_return co_await upload_large(run, item);
+  CO_TRY(const std::unique_ptr<Source> source, open_file_source(path_of(*run, *item)));
+  *of_file = false;
+  co_return co_await upload_large(run, item, source.get());
 }
 
 Task<Result<void>> work(SetRun* run) {
@@ -115,8 +119,9 @@ Task<Result<void>> work(SetRun* run) {
       break;
     }
     ++run->progress.files_found;
-    Result<TransferResult> result = co_await copy_item(run, &**item, buffer.bytes());
-    if (!result && concerns_all(result.error())) co_return std::move(result).error();
+    bool of_file = false;
+    Result<TransferResult> result = co_await copy_item(run, &**item, buffer.bytes(), &of_file);
+    if (!result && !of_file && concerns_all(result.error())) co_return std::move(result).error();
     run->report(**item, result);
   }
   co_return Result<void>();

@@ -327,6 +327,61 @@ TEST(Upload, FileThatChangesWhileItIsReadNeverAppears) {
   }
 }
 
+/// A store that lets nobody in.
+class ClosedStore : public MemoryStore {
+ public:
+  Task<Result<PutResult>> put(ObjectAddress, Body, PutOptions) override {
+    ++puts;
+    co_return make_error(ErrorKind::kDenied, "no credentials");
+  }
+  int puts = 0;
+};
+
+NextItem items(std::vector<SetItem> list) {
+  return [list, next = std::size_t{0}]() mutable -> Result<std::optional<SetItem>> {
+    if (next == list.size()) return std::nullopt;
+    return list[next++];
+  };
+}
+
+TEST(UploadSet, OneBadFileDoesNotHarmTheOthers) {
+  Bed bed;
+  TemporaryFile file("hello");
+  std::vector<std::string> failed;
+  UploadSet set{
+      .engine = &bed.engine, .store = &bed.store, .bucket = "bucket", .directory_fd = AT_FDCWD};
+  set.report = [&](const SetItem& item, const Result<TransferResult>& result) {
+    if (!result) failed.push_back(item.key);
+  };
+  SetProgress progress;
+  const auto result = bed.loop.run(upload_set(
+      set,
+      items({{"/nowhere/at/all", "lost", {}}, {file.path, "key", {}}, {"/proc", "folder", {}}}),
+      progress));
+  EXPECT_TRUE(result);
+  EXPECT_EQ(bed.content(), "hello");
+  EXPECT_EQ(failed, (std::vector<std::string>{"lost", "folder"}));
+  EXPECT_EQ(progress.files_done, 1u);
+  EXPECT_EQ(progress.files_failed, 2u);
+}
+
+TEST(UploadSet, WhatConcernsAllIsSaidOnce) {
+  Bed bed;
+  ClosedStore closed;
+  TemporaryFile file("hello");
+  UploadSet set{.engine = &bed.engine,
+                .store = &closed,
+                .bucket = "bucket",
+                .directory_fd = AT_FDCWD,
+                .concurrency = 2};
+  SetProgress progress;
+  const auto result = bed.loop.run(
+      upload_set(set, items(std::vector<SetItem>(1000, {file.path, "key", {}})), progress));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::kDenied);
+  EXPECT_LE(closed.puts, 2);
+}
+
 TEST(CopyWithin, TheStoreCopiesWithoutUs) {
   for (const std::size_t size : {std::size_t{1000}, std::size_t{300 * kMiB}}) {
     Bed bed{Capabilities{}};
