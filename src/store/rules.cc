@@ -53,10 +53,6 @@ namespace {
 
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }
 
-std::string checksum_etag(const Digest& checksum) {
-  return quoted(std::string(to_string(checksum.algorithm())) + "-" + checksum.to_hex());
-}
-
 ChecksumAlgorithm kept_algorithm(const ContentDigester::Options& options) {
   if (options.algorithm != ChecksumAlgorithm::kNone) return options.algorithm;
   if (options.expected && options.expected->algorithm() != ChecksumAlgorithm::kMd5) {
@@ -66,6 +62,15 @@ ChecksumAlgorithm kept_algorithm(const ContentDigester::Options& options) {
 }
 
 }  // namespace
+
+std::string checksum_etag(const Digest& checksum) {
+  return quoted(std::string(to_string(checksum.algorithm())) + "-" + checksum.to_hex());
+}
+
+Result<void> check_address(const ObjectAddress& object) {
+  TRY_VOID(check_bucket_name(object.bucket));
+  return check_key(object.key);
+}
 
 ContentDigester::ContentDigester(const Options& options)
     : checksum_(kept_algorithm(options)),
@@ -304,7 +309,10 @@ Result<Assembly> assemble_parts(const Capabilities& capabilities, ChecksumAlgori
     }
   }
 
-  if (capabilities.etag_is_md5) {
+  // Parts may have been sent while the store made other ETags.
+  const bool md5_parts = std::ranges::all_of(
+      parts, [](const PartInfo* part) { return bare_etag(part->etag).size() == 32; });
+  if (capabilities.etag_is_md5 && md5_parts) {
     Checksum md5(ChecksumAlgorithm::kMd5);
     for (const PartInfo* part : parts) {
       TRY(const std::string raw, hex_decode(bare_etag(part->etag)));

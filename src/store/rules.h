@@ -31,6 +31,12 @@ inline bool same_etag(std::string_view a, std::string_view b) {
   return bare_etag(a) == bare_etag(b);
 }
 
+/// The ETag of stores that keep no MD5: quoted, made of the checksum's name and value.
+std::string checksum_etag(const Digest& checksum);
+
+/// Both names. Errors: kInvalid.
+Result<void> check_address(const ObjectAddress& object);
+
 /// Digests content as it is written: the ETag, the checksum to keep, and whether the bytes are the
 /// ones announced.
 class ContentDigester {

@@ -3,7 +3,7 @@
 // up is written in one transaction, so that many transfers share one sync of the disk.
 
 #include "runtime/loop.h"
-#include "transfer/sqlite_database.h"
+#include "store/sqlite/database.h"
 
 #include <condition_variable>
 #include <functional>

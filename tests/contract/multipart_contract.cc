@@ -11,7 +11,8 @@ class MultipartPieces {
  public:
   /// Parts of the store's least size and a last one of 1,000 bytes.
   MultipartPieces(const Capabilities& capabilities, int count) {
-    const auto size = static_cast<std::size_t>(std::max<ByteCount>(capabilities.part_size_min, 1));
+    const auto size =
+        static_cast<std::size_t>(std::max<ByteCount>(capabilities.part_size_min, 1000));
     for (int i = 1; i <= count; ++i) {
       pieces_.push_back(test_content(i < count ? size : 1'000, static_cast<std::uint64_t>(i)));
       whole_ += pieces_.back();
@@ -207,7 +208,9 @@ TEST_P(ObjectStoreContract, PartsAndUploadsAreListed) {
   const Result<std::string> third = run(store().create_upload(at("zzz"), {}));
   ASSERT_TRUE(id && other && third);
   EXPECT_NE(*id, *other);
-  const PartInfo first = put_part("dir/key", *id, 1, "one").value();
+  const Result<PartInfo> one = put_part("dir/key", *id, 1, "one");
+  ASSERT_TRUE(one) << one.error().message;
+  const PartInfo& first = *one;
   const PartInfo fifth = put_part("dir/key", *id, 5, "fifth").value();
 
   const Result<PartsPage> parts = run(store().list_parts(at("dir/key"), *id, 0));

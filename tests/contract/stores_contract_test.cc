@@ -6,8 +6,12 @@
 #include "store/layers/metrics.h"
 #include "store/layers/retry.h"
 #include "store/layers/timeout.h"
+#include "store/local/local_store.h"
 #include "store/memory/memory_store.h"
 #include "tests/contract/object_store_contract.h"
+
+#include <cstdlib>
+#include <filesystem>
 
 namespace telpher {
 namespace {
@@ -80,6 +84,41 @@ std::unique_ptr<ContractSubject> open_faulty() {
   return std::make_unique<LayeredSubject>(std::move(script));
 }
 
+/// In a folder of its own, on the worker threads of a real loop.
+class LocalSubject : public ContractSubject {
+ public:
+  explicit LocalSubject(LocalStoreOptions options) {
+    std::string name = (std::filesystem::temp_directory_path() / "telpher-XXXXXX").string();
+    root_ = ::mkdtemp(name.data());
+    options.root = root_ + "/store";
+    Result<std::unique_ptr<LocalStore>> opened = LocalStore::open(std::move(options));
+    if (!opened) ADD_FAILURE() << opened.error().message;
+    store_ = std::move(opened).value();
+  }
+  ~LocalSubject() override {
+    store_.reset();
+    std::filesystem::remove_all(root_);
+  }
+  Loop& loop() override { return loop_; }
+  ObjectStore& store() override { return *store_; }
+
+ private:
+  std::string root_;
+  Loop loop_;
+  std::unique_ptr<LocalStore> store_;
+};
+
+std::unique_ptr<ContractSubject> open_local() {
+  return std::make_unique<LocalSubject>(LocalStoreOptions{.durable = false});
+}
+
+std::unique_ptr<ContractSubject> open_local_like_s3() {
+  return std::make_unique<LocalSubject>(
+      LocalStoreOptions{.md5_etags = true, .part_size_min = 5 * 1024 * 1024});
+}
+
+INSTANTIATE_TEST_SUITE_P(Local, ObjectStoreContract, ::testing::Values(&open_local));
+INSTANTIATE_TEST_SUITE_P(LocalLikeS3, ObjectStoreContract, ::testing::Values(&open_local_like_s3));
 INSTANTIATE_TEST_SUITE_P(Layered, ObjectStoreContract, ::testing::Values(&open_layered));
 INSTANTIATE_TEST_SUITE_P(Faulty, ObjectStoreContract, ::testing::Values(&open_faulty));
 INSTANTIATE_TEST_SUITE_P(Memory, ObjectStoreContract, ::testing::Values(&open_memory));

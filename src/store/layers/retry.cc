@@ -38,7 +38,10 @@ void RetryStore::count_cause(ErrorKind kind) {
 bool RetryStore::plan_retry(Series& series, Error& error, Random& random, Duration& pause) {
   const bool throttled = error.kind == ErrorKind::kThrottled;
   // A throttled or corrupt request was refused; whatever else failed may have been carried out.
-  if (!throttled && error.kind != ErrorKind::kCorrupt) series.maybe_done = true;
+  if (!throttled && error.kind != ErrorKind::kCorrupt) {
+    series.maybe_done = true;
+    if (series.doubt) *series.doubt = true;
+  }
   const std::int64_t cost = throttled ? policy_.throttle_cost : policy_.cost;
   if (series.attempts >= policy_.attempts_max || !quota_.take(cost)) {
     stats_.gave_up.add();
@@ -165,19 +168,19 @@ Task<Result<std::string>> RetryStore::create_upload(ObjectAddress object,
                                                     CreateUploadOptions options) {
   Loop& loop = co_await current_loop();
   const TimePoint began = loop.now();
-  int calls = 0;
-  Result<std::string> upload_id =
-      co_await attempts<std::string>({Operation::kCreateUpload}, [this, &object, &options, &calls] {
-        ++calls;
-        return inner().create_upload(object, options);
-      });
-  if (upload_id && calls > 1) co_await end_twins(object, *upload_id, loop.now() - began);
+  bool doubt = false;
+  Result<std::string> upload_id = co_await attempts<std::string>(
+      {.operation = Operation::kCreateUpload, .doubt = &doubt},
+      [this, &object, &options] { return inner().create_upload(object, options); });
+  if (!upload_id) co_return upload_id;
+  open_uploads_.insert(*upload_id);
+  if (doubt) co_await end_twins(object, *upload_id, loop.now() - began);
   co_return upload_id;
 }
 
 // An attempt whose answer was lost left an upload that nobody knows. It was begun, by the store's
-// own clock, at most `elapsed` before the one that was answered. What cannot be ended is left to
-// sweep.
+// own clock, at most `elapsed` before the one that was answered; those that were answered here are
+// no twins. What cannot be ended is left to sweep.
 Task<void> RetryStore::end_twins(ObjectAddress object, std::string upload_id, Duration elapsed) {
   ListUploadsOptions options;
   options.prefix = object.key;
@@ -186,7 +189,7 @@ Task<void> RetryStore::end_twins(ObjectAddress object, std::string upload_id, Du
   const auto ours = std::ranges::find(page->uploads, upload_id, &UploadInfo::upload_id);
   if (ours == page->uploads.end()) co_return;
   for (const UploadInfo& upload : page->uploads) {
-    const bool twin = upload.key == object.key && upload.upload_id != upload_id &&
+    const bool twin = upload.key == object.key && !open_uploads_.contains(upload.upload_id) &&
                       upload.initiated <= ours->initiated &&
                       ours->initiated - upload.initiated <= elapsed + std::chrono::seconds(1);
     if (twin) (void)co_await abort(object, upload.upload_id);
@@ -226,6 +229,7 @@ Task<Result<PutResult>> RetryStore::complete(ObjectAddress object, std::string u
 }
 
 Task<Result<void>> RetryStore::abort(ObjectAddress object, std::string upload_id) {
+  open_uploads_.erase(upload_id);
   return attempts<void>({Operation::kAbort},
                         [this, object = std::move(object), id = std::move(upload_id)] {
                           return inner().abort(object, id);

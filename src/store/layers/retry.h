@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <optional>
+#include <set>
 
 namespace telpher {
 
@@ -79,6 +80,7 @@ class RetryStore final : public ForwardingStore {
     int attempts = 0;
     std::int64_t paid = 0;    // for the last retry
     bool maybe_done = false;  // an attempt failed in a way that may have done the work
+    bool* doubt = nullptr;    // set when maybe_done is
   };
 
   /// `make` starts one attempt; `settle` is asked about a permanent failure that may be the echo of
@@ -99,6 +101,7 @@ class RetryStore final : public ForwardingStore {
   Task<std::optional<PutResult>> settle_complete(ObjectAddress object, std::vector<PartInfo> parts,
                                                  CompleteOptions options, Error error);
 
+  std::set<std::string> open_uploads_;  // created here, neither completed nor aborted
   RetryQuota& quota_;
   RetryStats& stats_;
   const RetryPolicy policy_;

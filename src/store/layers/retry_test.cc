@@ -85,6 +85,18 @@ TEST_F(RetryStoreTest, AnUploadWhoseAnswerWasLostIsEnded) {
   EXPECT_EQ(open->uploads[0].upload_id, *id);
 }
 
+TEST_F(RetryStoreTest, AnotherUploadOfTheSameKeyIsNotTakenForALostOne) {
+  for (const FaultKind what : {FaultKind::kLoseAnswer, FaultKind::kStatus}) {
+    script({{.after = 1, .count = 1, .what = what, .status = 503}});
+    const Result<std::string> first = loop_.run(store_.create_upload({"bucket", "key"}, {}));
+    const Result<std::string> second = loop_.run(store_.create_upload({"bucket", "key"}, {}));
+    ASSERT_TRUE(first && second);
+    EXPECT_TRUE(loop_.run(memory_.list_parts({"bucket", "key"}, *first, 0)));
+    EXPECT_TRUE(loop_.run(memory_.list_parts({"bucket", "key"}, *second, 0)));
+  }
+  EXPECT_EQ(loop_.run(memory_.list_uploads("bucket", {}))->uploads.size(), 4u);
+}
+
 TEST_F(RetryStoreTest, NestedRetriesDoNotMultiply) {
   script({status(500, 100)});
   RetryStats outer_stats;

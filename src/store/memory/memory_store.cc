@@ -67,15 +67,6 @@ class MemoryStore::Reader : public ByteReader {
   ByteCount left_;
 };
 
-namespace {
-
-Result<void> check_address(const ObjectAddress& object) {
-  TRY_VOID(check_bucket_name(object.bucket));
-  return check_key(object.key);
-}
-
-}  // namespace
-
 MemoryStore::MemoryStore(Capabilities capabilities) : capabilities_(capabilities) {}
 MemoryStore::~MemoryStore() = default;
 

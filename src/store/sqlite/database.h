@@ -2,6 +2,7 @@
 // One SQLite connection with its statements kept prepared. Used by one thread at a time; every call
 // may wait for the disk, so never on a loop's thread.
 
+#include "base/bytes.h"
 #include "base/result.h"
 
 #include <sqlite3.h>
@@ -73,6 +74,7 @@ class Database {
   Result<sqlite3_stmt*> prepare(const char* sql);
   static void bind(sqlite3_stmt* statement, int index, std::int64_t value);
   static void bind(sqlite3_stmt* statement, int index, std::string_view value);
+  static void bind(sqlite3_stmt* statement, int index, Bytes value);
   static void bind(sqlite3_stmt* statement, int index, const std::optional<std::int64_t>& value);
 
   sqlite3* handle_;

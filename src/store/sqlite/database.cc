@@ -1,4 +1,4 @@
-#include "transfer/sqlite_database.h"
+#include "store/sqlite/database.h"
 
 #include <cerrno>
 #include <utility>
@@ -95,6 +95,11 @@ void Database::bind(sqlite3_stmt* statement, int index, std::string_view value) 
   // An empty view may have no address, which SQLite would take for NULL.
   sqlite3_bind_text64(statement, index, value.data() ? value.data() : "", value.size(),
                       SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+void Database::bind(sqlite3_stmt* statement, int index, Bytes value) {
+  sqlite3_bind_blob64(statement, index, value.empty() ? "" : static_cast<const void*>(value.data()),
+                      value.size(), SQLITE_TRANSIENT);
 }
 
 void Database::bind(sqlite3_stmt* statement, int index, const std::optional<std::int64_t>& value) {

@@ -1,0 +1,97 @@
+#pragma once
+// The files that hold objects' bytes. Large objects and parts have a file each; small ones are
+// appended to a segment, so that one sync makes many of them durable. What the index does not refer
+// to does not exist: bytes are written first, the index row follows.
+//
+// Each opening of a store is a session with a folder of its own, so processes never write the same
+// file. A session that is alive holds a lock; the files of dead ones are swept by the next to open.
+// May be used on any thread; append() by one at a time.
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "runtime/body.h"
+#include "store/rules.h"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+/// Names a file for ever: session in the upper half; a segment's has kSegmentBit.
+using FileId = std::uint64_t;
+constexpr FileId kSegmentBit = 1ULL << 31;
+inline bool is_segment(FileId id) { return (id & kSegmentBit) != 0; }
+
+/// A stretch of a file.
+struct Extent {
+  FileId file = 0;
+  ByteCount offset = 0;
+  ByteCount length = 0;
+  bool operator==(const Extent&) const = default;
+};
+
+class DataFiles {
+ public:
+  /// Creates the folders and starts a session. Errors: kIo, kDenied.
+  static Result<std::unique_ptr<DataFiles>> open(const std::string& root, bool durable);
+  /// Ends the session.
+  ~DataFiles();
+  DataFiles(const DataFiles&) = delete;
+
+  struct Written {
+    Extent extent;
+    ContentDigester::Digests digests;
+  };
+  /// Writes a file of its own and syncs it (its name is synced by sync_names()). Nothing is left
+  /// behind on failure. Errors: kIo, kCorrupt, kInvalid, kSourceChanged.
+  Result<Written> write_file(const Body& body, const ContentDigester::Options& digester);
+
+  /// Appends to the session's segment. Durable after sync_segment(). Errors: kIo.
+  Result<Extent> append(Bytes bytes);
+  Result<void> sync_segment();
+  Result<void> sync_names();
+
+  /// Errors: kNotFound when the file is gone (its object was replaced meanwhile).
+  Result<UniqueFd> open_file(FileId id) const;
+
+  /// Removes a file nobody refers to; false = not now: it is a segment that may grow yet.
+  bool remove_file(FileId id);
+
+  /// Removes what dead sessions left behind: files for which `is_referred` says false.
+  Result<void> sweep(const std::function<Result<bool>(FileId)>& is_referred);
+
+ private:
+  DataFiles(std::string root, bool durable);
+  Result<void> start_session();
+  Result<bool> claim_session(std::uint32_t session);
+  Result<void> sweep_session(std::uint32_t session,
+                             const std::function<Result<bool>(FileId)>& is_referred);
+  Result<void> start_segment();
+  Result<void> write_bytes(int fd, const Body& body, ContentDigester& digester);
+  std::string folder(std::uint32_t session) const;
+  std::string lock_path(std::uint32_t session) const;
+  std::string path(FileId id) const;
+  bool is_dead(std::uint32_t session) const;
+
+  const std::string root_;
+  const bool durable_;
+  std::uint32_t session_ = 0;
+  UniqueFd lock_;
+  UniqueFd folder_;
+  std::atomic<std::uint32_t> files_made_ = 0;
+  std::atomic<bool> names_dirty_ = false;
+
+  std::mutex segment_mutex_;  // guards segment_id_ against remove_file()
+  FileId segment_id_ = 0;
+  UniqueFd segment_;
+  ByteCount segment_size_ = 0;
+  bool segment_dirty_ = false;
+};
+
+}  // namespace telpher

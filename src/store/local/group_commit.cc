@@ -1,0 +1,118 @@
+#include "store/local/group_commit.h"
+
+#include "runtime/offload.h"
+#include "store/read_body.h"
+
+#include <utility>
+
+namespace telpher {
+
+/// Suspends until the write is done or it is its turn to lead the next batch.
+struct GroupCommit::Turn {
+  GroupCommit& group;
+  IndexWrite& write;
+  bool await_ready() { return !group.busy_; }
+  void await_suspend(std::coroutine_handle<> task) { write.waiting = task; }
+  void await_resume() {}
+};
+
+Task<Result<void>> GroupCommit::commit(IndexWrite& write) {
+  Loop& loop = co_await current_loop();
+  queue_.push_back(&write);
+  co_await Turn{*this, write};
+  if (!write.done) {
+    // The first of the queue leads: it takes all that wait, and then names the next leader.
+    busy_ = true;
+    const std::vector<IndexWrite*> batch = std::exchange(queue_, {});
+    co_await offload([&] {
+      run(batch);
+      return true;
+    });
+    busy_ = false;
+    for (IndexWrite* other : batch) {
+      other->done = true;
+      if (other != &write) loop.schedule(other->waiting);
+    }
+    if (!queue_.empty()) {
+      busy_ = true;  // nobody may slip in before the next leader runs
+      loop.schedule(queue_.front()->waiting);
+    }
+  }
+  if (write.error) co_return *std::move(write.error);
+  co_return Result<void>();
+}
+
+void GroupCommit::run(const std::vector<IndexWrite*>& batch) {
+  Result<void> result = store_bodies(batch);
+  if (result) result = apply_all(batch);
+  if (result) {
+    remove_unreferred();
+    return;
+  }
+  for (IndexWrite* write : batch) {
+    if (!write->error) write->error = result.error();
+  }
+}
+
+Result<void> GroupCommit::store_bodies(const std::vector<IndexWrite*>& batch) {
+  std::vector<std::byte> bytes;
+  for (IndexWrite* write : batch) {
+    if (!write->small_body) continue;
+    const Body& body = *write->small_body;
+    const auto store = [&]() -> Result<void> {
+      Bytes content = body.memory.first(body.fd < 0 ? body.size : 0);
+      if (body.fd >= 0) {
+        bytes.resize(body.size);
+        TRY_VOID(read_exactly(body.fd, body.file_offset, bytes));
+        content = bytes;
+      }
+      ContentDigester digester(write->digester);
+      digester.update(content);
+      TRY(write->written.digests, digester.finish());
+      if (content.empty()) return {};
+      TRY(write->written.extent, files_.append(content));
+      return {};
+    };
+    const Result<void> stored = store();
+    if (!stored) write->error = stored.error();
+  }
+  TRY_VOID(files_.sync_segment());
+  return files_.sync_names();
+}
+
+Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
+  TRY_VOID(index_.begin_write());
+  const auto apply = [&]() -> Result<void> {
+    for (const FileId file : removed_) TRY_VOID(index_.forget_file(file));
+    for (IndexWrite* write : batch) {
+      if (write->error) continue;
+      TRY_VOID(index_.savepoint());
+      Result<void> applied = write->apply(index_);
+      if (applied) {
+        TRY_VOID(index_.release_savepoint());
+      } else {
+        write->error = std::move(applied).error();
+        index_.roll_back_savepoint();
+      }
+    }
+    return index_.commit();
+  };
+  Result<void> applied = apply();
+  if (applied) {
+    removed_.clear();
+  } else {
+    index_.roll_back();
+  }
+  return applied;
+}
+
+void GroupCommit::remove_unreferred() {
+  // What is not removed now is tried again: after the next batch, or by the next to open the store.
+  const Result<std::vector<FileId>> files = index_.unreferred_files();
+  if (!files) return;
+  for (const FileId file : *files) {
+    if (files_.remove_file(file)) removed_.push_back(file);
+  }
+}
+
+}  // namespace telpher

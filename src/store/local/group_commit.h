@@ -1,0 +1,54 @@
+#pragma once
+// Makes many small writes durable with one sync: those that arrive while the disk is busy go
+// together in the next transaction, each in a savepoint of its own. One loop; the work itself runs
+// on a worker thread.
+
+#include "store/local/index.h"
+
+#include <coroutine>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace telpher {
+
+/// One write to the index. Lives in the frame of the coroutine that awaits commit().
+struct IndexWrite {
+  /// Runs on a worker thread within the transaction. Its failure undoes this write alone.
+  std::function<Result<void>(LocalIndex&)> apply;
+  /// Bytes to append to the segment before the transaction, if any; `extent` says where they are.
+  const Body* small_body = nullptr;
+  ContentDigester::Options digester;
+
+  DataFiles::Written written;  // of small_body
+
+ private:
+  friend class GroupCommit;
+  std::optional<Error> error;
+  bool done = false;
+  std::coroutine_handle<> waiting;
+};
+
+class GroupCommit {
+ public:
+  GroupCommit(LocalIndex& index, DataFiles& files) : index_(index), files_(files) {}
+
+  /// Not cancellable: it takes as long as a sync or two, and what it touches must stay alive.
+  Task<Result<void>> commit(IndexWrite& write);
+
+ private:
+  struct Turn;
+  /// On a worker thread.
+  void run(const std::vector<IndexWrite*>& batch);
+  Result<void> store_bodies(const std::vector<IndexWrite*>& batch);
+  Result<void> apply_all(const std::vector<IndexWrite*>& batch);
+  void remove_unreferred();
+
+  LocalIndex& index_;
+  DataFiles& files_;
+  bool busy_ = false;
+  std::vector<IndexWrite*> queue_;
+  std::vector<FileId> removed_;  // files whose rows the next transaction drops
+};
+
+}  // namespace telpher

@@ -1,0 +1,366 @@
+#include "store/local/index.h"
+
+#include "store/local/row_codec.h"
+
+#include <algorithm>
+
+namespace telpher {
+namespace {
+
+constexpr int kFormatVersion = 1;
+
+constexpr const char* kSchema = R"(
+  CREATE TABLE buckets (name TEXT PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE objects (
+    bucket TEXT NOT NULL, key BLOB NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+    modified INTEGER NOT NULL, checksum TEXT NOT NULL, storage_class TEXT NOT NULL,
+    metadata TEXT NOT NULL, tags TEXT NOT NULL, extents BLOB NOT NULL,
+    PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+  CREATE TABLE uploads (
+    id TEXT PRIMARY KEY, bucket TEXT NOT NULL, key BLOB NOT NULL, initiated INTEGER NOT NULL,
+    checksum TEXT NOT NULL, storage_class TEXT NOT NULL, metadata TEXT NOT NULL) WITHOUT ROWID;
+  CREATE INDEX uploads_by_key ON uploads (bucket, key, id);
+  CREATE TABLE parts (
+    upload TEXT NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
+    checksum TEXT NOT NULL, extents BLOB NOT NULL, PRIMARY KEY (upload, number)) WITHOUT ROWID;
+  CREATE TABLE files (id INTEGER PRIMARY KEY, refs INTEGER NOT NULL);
+  CREATE INDEX files_unreferred ON files (id) WHERE refs = 0;
+)";
+
+std::int64_t to_us(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+}
+WallTime from_us(std::int64_t us) {
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds(us)));
+}
+
+/// As SQLite has it.
+std::int64_t row_id(FileId file) { return static_cast<std::int64_t>(file); }
+
+Bytes blob(std::string_view text) { return as_bytes(text); }
+
+}  // namespace
+
+Result<std::unique_ptr<LocalIndex>> LocalIndex::open(const std::string& path, bool durable) {
+  TRY(std::unique_ptr<Database> database,
+      Database::open({.path = path, .busy_timeout = std::chrono::seconds(60)}));
+  TRY_VOID(database->execute("PRAGMA journal_mode = WAL"));
+  TRY_VOID(database->execute("PRAGMA wal_autocheckpoint = 4000"));
+  TRY_VOID(database->execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
+  std::unique_ptr<LocalIndex> index(new LocalIndex(std::move(database)));
+  TRY_VOID(index->migrate());
+  return index;
+}
+
+Result<void> LocalIndex::migrate() {
+  const auto version = [&]() -> Result<std::int64_t> {
+    TRY(Query query, database_->query("PRAGMA user_version"));
+    TRY([[maybe_unused]] const bool row, query.next());
+    return query.integer(0);
+  };
+  TRY(std::int64_t found, version());
+  if (found == kFormatVersion) return {};
+  TRY_VOID(begin_write());
+  Result<void> made = [&]() -> Result<void> {
+    TRY(found, version());  // another process may have been faster
+    if (found > kFormatVersion) {
+      return make_error(ErrorKind::kUnsupported,
+                        "the local store was written by a newer version of Telpher");
+    }
+    if (found == kFormatVersion) return {};
+    TRY_VOID(database_->execute(kSchema));
+    return database_->execute("PRAGMA user_version = 1");
+  }();
+  if (made) made = commit();
+  if (!made) roll_back();
+  return made;
+}
+
+Result<void> LocalIndex::begin_write() { return database_->run("BEGIN IMMEDIATE"); }
+Result<void> LocalIndex::begin_read() { return database_->run("BEGIN"); }
+Result<void> LocalIndex::commit() { return database_->run("COMMIT"); }
+void LocalIndex::roll_back() {
+  // Fails only when SQLite has rolled back already.
+  if (!database_->run("ROLLBACK")) return;
+}
+Result<void> LocalIndex::savepoint() { return database_->run("SAVEPOINT step"); }
+Result<void> LocalIndex::release_savepoint() { return database_->run("RELEASE step"); }
+void LocalIndex::roll_back_savepoint() {
+  if (!database_->run("ROLLBACK TO step")) return;
+  if (!database_->run("RELEASE step")) return;
+}
+
+Result<void> LocalIndex::create_bucket(const std::string& bucket, WallTime now) {
+  return database_->run("INSERT INTO buckets VALUES (?1, ?2) ON CONFLICT DO NOTHING", bucket,
+                        to_us(now));
+}
+
+Result<void> LocalIndex::check_bucket(std::string_view bucket) {
+  TRY(Query query, database_->query("SELECT 1 FROM buckets WHERE name = ?1", bucket));
+  TRY(const bool found, query.next());
+  if (!found) return no_such_bucket(bucket);
+  return {};
+}
+
+Result<void> LocalIndex::remove_bucket(std::string_view bucket) {
+  TRY_VOID(check_bucket(bucket));
+  {
+    TRY(Query query, database_->query("SELECT 1 FROM objects WHERE bucket = ?1 LIMIT 1", bucket));
+    TRY(const bool found, query.next());
+    if (found) {
+      return store_error(ErrorKind::kConflict, "BucketNotEmpty", 409,
+                         "the bucket '" + std::string(bucket) + "' is not empty");
+    }
+  }
+  std::vector<std::string> uploads;
+  {
+    TRY(Query query, database_->query("SELECT id FROM uploads WHERE bucket = ?1", bucket));
+    while (true) {
+      TRY(const bool found, query.next());
+      if (!found) break;
+      uploads.push_back(query.text(0));
+    }
+  }
+  for (const std::string& id : uploads) TRY_VOID(remove_upload(id));
+  return database_->run("DELETE FROM buckets WHERE name = ?1", bucket);
+}
+
+Result<std::vector<BucketInfo>> LocalIndex::buckets() {
+  TRY(Query query, database_->query("SELECT name, created FROM buckets ORDER BY name"));
+  std::vector<BucketInfo> buckets;
+  while (true) {
+    TRY(const bool found, query.next());
+    if (!found) return buckets;
+    buckets.push_back({query.text(0), from_us(query.integer(1))});
+  }
+}
+
+Result<LocalIndex::Object> LocalIndex::object(const ObjectAddress& address) {
+  TRY(Query query, database_->query("SELECT size, etag, modified, checksum, storage_class, "
+                                    "metadata, tags, extents FROM objects "
+                                    "WHERE bucket = ?1 AND key = ?2",
+                                    address.bucket, blob(address.key)));
+  TRY(const bool found, query.next());
+  if (!found) {
+    TRY_VOID(check_bucket(address.bucket));
+    return no_such_key(address.key);
+  }
+  Object object;
+  object.info.size = static_cast<ByteCount>(query.integer(0));
+  object.info.etag = query.text(1);
+  object.info.last_modified = from_us(query.integer(2));
+  TRY(object.info.checksum, decode_checksum(query.text(3)));
+  object.info.storage_class = query.text(4);
+  TRY(object.info.metadata, decode_metadata(query.text(5)));
+  TRY(object.tags, decode_tags(query.text(6)));
+  TRY(object.extents, decode_extents(query.text(7)));
+  return object;
+}
+
+Result<std::optional<std::vector<Extent>>> LocalIndex::extents_of(const ObjectAddress& address) {
+  TRY(Query query, database_->query("SELECT extents FROM objects WHERE bucket = ?1 AND key = ?2",
+                                    address.bucket, blob(address.key)));
+  TRY(const bool found, query.next());
+  if (!found) return std::nullopt;
+  TRY(std::vector<Extent> extents, decode_extents(query.text(0)));
+  return extents;
+}
+
+Result<void> LocalIndex::put_object(const ObjectAddress& address, const Object& object,
+                                    const WriteCondition& condition) {
+  TRY_VOID(check_bucket(address.bucket));
+  TRY(const std::optional<std::vector<Extent>> old, extents_of(address));
+  if (condition.if_none_match || !condition.if_match.empty()) {
+    std::optional<std::string> etag;
+    if (old) {
+      TRY(const Object there, this->object(address));
+      etag = there.info.etag;
+    }
+    TRY_VOID(check_condition(condition, address.key, etag));
+  }
+  TRY_VOID(refer(object.extents));
+  const ObjectInfo& info = object.info;
+  TRY_VOID(database_->run(
+      "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      address.bucket, blob(address.key), static_cast<std::int64_t>(info.size), info.etag,
+      to_us(info.last_modified), encode_checksum(info.checksum), info.storage_class,
+      encode_metadata(info.metadata), encode_tags(object.tags),
+      blob(encode_extents(object.extents))));
+  if (!old) return {};
+  return unrefer(*old);
+}
+
+Result<void> LocalIndex::remove_object(const ObjectAddress& address) {
+  TRY_VOID(check_bucket(address.bucket));
+  TRY(const std::optional<std::vector<Extent>> old, extents_of(address));
+  if (!old) return {};
+  TRY_VOID(database_->run("DELETE FROM objects WHERE bucket = ?1 AND key = ?2", address.bucket,
+                          blob(address.key)));
+  return unrefer(*old);
+}
+
+Result<void> LocalIndex::set_tags(const ObjectAddress& address,
+                                  const std::map<std::string, std::string>& tags) {
+  TRY([[maybe_unused]] const Object there, object(address));
+  return database_->run("UPDATE objects SET tags = ?3 WHERE bucket = ?1 AND key = ?2",
+                        address.bucket, blob(address.key), encode_tags(tags));
+}
+
+Result<std::optional<ListEntry>> LocalIndex::next_entry(std::string_view bucket,
+                                                        const ListPosition& position) {
+  constexpr const char* kAt =
+      "SELECT key, size, etag, modified, storage_class FROM objects "
+      "WHERE bucket = ?1 AND key >= ?2 ORDER BY key LIMIT 1";
+  constexpr const char* kAfter =
+      "SELECT key, size, etag, modified, storage_class FROM objects "
+      "WHERE bucket = ?1 AND key > ?2 ORDER BY key LIMIT 1";
+  TRY(Query query, database_->query(position.after ? kAfter : kAt, bucket, blob(position.key)));
+  TRY(const bool found, query.next());
+  if (!found) return std::nullopt;
+  return ListEntry{query.text(0), static_cast<ByteCount>(query.integer(1)), query.text(2),
+                   from_us(query.integer(3)), query.text(4)};
+}
+
+Result<void> LocalIndex::create_upload(const ObjectAddress& address, const std::string& id,
+                                       const CreateUploadOptions& options, WallTime now) {
+  TRY_VOID(check_bucket(address.bucket));
+  return database_->run("INSERT INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", id,
+                        address.bucket, blob(address.key), to_us(now), to_string(options.checksum),
+                        options.storage.storage_class, encode_metadata(options.metadata));
+}
+
+Result<LocalIndex::Upload> LocalIndex::upload(const ObjectAddress& address, const std::string& id) {
+  TRY(Query query,
+      database_->query("SELECT initiated, checksum, storage_class, metadata FROM uploads "
+                       "WHERE id = ?1 AND bucket = ?2 AND key = ?3",
+                       id, address.bucket, blob(address.key)));
+  TRY(const bool found, query.next());
+  if (!found) {
+    TRY_VOID(check_bucket(address.bucket));
+    return no_such_upload(id);
+  }
+  Upload upload;
+  upload.info = {address.key, id, from_us(query.integer(0))};
+  TRY(upload.options.checksum, parse_checksum_algorithm(query.text(1)));
+  upload.options.storage.storage_class = query.text(2);
+  TRY(upload.options.metadata, decode_metadata(query.text(3)));
+  return upload;
+}
+
+Result<void> LocalIndex::remove_upload(const std::string& id) {
+  std::vector<Extent> extents;
+  {
+    TRY(Query query, database_->query("SELECT extents FROM parts WHERE upload = ?1", id));
+    while (true) {
+      TRY(const bool found, query.next());
+      if (!found) break;
+      TRY(const std::vector<Extent> more, decode_extents(query.text(0)));
+      extents.insert(extents.end(), more.begin(), more.end());
+    }
+  }
+  TRY_VOID(database_->run("DELETE FROM parts WHERE upload = ?1", id));
+  TRY_VOID(database_->run("DELETE FROM uploads WHERE id = ?1", id));
+  return unrefer(extents);
+}
+
+Result<UploadsPage> LocalIndex::uploads(std::string_view bucket,
+                                        const ListUploadsOptions& options) {
+  constexpr std::size_t kPageSize = 1000;
+  // Without an upload id the marker stands for all uploads of its key.
+  const std::string id_marker =
+      options.upload_id_marker.empty() ? "\xff" : options.upload_id_marker;
+  TRY(Query query,
+      database_->query("SELECT key, id, initiated FROM uploads WHERE bucket = ?1 AND key >= ?2 "
+                       "AND (?3 = x'' OR (key, id) > (?3, ?4)) ORDER BY key, id",
+                       bucket, blob(std::max(options.prefix, options.key_marker)),
+                       blob(options.key_marker), id_marker));
+  UploadsPage page;
+  while (true) {
+    TRY(const bool found, query.next());
+    if (!found || !query.text(0).starts_with(options.prefix)) return page;
+    if (page.uploads.size() == kPageSize) {
+      page.key_marker = page.uploads.back().key;
+      page.upload_id_marker = page.uploads.back().upload_id;
+      return page;
+    }
+    page.uploads.push_back({query.text(0), query.text(1), from_us(query.integer(2))});
+  }
+}
+
+Result<void> LocalIndex::put_part(const std::string& upload_id, const Part& part) {
+  std::vector<Extent> old;
+  {
+    TRY(Query query, database_->query("SELECT extents FROM parts WHERE upload = ?1 AND number = ?2",
+                                      upload_id, std::int64_t{part.info.number}));
+    TRY(const bool found, query.next());
+    if (found) {
+      TRY(old, decode_extents(query.text(0)));
+    }
+  }
+  TRY_VOID(refer(part.extents));
+  std::optional<StoredChecksum> checksum;
+  if (part.info.checksum) checksum = StoredChecksum{*part.info.checksum, 0};
+  TRY_VOID(database_->run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3, ?4, ?5, ?6)", upload_id,
+                          std::int64_t{part.info.number}, static_cast<std::int64_t>(part.info.size),
+                          part.info.etag, encode_checksum(checksum),
+                          blob(encode_extents(part.extents))));
+  return unrefer(old);
+}
+
+Result<std::vector<LocalIndex::Part>> LocalIndex::parts(const std::string& upload_id,
+                                                        PartNumber after, int count) {
+  TRY(Query query, database_->query("SELECT number, size, etag, checksum, extents FROM parts "
+                                    "WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+                                    upload_id, std::int64_t{after}, std::int64_t{count}));
+  std::vector<Part> parts;
+  while (true) {
+    TRY(const bool found, query.next());
+    if (!found) return parts;
+    Part part;
+    part.info.number = static_cast<PartNumber>(query.integer(0));
+    part.info.size = static_cast<ByteCount>(query.integer(1));
+    part.info.etag = query.text(2);
+    TRY(const std::optional<StoredChecksum> checksum, decode_checksum(query.text(3)));
+    if (checksum) part.info.checksum = checksum->digest;
+    TRY(part.extents, decode_extents(query.text(4)));
+    parts.push_back(std::move(part));
+  }
+}
+
+Result<void> LocalIndex::refer(const std::vector<Extent>& extents) {
+  for (const Extent& extent : extents) {
+    TRY_VOID(
+        database_->run("INSERT INTO files VALUES (?1, 1) ON CONFLICT DO UPDATE SET refs = refs + 1",
+                       row_id(extent.file)));
+  }
+  return {};
+}
+
+Result<void> LocalIndex::unrefer(const std::vector<Extent>& extents) {
+  for (const Extent& extent : extents) {
+    TRY_VOID(database_->run("UPDATE files SET refs = refs - 1 WHERE id = ?1", row_id(extent.file)));
+  }
+  return {};
+}
+
+Result<bool> LocalIndex::is_referred(FileId file) {
+  TRY(Query query,
+      database_->query("SELECT 1 FROM files WHERE id = ?1 AND refs > 0", row_id(file)));
+  return query.next();
+}
+
+Result<std::vector<FileId>> LocalIndex::unreferred_files() {
+  TRY(Query query, database_->query("SELECT id FROM files WHERE refs = 0 LIMIT 1000"));
+  std::vector<FileId> files;
+  while (true) {
+    TRY(const bool found, query.next());
+    if (!found) return files;
+    files.push_back(static_cast<FileId>(query.integer(0)));
+  }
+}
+
+Result<void> LocalIndex::forget_file(FileId file) {
+  return database_->run("DELETE FROM files WHERE id = ?1 AND refs = 0", row_id(file));
+}
+
+}  // namespace telpher

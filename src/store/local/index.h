@@ -1,0 +1,94 @@
+#pragma once
+// The local store's index: which objects, uploads and parts there are, and where their bytes lie.
+// One SQLite connection each; several processes may have one on the same file. Every call may wait
+// for the disk. One thread at a time.
+
+#include "runtime/loop.h"
+#include "store/local/data_files.h"
+#include "store/object_store.h"
+#include "store/sqlite/database.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+class LocalIndex {
+ public:
+  struct Object {
+    ObjectInfo info;
+    std::vector<Extent> extents;
+    std::map<std::string, std::string> tags;
+  };
+  struct Upload {
+    UploadInfo info;
+    CreateUploadOptions options;
+  };
+  struct Part {
+    PartInfo info;
+    std::vector<Extent> extents;
+  };
+
+  /// Creates or migrates the index at `path`. Errors: kIo, kDenied, kUnsupported (written by a
+  /// newer version).
+  static Result<std::unique_ptr<LocalIndex>> open(const std::string& path, bool durable);
+
+  /// Writes belong in a transaction; a failed step of one is undone by its savepoint.
+  Result<void> begin_write();
+  Result<void> begin_read();
+  Result<void> commit();
+  void roll_back();
+  Result<void> savepoint();
+  Result<void> release_savepoint();
+  void roll_back_savepoint();
+
+  Result<void> create_bucket(const std::string& bucket, WallTime now);
+  /// Errors: kNotFound, "NoSuchBucket".
+  Result<void> check_bucket(std::string_view bucket);
+  /// Also ends its uploads. Errors: kNotFound, kConflict.
+  Result<void> remove_bucket(std::string_view bucket);
+  Result<std::vector<BucketInfo>> buckets();
+
+  /// Errors: kNotFound, "NoSuchKey" or "NoSuchBucket".
+  Result<Object> object(const ObjectAddress& address);
+  /// Errors: kNotFound (bucket), kPrecondition (condition).
+  Result<void> put_object(const ObjectAddress& address, const Object& object,
+                          const WriteCondition& condition);
+  Result<void> remove_object(const ObjectAddress& address);
+  Result<void> set_tags(const ObjectAddress& address,
+                        const std::map<std::string, std::string>& tags);
+  /// The bucket must have been checked.
+  Result<std::optional<ListEntry>> next_entry(std::string_view bucket,
+                                              const ListPosition& position);
+
+  Result<void> create_upload(const ObjectAddress& address, const std::string& id,
+                             const CreateUploadOptions& options, WallTime now);
+  /// Errors: kNotFound, "NoSuchUpload" or "NoSuchBucket".
+  Result<Upload> upload(const ObjectAddress& address, const std::string& id);
+  /// With its parts.
+  Result<void> remove_upload(const std::string& id);
+  Result<UploadsPage> uploads(std::string_view bucket, const ListUploadsOptions& options);
+  Result<void> put_part(const std::string& upload_id, const Part& part);
+  /// Parts with numbers above `after`, at most `count`.
+  Result<std::vector<Part>> parts(const std::string& upload_id, PartNumber after, int count);
+
+  Result<bool> is_referred(FileId file);
+  /// Files that nobody refers to any more since the last call, or (at first) since before.
+  Result<std::vector<FileId>> unreferred_files();
+  /// What unreferred_files() named has been removed.
+  Result<void> forget_file(FileId file);
+
+ private:
+  explicit LocalIndex(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+  Result<void> migrate();
+  Result<void> refer(const std::vector<Extent>& extents);
+  Result<void> unrefer(const std::vector<Extent>& extents);
+  Result<std::optional<std::vector<Extent>>> extents_of(const ObjectAddress& address);
+
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace telpher

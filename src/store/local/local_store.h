@@ -1,0 +1,66 @@
+#pragma once
+// The embedded store: objects in a folder of the local disk, no server, no set-up. What a write has
+// acknowledged survives a crash (unless durable is off); what it has not does not appear. Any key
+// is legal: keys are index entries, never paths. Several processes may use one store at once. One
+// loop an instance; blocking work runs on its worker threads.
+
+#include "store/object_store.h"
+
+#include <memory>
+#include <string>
+
+namespace telpher {
+
+struct LocalStoreOptions {
+  std::string root;     // made when it is not there
+  bool durable = true;  // false: a power failure may lose what was acknowledged (never mix it up)
+  /// True MD5 ETags, for S3 clients that look at them; costs 1.6 s of CPU a GiB. Else ETags are
+  /// made of the CRC-64/NVME.
+  bool md5_etags = false;
+  ByteCount part_size_min = 1;  // S3 says 5 MiB
+};
+
+class LocalStore final : public ObjectStore {
+ public:
+  /// Blocks for some milliseconds. Errors: kIo, kDenied, kUnsupported (written by a newer version).
+  static Result<std::unique_ptr<LocalStore>> open(LocalStoreOptions options);
+  /// All calls must have ended.
+  ~LocalStore() override;
+
+  const Capabilities& capabilities() const override { return capabilities_; }
+  Task<Result<ObjectInfo>> head(ObjectAddress object) override;
+  Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override;
+  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
+  Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;
+  Task<Result<std::string>> create_upload(ObjectAddress object,
+                                          CreateUploadOptions options) override;
+  Task<Result<PartInfo>> put_part(ObjectAddress object, std::string upload_id, PartNumber number,
+                                  Body body, PutPartOptions options) override;
+  Task<Result<PartInfo>> copy_part(ObjectAddress from, ByteRange range, ObjectAddress object,
+                                   std::string upload_id, PartNumber number,
+                                   std::string source_if_match) override;
+  Task<Result<PutResult>> complete(ObjectAddress object, std::string upload_id,
+                                   std::vector<PartInfo> parts, CompleteOptions options) override;
+  Task<Result<void>> abort(ObjectAddress object, std::string upload_id) override;
+  Task<Result<PartsPage>> list_parts(ObjectAddress object, std::string upload_id,
+                                     PartNumber part_number_marker) override;
+  Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override;
+  Task<Result<std::vector<BucketInfo>>> list_buckets() override;
+  Task<Result<void>> create_bucket(std::string bucket) override;
+  Task<Result<void>> head_bucket(std::string bucket) override;
+  Task<Result<void>> remove_bucket(std::string bucket) override;
+  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object,
+                              std::map<std::string, std::string> tags) override;
+
+ private:
+  struct State;
+  explicit LocalStore(LocalStoreOptions options, std::unique_ptr<State> state);
+
+  const Capabilities capabilities_;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace telpher

@@ -1,0 +1,138 @@
+#include "store/local/row_codec.h"
+
+#include "codec/text.h"
+
+#include <boost/json.hpp>
+
+#include <array>
+#include <cstring>
+
+namespace telpher {
+namespace {
+
+namespace json = boost::json;
+
+Error damaged(std::string_view what) {
+  return make_error(ErrorKind::kCorrupt,
+                    "the index of the local store is damaged: " + std::string(what));
+}
+
+void put_word(std::string& out, std::uint64_t word) {
+  for (int i = 0; i < 8; ++i) out += static_cast<char>(word >> (8 * i));
+}
+
+std::uint64_t get_word(std::string_view text) {
+  std::uint64_t word = 0;
+  for (std::size_t i = 8; i-- > 0;) word = (word << 8) | static_cast<unsigned char>(text[i]);
+  return word;
+}
+
+json::object to_json(const std::map<std::string, std::string>& map) {
+  json::object object;
+  for (const auto& [name, value] : map) object[name] = value;
+  return object;
+}
+
+Result<std::map<std::string, std::string>> to_map(const json::value& value) {
+  if (!value.is_object()) return damaged("metadata");
+  std::map<std::string, std::string> map;
+  for (const auto& [name, field] : value.get_object()) {
+    if (!field.is_string()) return damaged("metadata");
+    map.emplace(std::string(name), std::string(field.get_string()));
+  }
+  return map;
+}
+
+struct Field {
+  const char* name;
+  std::string ObjectMetadata::* member;
+};
+constexpr std::array<Field, 6> kFields = {
+    {{"content_type", &ObjectMetadata::content_type},
+     {"content_encoding", &ObjectMetadata::content_encoding},
+     {"content_language", &ObjectMetadata::content_language},
+     {"content_disposition", &ObjectMetadata::content_disposition},
+     {"cache_control", &ObjectMetadata::cache_control},
+     {"expires", &ObjectMetadata::expires}}};
+
+}  // namespace
+
+std::string encode_extents(const std::vector<Extent>& extents) {
+  std::string text;
+  text.reserve(extents.size() * 24);
+  for (const Extent& extent : extents) {
+    put_word(text, extent.file);
+    put_word(text, extent.offset);
+    put_word(text, extent.length);
+  }
+  return text;
+}
+
+Result<std::vector<Extent>> decode_extents(std::string_view text) {
+  if (text.size() % 24 != 0) return damaged("extents");
+  std::vector<Extent> extents;
+  extents.reserve(text.size() / 24);
+  for (; !text.empty(); text.remove_prefix(24)) {
+    extents.push_back({get_word(text), get_word(text.substr(8)), get_word(text.substr(16))});
+  }
+  return extents;
+}
+
+std::string encode_checksum(const std::optional<StoredChecksum>& checksum) {
+  if (!checksum) return {};
+  return std::string(to_string(checksum->digest.algorithm())) + ":" + checksum->digest.to_base64() +
+         ":" + std::to_string(checksum->parts);
+}
+
+Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text) {
+  if (text.empty()) return std::nullopt;
+  const std::size_t first = text.find(':');
+  const std::size_t last = text.rfind(':');
+  if (first == last) return damaged("checksum");
+  TRY(const ChecksumAlgorithm algorithm, parse_checksum_algorithm(text.substr(0, first)));
+  TRY(const Digest digest,
+      Digest::from_base64(algorithm, text.substr(first + 1, last - first - 1)));
+  const std::optional<unsigned> parts = parse_decimal<unsigned>(text.substr(last + 1));
+  if (!parts) return damaged("checksum");
+  return StoredChecksum{digest, static_cast<int>(*parts)};
+}
+
+std::string encode_metadata(const ObjectMetadata& metadata) {
+  json::object object;
+  for (const Field& field : kFields) {
+    if (!(metadata.*field.member).empty()) object[field.name] = metadata.*field.member;
+  }
+  if (!metadata.user.empty()) object["user"] = to_json(metadata.user);
+  return object.empty() ? std::string() : json::serialize(object);
+}
+
+Result<ObjectMetadata> decode_metadata(std::string_view text) {
+  ObjectMetadata metadata;
+  if (text.empty()) return metadata;
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  if (error || !value.is_object()) return damaged("metadata");
+  const json::object& object = value.get_object();
+  for (const Field& field : kFields) {
+    const json::value* found = object.if_contains(field.name);
+    if (found && found->is_string()) metadata.*field.member = std::string(found->get_string());
+  }
+  if (const json::value* user = object.if_contains("user")) {
+    TRY(metadata.user, to_map(*user));
+  }
+  return metadata;
+}
+
+std::string encode_tags(const std::map<std::string, std::string>& tags) {
+  return tags.empty() ? std::string() : json::serialize(to_json(tags));
+}
+
+Result<std::map<std::string, std::string>> decode_tags(std::string_view text) {
+  if (text.empty()) return std::map<std::string, std::string>();
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  if (error) return damaged("tags");
+  return to_map(value);
+}
+
+}  // namespace telpher

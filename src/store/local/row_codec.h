@@ -1,0 +1,28 @@
+#pragma once
+// How values that SQL need not look into are written in the index's columns. Pure functions.
+
+#include "store/local/data_files.h"
+#include "store/object_store.h"
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace telpher {
+
+/// 24 bytes each, little-endian.
+std::string encode_extents(const std::vector<Extent>& extents);
+Result<std::vector<Extent>> decode_extents(std::string_view text);
+
+/// "crc64nvme:BASE64:0"; empty for none.
+std::string encode_checksum(const std::optional<StoredChecksum>& checksum);
+Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text);
+
+/// JSON; empty for nothing.
+std::string encode_metadata(const ObjectMetadata& metadata);
+Result<ObjectMetadata> decode_metadata(std::string_view text);
+std::string encode_tags(const std::map<std::string, std::string>& tags);
+Result<std::map<std::string, std::string>> decode_tags(std::string_view text);
+
+}  // namespace telpher
