@@ -5,7 +5,7 @@
 #include "codec/uri.h"
 #include "source/file_source.h"
 #include "source/http_facts.h"
-#include "source/http_source.h"
+#include "source/open_source.h"
 #include "source/stdin_source.h"
 #include "source/store_source.h"
 
@@ -101,13 +101,14 @@ Task<Result<std::unique_ptr<Source>>> Session::open_source(
     case Address::Kind::kUrl: break;
   }
   CO_TRY(Uri uri, parse_uri(address.text));
-  if (uri.scheme != "http" && uri.scheme != "https") {
-    co_return make_error(ErrorKind::kUnsupported, uri.scheme + ":// is not supported yet");
-  }
-  HttpSourceOptions options;
-  CO_TRY(options.headers, parse_user_headers(headers));
-  options.attempts_max = access_.attempts;
-  co_return make_http_source(source_client(), std::move(uri), std::move(options));
+  UrlAccess url{.http = &source_client()};
+  CO_TRY(url.http_options.headers, parse_user_headers(headers));
+  url.http_options.attempts_max = access_.attempts;
+  url.curl_options = {.connect_timeout = access_.connect_timeout,
+                      .idle_timeout = access_.idle_timeout,
+                      .ca_bundle = access_.s3.ca_bundle,
+                      .verify_tls = !access_.s3.no_verify_tls};
+  co_return make_url_source(std::move(uri), std::move(url));
 }
 
 Task<Result<Journal*>> Session::journal() {

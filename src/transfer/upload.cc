@@ -215,6 +215,9 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
                                     TransferOptions options, TransferProgress& progress) {
   progress.phase = "probing";
   CO_TRY(Prepared prepared, co_await prepare(&engine, &source, &store, &options));
+  if (options.metadata.content_encoding.empty()) {
+    options.metadata.content_encoding = prepared.seen.content_encoding;
+  }
   progress.size = prepared.seen.size;
   progress.parts = prepared.plan.parts;
   CO_TRY(std::optional<TransferResult> skipped,
