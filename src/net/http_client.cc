@@ -13,9 +13,13 @@ namespace {
 constexpr std::chrono::seconds kContinueWait{1};
 constexpr int kInterimAnswersMax = 64;
 
-bool is_idempotent(std::string_view method) {
-  return method == "GET" || method == "PUT" || method == "HEAD" || method == "DELETE" ||
-         method == "OPTIONS";
+/// Whether sending it twice is as good as once. A conditional write is not repeated behind the
+/// caller's back: the second would meet the first one's work, and only the caller can tell.
+bool is_repeatable(const HttpRequest& request) {
+  const std::string_view method = request.method;
+  if (method == "GET" || method == "HEAD" || method == "OPTIONS") return true;
+  return (method == "PUT" || method == "DELETE") && !request.headers.contains("if-match") &&
+         !request.headers.contains("if-none-match");
 }
 
 bool expects_body(std::string_view method) {
@@ -235,7 +239,7 @@ Error Client::explain(Error error, const std::string& name) const {
 
 Task<Result<std::unique_ptr<HttpResponse>>> Client::send(Origin origin, HttpRequest request) {
   ConnectionPool::Site& site = pool_.site(origin);
-  const bool repeatable = is_idempotent(request.method);
+  const bool repeatable = is_repeatable(request);
   ConnectionPool::Lease lease;
   if (auto kept = pool_.try_acquire(site, !repeatable)) {
     lease = *std::move(kept);

@@ -69,11 +69,12 @@ class HttpClient {
   /// Sends the request and reads the response head. An answer that arrives while the body is still
   /// being sent (403, 307) is returned, and the connection is not used again. A kept connection
   /// that the server closed before any byte of an answer is replaced once, without counting as an
-  /// error, when nothing or only an idempotent request was sent; for any other the kept connection
-  /// is asked first whether it still lives. 1xx answers are skipped. Errors: kNetwork (DNS: code
-  /// "DNS", message `Unable to resolve URL: DNS lookup failed`; refused; reset), kTimeout,
-  /// kProtocol (TLS, malformed head): temporary but for certificate errors and names that do not
-  /// exist; kIo when a file body cannot be read, kSourceChanged when it is shorter than announced.
+  /// error, when nothing or only an idempotent, unconditional request was sent; for any other the
+  /// kept connection is asked first whether it still lives. 1xx answers are skipped. Errors:
+  /// kNetwork (DNS: code "DNS", message `Unable to resolve URL: DNS lookup failed`; refused;
+  /// reset), kTimeout, kProtocol (TLS, malformed head): temporary but for certificate errors and
+  /// names that do not exist; kIo when a file body cannot be read, kSourceChanged when it is
+  /// shorter than announced.
   virtual Task<Result<std::unique_ptr<HttpResponse>>> send(Origin origin, HttpRequest request) = 0;
   virtual const Stats& stats() const = 0;
 };
