@@ -144,8 +144,11 @@ void ImposterHandler::record(const ServerRequest& request) {
 }
 
 const ImposterRule* ImposterHandler::choose(const ServerRequest& request) {
-  const std::string_view target = request.target();
-  const std::string_view path = target.substr(0, target.find('?'));
+  std::string_view path = request.target();
+  if (path.starts_with("http://")) {  // asked as a proxy: answer as if we were the server
+    path.remove_prefix(std::min(path.find('/', 7), path.size()));
+  }
+  path = path.substr(0, path.find('?'));
   for (CountedRule& counted : rules_) {
     const ImposterRule& rule = counted.rule;
     if (!rule.path.empty() && rule.path != path) continue;
