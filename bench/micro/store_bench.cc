@@ -1,0 +1,156 @@
+// What layers cost on the way of a small object, and what the embedded store costs.
+
+#include "base/units.h"
+#include "runtime/task_group.h"
+#include "store/layers/adaptive.h"
+#include "store/layers/limit.h"
+#include "store/layers/metrics.h"
+#include "store/layers/retry.h"
+#include "store/local/local_store.h"
+#include "store/memory/memory_store.h"
+
+#include <benchmark/benchmark.h>
+#include <cstdlib>
+#include <filesystem>
+
+namespace telpher {
+namespace {
+
+/// Takes everything and keeps nothing.
+class NullStore : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  Task<Result<PutResult>> put(ObjectAddress, Body, PutOptions) override { co_return PutResult{}; }
+};
+
+Task<Result<void>> put_in_turn(ObjectStore& store, int count, Bytes content) {
+  for (int i = 0; i < count; ++i) {
+    const Result<PutResult> result = co_await store.put(
+        {"bucket", "folder/with/a/usual/name-" + std::to_string(i % 1000)}, Body::of(content), {});
+    if (!result) co_return result.error();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> put_side_by_side(ObjectStore& store, int lanes, int count, Bytes content) {
+  TaskGroup group(co_await current_context());
+  for (int i = 0; i < lanes; ++i) group.spawn(put_in_turn(store, count / lanes, content));
+  co_return co_await group.join();
+}
+
+Task<Result<void>> put_parts(ObjectStore& store, ObjectAddress object, std::string id,
+                             PartNumber first, int count, Bytes content) {
+  for (int i = 0; i < count; ++i) {
+    const Digest digest = checksum_of(ChecksumAlgorithm::kCrc64Nvme, content);
+    CO_TRY_VOID(co_await store.put_part(object, id, first + i, Body::of(content), {digest, {}}));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> put_large(ObjectStore& store, int lanes, int parts, Bytes content) {
+  const ObjectAddress object{"bucket", "large"};
+  CO_TRY(const std::string id, co_await store.create_upload(object, {}));
+  TaskGroup group(co_await current_context());
+  for (int i = 0; i < lanes; ++i) {
+    group.spawn(put_parts(store, object, id, 1 + i * parts / lanes, parts / lanes, content));
+  }
+  CO_TRY_VOID(co_await group.join());
+  CO_TRY(const PartsPage page, co_await store.list_parts(object, id, 0));
+  CO_TRY_VOID(co_await store.complete(object, id, page.parts, {}));
+  co_return Result<void>();
+}
+
+Task<Result<void>> read_large(ObjectStore& store, MutableBytes buffer) {
+  CO_TRY(GetResult got, co_await store.get({"bucket", "large"}, {}));
+  while (true) {
+    CO_TRY(const std::size_t count, co_await got.body->read_some(buffer));
+    if (count == 0) co_return Result<void>();
+  }
+}
+
+void require(benchmark::State& state, const Result<void>& result) {
+  if (!result) state.SkipWithError(result.error().message.c_str());
+}
+
+void BM_PutThroughLayers(benchmark::State& state) {
+  Loop loop;
+  MemoryStore memory;
+  NullStore null(memory);
+  RetryQuota quota;
+  RetryStats stats;
+  const auto metrics = std::make_unique<StoreMetrics>();
+  AdaptiveStore adaptive(null, 64);
+  RetryStore retry(adaptive, quota, stats);
+  MetricsStore counted(retry, *metrics);
+  LimitStore limit(counted, 64);
+  ObjectStore* levels[] = {&null, &adaptive, &retry, &counted, &limit};
+  const std::vector<std::byte> content(10 * kKiB);
+  for (auto _ : state) {
+    require(state, loop.run(put_in_turn(*levels[state.range(0)], 1000, content)));
+  }
+  state.SetItemsProcessed(state.iterations() * 1000);
+}
+BENCHMARK(BM_PutThroughLayers)->DenseRange(0, 4);
+
+class LocalFolder {
+ public:
+  explicit LocalFolder(bool durable) {
+    std::string name = (std::filesystem::temp_directory_path() / "telpher-bench-XXXXXX").string();
+    root_ = ::mkdtemp(name.data());
+    store_ = LocalStore::open({.root = root_, .durable = durable}).value();
+  }
+  ~LocalFolder() {
+    store_.reset();
+    std::filesystem::remove_all(root_);
+  }
+  ObjectStore& store() { return *store_; }
+
+ private:
+  std::string root_;
+  std::unique_ptr<LocalStore> store_;
+};
+
+/// 10-KiB objects, so many side by side; durable or not.
+void BM_LocalPutSmall(benchmark::State& state) {
+  Loop loop;
+  LocalFolder folder(state.range(1) != 0);
+  require(state, loop.run(folder.store().create_bucket("bucket")));
+  const std::vector<std::byte> content(10 * kKiB);
+  const int lanes = static_cast<int>(state.range(0));
+  for (auto _ : state) {
+    require(state, loop.run(put_side_by_side(folder.store(), lanes, lanes * 20, content)));
+  }
+  state.SetItemsProcessed(state.iterations() * lanes * 20);
+}
+BENCHMARK(BM_LocalPutSmall)
+    ->ArgsProduct({{1, 16, 64, 256}, {0, 1}})
+    ->MeasureProcessCPUTime()
+    ->UseRealTime();
+
+/// 512 MiB in parts of 16 MiB, four at a time.
+void BM_LocalPutLarge(benchmark::State& state) {
+  Loop loop;
+  LocalFolder folder(state.range(0) != 0);
+  require(state, loop.run(folder.store().create_bucket("bucket")));
+  const std::vector<std::byte> content(16 * kMiB);
+  for (auto _ : state) require(state, loop.run(put_large(folder.store(), 4, 32, content)));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(512 * kMiB));
+}
+BENCHMARK(BM_LocalPutLarge)->Arg(0)->Arg(1)->MeasureProcessCPUTime()->UseRealTime();
+
+void BM_LocalGetLarge(benchmark::State& state) {
+  Loop loop;
+  LocalFolder folder(false);
+  require(state, loop.run(folder.store().create_bucket("bucket")));
+  const std::vector<std::byte> content(16 * kMiB);
+  require(state, loop.run(put_large(folder.store(), 4, 32, content)));
+  std::vector<std::byte> buffer(256 * kKiB);
+  for (auto _ : state) require(state, loop.run(read_large(folder.store(), buffer)));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(512 * kMiB));
+}
+BENCHMARK(BM_LocalGetLarge)->MeasureProcessCPUTime()->UseRealTime();
+
+}  // namespace
+}  // namespace telpher
+
+BENCHMARK_MAIN();
