@@ -210,6 +210,12 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
   if (source->in_store() && destination->is_prefix()) {
     object = object_for(*destination, last_segment(source->object.key));
   }
+  if (source->kind == destination->kind && store->capabilities().server_side_copy) {
+    copy->names.destination = destination_text(destination->kind, object);
+    co_return co_await copy_within(*engine, *store, source->object, object,
+                                   session_.name_of(destination->kind, object), std::move(options),
+                                   copy->progress);
+  }
   CO_TRY(std::unique_ptr<Source> from,
          co_await session_.open_source(*source, copy_.source_headers));
   if (destination->is_prefix() && !source->in_store()) {

@@ -1,0 +1,232 @@
+"""What the end-to-end tests share: the compiled binary, real and scripted servers.
+
+The tests are named by what a user types. TELPHER_BUILD chooses the build (default dev: ASan + UBSan).
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import random
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / os.environ.get("TELPHER_BUILD", "dev")
+TELPHER = BUILD / "src" / "telpher"
+MIB = 1 << 20
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: runs in ./dev test --all only, on the release build")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Without -m, the slow ones are left out."""
+    if config.getoption("-m"):
+        return
+    chosen = [item for item in items if "slow" not in item.keywords]
+    config.hook.pytest_deselected(items=[i for i in items if "slow" in i.keywords])
+    items[:] = chosen
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(MIB):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def random_bytes(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def stop(process):
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Telpher:
+    """Runs the binary with a home and an environment of its own."""
+
+    def __init__(self, folder):
+        self.home = folder / "home"
+        self.cwd = folder
+        self.env = {k: v for k, v in os.environ.items()
+                    if not k.startswith(("AWS_", "TELPHER_", "MAX_CONCURRENT"))}
+        self.env |= {"TELPHER_HOME": str(self.home), "HOME": str(folder),
+                     "UBSAN_OPTIONS": "print_stacktrace=1"}
+
+    def command(self, args):
+        return [str(TELPHER), *map(str, args)]
+
+    def run(self, *args, env=None, input=None, timeout=300, **kwargs):
+        """Returns the finished process; stdout as bytes, stderr as text in `.err`."""
+        done = subprocess.run(self.command(args), env=self.env | (env or {}), cwd=self.cwd,
+                              input=input, timeout=timeout, capture_output=True, **kwargs)
+        done.err = done.stderr.decode(errors="replace")
+        done.out = done.stdout.decode(errors="replace")
+        assert "Sanitizer" not in done.err, done.err
+        assert "check failed" not in done.err, done.err
+        return done
+
+    def ok(self, *args, **kwargs):
+        done = self.run(*args, **kwargs)
+        assert done.returncode == 0, f"{args}: exit {done.returncode}\n{done.err}{done.out[-2000:]}"
+        return done
+
+    def start(self, *args, env=None, **kwargs):
+        return subprocess.Popen(self.command(args), env=self.env | (env or {}), cwd=self.cwd,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+    def events(self, *args, **kwargs):
+        """The JSON events of a run."""
+        done = self.run(*args, "--json", **kwargs)
+        done.events = [json.loads(line) for line in done.out.splitlines()]
+        return done
+
+    def read(self, address):
+        """An object's bytes."""
+        return self.ok("cp", address, "-", "--quiet").stdout
+
+    def exists(self, address):
+        listed = self.run("ls", "--json", address)
+        bucket_and_key = address.split("://", 1)[1]
+        key = bucket_and_key.split("/", 1)[1]
+        return any(json.loads(line).get("key") == key for line in listed.out.splitlines())
+
+    def jobs(self):
+        return [json.loads(line) for line in self.ok("jobs", "--json").out.splitlines()]
+
+    def open_uploads(self, bucket):
+        done = self.ok("sweep", bucket, "--json")
+        return [json.loads(line) for line in done.out.splitlines()]
+
+
+@pytest.fixture
+def telpher(tmp_path):
+    return Telpher(tmp_path)
+
+
+class Nginx:
+    """A real web server. `root` is what it serves."""
+
+    def __init__(self, folder):
+        self.root = folder / "www"
+        self.root.mkdir()
+        self.port = free_port()
+        conf = folder / "nginx.conf"
+        temp = "".join(f"{name}_temp_path {folder}/{name};"
+                       for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        conf.write_text(f"""
+            daemon off; master_process off; pid {folder}/pid; error_log stderr warn;
+            events {{ worker_connections 512; }}
+            http {{ access_log {folder}/access.log; sendfile on; {temp}
+              server {{ listen 127.0.0.1:{self.port}; root {self.root};
+                location /secret/ {{ return 403; }} }} }}""")
+        nginx = "/usr/sbin/nginx"
+        self.process = subprocess.Popen([nginx, "-e", "stderr", "-p", str(folder), "-c", str(conf)])
+        for _ in range(200):
+            with socket.socket() as s:
+                if s.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert self.process.poll() is None, "nginx did not start"
+            time.sleep(0.02)
+        raise AssertionError("nginx did not start")
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.port}/{name}"
+
+    def put(self, name, data):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def nginx(tmp_path_factory):
+    server = Nginx(tmp_path_factory.mktemp("nginx"))
+    yield server
+    stop(server.process)
+
+
+class Imposter:
+    """A scripted server of tests/support; which one is the program's affair."""
+
+    def __init__(self, program, script, folder, *args):
+        path = folder / f"{program}-{free_port()}.json"
+        path.write_text(json.dumps(script))
+        self.process = subprocess.Popen(
+            [str(BUILD / "tests" / "support" / program), "--listen", "127.0.0.1:0", "--script",
+             str(path), *args], stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on "), line
+        self.base = line.split()[-1].rstrip("/")
+
+    def url(self, path):
+        return self.base + path
+
+    def requests(self):
+        with urllib.request.urlopen(self.base + "/_imposter/requests") as answer:
+            body = json.load(answer)
+        return body["requests"] if isinstance(body, dict) else body
+
+    def forget(self):
+        urllib.request.urlopen(
+            urllib.request.Request(self.base + "/_imposter/requests", method="DELETE")).read()
+
+    def content(self, path):
+        with urllib.request.urlopen(self.base + path) as answer:
+            return answer.read()
+
+
+@pytest.fixture
+def web(tmp_path):
+    """web([rule, …]) starts a scripted web server."""
+    started = []
+
+    def start(rules):
+        started.append(Imposter("http_imposter", {"rules": rules}, tmp_path))
+        return started[-1]
+
+    yield start
+    for server in started:
+        stop(server.process)
+
+
+def wait_for_event(process, predicate):
+    """Reads JSON events of a started `--json` run until one fits; fails when the run ends first."""
+    for line in process.stdout:
+        event = json.loads(line)
+        if predicate(event):
+            return event
+    raise AssertionError(f"ended with {process.wait()}: {process.stderr.read().decode()}")
+
+
+def kill(process):
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()

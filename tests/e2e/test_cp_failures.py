@@ -1,0 +1,179 @@
+"""Exit codes and wordings: what a user, or a script, sees when a copy cannot be made."""
+
+import os
+import resource
+import subprocess
+
+import pytest
+
+from conftest import MIB, random_bytes
+
+
+def failing(telpher, code, text, *args, **kwargs):
+    done = telpher.run(*args, **kwargs)
+    assert done.returncode == code, f"exit {done.returncode}: {done.err}"
+    assert text in done.err, done.err
+    assert done.err.startswith("telpher: ")
+    return done
+
+
+# --- wrong usage: 2 ------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("args, text", [
+    (["cp"], "needs SOURCE… DESTINATION"),
+    (["cp", "a"], "needs SOURCE… DESTINATION"),
+    (["cp", "", "local://bucket/k"], "URL is required"),
+    (["cp", "http://", "local://bucket/k"], "Invalid URL format"),
+    (["cp", "gopher://x/y", "local://bucket/k"], "Invalid URL format"),
+    (["cp", "a", "http://x/y"], "cannot write to a URL"),
+    (["cp", "a", "b", "local://bucket/k"], "ends in '/'"),
+    (["cp", "a", "local://UPPER/k"], "bucket"),
+    (["cp", "a", "local://bucket/" + "k" * 1025], "1024"),
+    (["cp", "a", "local://bucket/k", "--concurrency", "257"], "from 1 to 256"),
+    (["cp", "a", "local://bucket/k", "--part-size", "1MiB"], "--part-size"),
+    (["cp", "a", "local://bucket/k", "--nonsense"], "unknown option '--nonsense'"),
+    (["cp", "-", "local://bucket/"], "standard input has no name"),
+    (["frobnicate"], "unknown verb 'frobnicate'"),
+])
+def test_wrong_usage(telpher, args, text):
+    failing(telpher, 2, text, *args)
+
+
+def test_concurrency_of_the_environment_is_checked(telpher):
+    failing(telpher, 2, "MAX_CONCURRENT_UPLOADS", "cp", "a", "local://bucket/k",
+            env={"MAX_CONCURRENT_UPLOADS": "1000"})
+
+
+# --- the source: 3 -------------------------------------------------------------------------------
+
+def test_url_that_is_not_there(telpher, nginx):
+    failing(telpher, 3, "Source file not found: HTTP 404", "cp", nginx.url("nothing"),
+            "local://bucket/k")
+    assert not telpher.exists("local://bucket/k")
+
+
+def test_url_that_is_refused(telpher, nginx):
+    failing(telpher, 3, "403", "cp", nginx.url("secret/f"), "local://bucket/k")
+
+
+def test_host_that_is_unknown(telpher):
+    failing(telpher, 3, "Unable to resolve URL: DNS lookup failed", "cp",
+            "http://no-such-host.invalid/f", "local://bucket/k", "--retries", "1")
+
+
+def test_file_that_is_not_there(telpher):
+    failing(telpher, 3, "No such file", "cp", "nothing.bin", "local://bucket/k")
+
+
+def test_glob_that_matches_nothing(telpher, tmp_path):
+    (tmp_path / "a.txt").write_text("x")
+    assert telpher.run("cp", "*.bin", "local://bucket/").returncode != 0
+
+
+def test_object_that_is_not_there(telpher):
+    telpher.ok("mb", "local://bucket")
+    failing(telpher, 3, "nothing", "cp", "local://bucket/nothing", "./f")
+
+
+# --- the destination: 4 --------------------------------------------------------------------------
+
+def test_object_that_must_not_exist(telpher, tmp_path):
+    (tmp_path / "f").write_text("one")
+    telpher.ok("cp", "f", "local://bucket/k")
+    (tmp_path / "f").write_text("two")
+    failing(telpher, 4, "", "cp", "f", "local://bucket/k", "--if-none-match")
+    assert telpher.read("local://bucket/k") == b"one"
+
+
+def test_overwrite_never_skips(telpher, tmp_path):
+    (tmp_path / "f").write_text("one")
+    telpher.ok("cp", "f", "local://bucket/k")
+    (tmp_path / "f").write_text("two")
+    assert "skipped" in telpher.ok("cp", "f", "local://bucket/k", "--overwrite", "never").out
+    assert telpher.read("local://bucket/k") == b"one"
+
+
+def test_destination_directory_that_is_not_there(telpher, tmp_path):
+    (tmp_path / "f").write_text("x")
+    telpher.ok("cp", "f", "local://bucket/k")
+    done = telpher.run("cp", "local://bucket/k", "/proc/nowhere/f")
+    assert done.returncode == 4, done.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small tmpfs")
+@pytest.mark.parametrize("option", ["size=4m", "ro"])
+def test_destination_disk_that_is_full_or_read_only(telpher, tmp_path, option):
+    (tmp_path / "f").write_bytes(random_bytes(20 * MIB))
+    telpher.ok("cp", "f", "local://bucket/k")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", option, "tmpfs", disk])
+    if mounted.returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    try:
+        text = "No space left" if option != "ro" else "Read-only"
+        failing(telpher, 4, text, "cp", "local://bucket/k", disk / "f")
+        assert not (disk / "f").exists()
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_destination_file_that_may_not_grow(telpher, tmp_path):
+    """The same without root: a limit on file sizes."""
+    (tmp_path / "f").write_bytes(random_bytes(20 * MIB))
+    telpher.ok("cp", "f", "local://bucket/k")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4 * MIB, 4 * MIB))
+
+    done = telpher.run("cp", "local://bucket/k", "./out", preexec_fn=limit)
+    assert done.returncode == 4, f"{done.returncode} {done.err}"
+    assert not (tmp_path / "out").exists()
+
+
+# --- gave up: 5 ----------------------------------------------------------------------------------
+
+def test_server_that_is_down(telpher):
+    failing(telpher, 5, "Connection refused", "cp", "http://127.0.0.1:9/f", "local://bucket/k",
+            "--retries", "1")
+
+
+# --- several: 1, each named ----------------------------------------------------------------------
+
+def test_one_of_several_fails(telpher, nginx):
+    one = nginx.put("one", b"1")
+    done = failing(telpher, 1, "nothing-here", "cp", one, nginx.url("nothing-here"),
+                   nginx.put("two", b"2"), "local://bucket/")
+    assert telpher.read("local://bucket/one") == b"1"
+    assert telpher.read("local://bucket/two") == b"2"
+    assert "one: " not in done.err
+
+
+def test_unreadable_standard_output(telpher, tmp_path):
+    (tmp_path / "f").write_bytes(random_bytes(MIB))
+    telpher.ok("cp", "f", "local://bucket/k")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(telpher.command(["cp", "local://bucket/k", "-"]), env=telpher.env,
+                              stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 4, done.stderr
+
+
+# --- a file that changes while it is read --------------------------------------------------------
+
+@pytest.mark.parametrize("change", ["grow", "shrink"])
+def test_file_that_changes_meanwhile(telpher, tmp_path, change):
+    path = tmp_path / "f"
+    path.write_bytes(random_bytes(64 * MIB))
+    process = telpher.start("cp", "f", "local://bucket/k", "--rate", "16MiB/s", "--json",
+                            "--part-size", "8MiB")
+    from conftest import wait_for_event
+    wait_for_event(process, lambda e: e["event"] == "progress" and e["bytes"] > 0)
+    if change == "grow":
+        with open(path, "ab") as file:
+            file.write(b"more")
+    else:
+        os.truncate(path, 50 * MIB)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 6, err
+    assert b"the source changed while it was being copied" in err
+    assert not telpher.exists("local://bucket/k")

@@ -1,0 +1,124 @@
+"""telpher cp FILE… | DIRECTORY | GLOB | - … and back."""
+
+import os
+
+import pytest
+
+from conftest import MIB, random_bytes, sha256
+
+
+@pytest.fixture
+def tree(tmp_path):
+    files = {"a.txt": b"a", "b.bin": random_bytes(3 * MIB), "deep/down/c.txt": b"c",
+             "deep/empty": b"", "grün und blau.txt": b"g"}
+    for name, data in files.items():
+        path = tmp_path / "tree" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return files
+
+
+def read_tree(folder):
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_cp_file_to_key_and_back(telpher, tmp_path):
+    data = random_bytes(50 * MIB)
+    (tmp_path / "f").write_bytes(data)
+    telpher.ok("cp", "f", "local://bucket/a b/ü?.bin")
+    telpher.ok("cp", "local://bucket/a b/ü?.bin", "back")
+    assert (tmp_path / "back").read_bytes() == data
+
+
+def test_cp_directory_and_back(telpher, tree, tmp_path):
+    done = telpher.ok("cp", "./tree", "local://bucket/t/")
+    assert "5 files copied" in done.out
+    telpher.ok("cp", "local://bucket/t/", "./out/")
+    assert read_tree(tmp_path / "out") == tree
+
+
+def test_cp_directory_that_is_there_already(telpher, tree):
+    telpher.ok("cp", "./tree", "local://bucket/t/")
+    done = telpher.ok("cp", "./tree", "local://bucket/t/", "--overwrite", "never")
+    assert "0 files copied" in done.out and "5 skipped" in done.out
+
+
+def test_cp_globs_on_both_sides(telpher, tree, tmp_path):
+    telpher.ok("cp", "tree/**/*.txt", "local://bucket/t/")
+    telpher.ok("cp", "local://bucket/t/**/c.*", "./out/")
+    assert read_tree(tmp_path / "out") == {"deep/down/c.txt": b"c"}
+    assert telpher.exists("local://bucket/t/a.txt")
+    assert not telpher.exists("local://bucket/t/b.bin")
+
+
+def test_cp_include_and_exclude(telpher, tree, tmp_path):
+    telpher.ok("cp", "./tree", "local://bucket/t/", "--include", "*.txt", "--exclude", "gr*")
+    telpher.ok("cp", "local://bucket/t/", "./out/")
+    assert set(read_tree(tmp_path / "out")) == {"a.txt", "deep/down/c.txt"}
+
+
+def test_cp_several_files(telpher, tree):
+    telpher.ok("cp", "tree/a.txt", "tree/b.bin", "local://bucket/x/")
+    assert telpher.read("local://bucket/x/b.bin") == tree["b.bin"]
+
+
+def test_cp_a_thousand_small_files(telpher, tmp_path):
+    (tmp_path / "many").mkdir()
+    for i in range(1000):
+        (tmp_path / "many" / f"{i:04}").write_bytes(random_bytes(2000, seed=i))
+    done = telpher.events("cp", "many", "local://bucket/m/")
+    assert done.returncode == 0, done.err
+    assert done.events[-1]["done"] == 1000
+    telpher.ok("cp", "local://bucket/m/", "./out/")
+    assert read_tree(tmp_path / "out") == read_tree(tmp_path / "many")
+
+
+def test_cp_unreadable_file_among_others(telpher, tree, tmp_path):
+    """It is named, the others are copied, the exit code says so."""
+    (tmp_path / "tree" / "dangling").symlink_to("/nowhere/at/all")
+    done = telpher.run("cp", "./tree", "local://bucket/t/")
+    assert done.returncode == 1, done.err
+    assert "dangling" in done.err
+    assert telpher.exists("local://bucket/t/a.txt")
+
+
+@pytest.mark.parametrize("size", [0, 1, 20 * MIB])
+def test_cp_standard_input(telpher, size):
+    data = random_bytes(size, seed=size)
+    telpher.ok("cp", "-", "local://bucket/piped", input=data)
+    assert telpher.read("local://bucket/piped") == data
+
+
+def test_cp_keys_never_leave_the_directory(telpher, tmp_path):
+    telpher.ok("cp", "-", "local://bucket/p/../../evil", input=b"x")
+    telpher.ok("cp", "-", "local://bucket/p/good", input=b"y")
+    done = telpher.run("cp", "local://bucket/p/", "./deep/out/")
+    assert done.returncode == 1, done.err
+    assert "evil" in done.err
+    assert not (tmp_path / "evil").exists()
+    assert (tmp_path / "deep/out/good").read_bytes() == b"y"
+
+
+def test_cp_between_objects(telpher, tmp_path):
+    data = random_bytes(30 * MIB)
+    (tmp_path / "f").write_bytes(data)
+    telpher.ok("cp", "f", "local://bucket/a", "--content-type", "image/png")
+    telpher.ok("cp", "local://bucket/a", "local://other/b")
+    assert telpher.read("local://other/b") == data
+
+
+@pytest.mark.parametrize("name", ["-dash", "a*b", "name with spaces", "per%cent", "q?&=#"])
+def test_cp_awkward_names(telpher, tmp_path, name):
+    (tmp_path / name).write_bytes(b"x")
+    telpher.ok("cp", "--", name, "local://bucket/n/" + name)
+    assert telpher.read("local://bucket/n/" + name) == b"x"
+    telpher.ok("cp", "local://bucket/n/" + name, "./back/")
+    assert (tmp_path / "back" / name).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("algorithm", ["crc64nvme", "crc32c", "sha256", "md5", "none"])
+def test_cp_with_every_checksum(telpher, tmp_path, algorithm):
+    data = random_bytes(20 * MIB)
+    (tmp_path / "f").write_bytes(data)
+    telpher.ok("cp", "f", "local://bucket/k", "--checksum", algorithm)
+    assert sha256(telpher.read("local://bucket/k")) == sha256(data)

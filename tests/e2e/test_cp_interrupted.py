@@ -1,0 +1,166 @@
+"""kill -9, Ctrl-C, SIGTERM, two at once: then the same command again."""
+
+import random
+import signal
+import time
+
+import pytest
+
+from conftest import MIB, kill, random_bytes, sha256, wait_for_event
+
+PART = 8 * MIB
+SIZE = 64 * MIB
+
+
+@pytest.fixture
+def slow_web(web):
+    """Each connection gets so little that a copy takes a second or two."""
+    return web([{"path": "/f", "size": SIZE, "etag": '"1"', "rate": 6 * MIB}])
+
+
+def copy_args(server):
+    return ["cp", server.url("/f"), "local://bucket/f", "--part-size", "8MiB", "--json",
+            "--concurrency", "4", "--source-connections", "4"]
+
+
+def ranges_fetched(server):
+    return [r for r in server.requests() if r["method"] == "GET"]
+
+
+def progressed(size):
+    return lambda event: event["event"] == "progress" and event["bytes"] >= size
+
+
+def check_resumed(telpher, server, wanted):
+    """The same command ends with the right object, and nothing is left."""
+    done = telpher.events(*copy_args(server)[:-5], "--part-size", "8MiB", "--concurrency", "4",
+                          "--source-connections", "4")
+    assert done.returncode == 0, done.err
+    assert sha256(telpher.read("local://bucket/f")) == wanted
+    assert telpher.open_uploads("local://bucket") == []
+    assert telpher.jobs() == []
+    return next(e for e in done.events if e["event"] == "done")
+
+
+def test_kill_9_then_the_same_command(telpher, slow_web):
+    wanted = sha256(slow_web.content("/f"))
+    process = telpher.start(*copy_args(slow_web))
+    wait_for_event(process, progressed(5 * PART))
+    kill(process)
+    assert not telpher.exists("local://bucket/f")
+    assert len(telpher.jobs()) == 1
+    slow_web.forget()
+    result = check_resumed(telpher, slow_web, wanted)
+    # At least one part was acknowledged; at most the four in flight are fetched again.
+    assert result["parts_resumed"] >= 1
+    assert len(ranges_fetched(slow_web)) <= SIZE // PART - result["parts_resumed"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_kill_9_at_random_times(telpher, slow_web, seed):
+    wanted = sha256(slow_web.content("/f"))
+    chance = random.Random(seed)
+    kills = 0
+    while kills < 4:
+        process = telpher.start(*copy_args(slow_web))
+        try:
+            process.wait(chance.uniform(0, 1.5))
+            process.stdout.close()
+            process.stderr.close()
+            break
+        except Exception:
+            kill(process)
+            kills += 1
+    check_resumed(telpher, slow_web, wanted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_says_how_to_go_on(telpher, slow_web, number):
+    wanted = sha256(slow_web.content("/f"))
+    process = telpher.start(*copy_args(slow_web))
+    wait_for_event(process, progressed(5 * PART))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"The same command continues" in err
+    assert b"Sanitizer" not in err, err
+    assert not telpher.exists("local://bucket/f")
+    assert check_resumed(telpher, slow_web, wanted)["parts_resumed"] >= 1
+
+
+def test_a_second_signal_stops_at_once(telpher, web):
+    server = web([{"path": "/f", "size": SIZE, "etag": '"1"', "stall_at": 1000}])
+    process = telpher.start(*copy_args(server))
+    wait_for_event(process, lambda event: event["event"] == "progress")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode in (130, -signal.SIGINT)
+
+
+def test_interrupted_with_no_resume_leaves_nothing(telpher, slow_web):
+    process = telpher.start(*copy_args(slow_web))
+    wait_for_event(process, progressed(3 * PART))
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    done = telpher.ok(*copy_args(slow_web), "--no-resume")
+    assert '"parts_resumed":0' in done.out
+    assert telpher.open_uploads("local://bucket") == []
+
+
+def test_two_identical_commands_at_once(telpher, slow_web):
+    wanted = sha256(slow_web.content("/f"))
+    slow_web.forget()
+    both = [telpher.start(*copy_args(slow_web)) for _ in range(2)]
+    ends = [process.communicate(timeout=120) for process in both]
+    assert [p.returncode for p in both] == [0, 0], ends
+    assert sha256(telpher.read("local://bucket/f")) == wanted
+    assert telpher.open_uploads("local://bucket") == []
+    # Nothing was fetched twice.
+    assert len(ranges_fetched(slow_web)) <= SIZE // PART + 1
+
+
+def test_a_source_that_changed_since_is_not_continued(telpher, web):
+    rules = [{"path": "/f", "size": SIZE, "etag": '"1"', "rate": 6 * MIB}]
+    server = web(rules)
+    process = telpher.start(*copy_args(server))
+    wait_for_event(process, progressed(5 * PART))
+    kill(process)
+    port = server.base.rsplit(":", 1)[1]
+    server.process.kill()
+    server.process.wait()
+    rules[0] |= {"etag": '"2"', "seed": 2}
+    import conftest
+    changed = conftest.Imposter("http_imposter", {"rules": rules}, telpher.cwd, "--listen",
+                                "127.0.0.1:" + port)
+    try:
+        result = check_resumed(telpher, changed, sha256(changed.content("/f")))
+        assert result["parts_resumed"] == 0
+    finally:
+        conftest.stop(changed.process)
+
+
+def test_sweep_ends_what_was_left(telpher, slow_web):
+    process = telpher.start(*copy_args(slow_web))
+    wait_for_event(process, progressed(2 * PART))
+    assert [u["outcome"] for u in telpher.open_uploads("local://bucket")] == ["in use"]
+    kill(process)
+    assert [u["outcome"] for u in telpher.open_uploads("local://bucket")] == ["ours, unfinished"]
+    telpher.ok("sweep", "local://bucket", "--abort")
+    assert telpher.open_uploads("local://bucket") == []
+    assert telpher.jobs() == []
+
+
+def test_download_killed_and_continued(telpher, tmp_path):
+    data = random_bytes(SIZE)
+    (tmp_path / "f").write_bytes(data)
+    telpher.ok("cp", "f", "local://bucket/f")
+    args = ["cp", "local://bucket/f", "./out", "--json", "--rate", "24MiB/s"]
+    process = telpher.start(*args)
+    wait_for_event(process, lambda e: e["event"] == "progress" and e["bytes"] > 2 * PART)
+    kill(process)
+    assert not (tmp_path / "out").exists()
+    telpher.ok(*args[:3])
+    assert (tmp_path / "out").read_bytes() == data
+    assert telpher.jobs() == []
