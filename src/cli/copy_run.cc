@@ -44,7 +44,7 @@ Task<Result<CopyRun::Shape>> CopyRun::shape_of(const Address* source) {
   if (source->is_prefix()) co_return Shape::kTree;
   if (!is_glob(source->object.key)) co_return Shape::kSingle;
   // "report[1].csv" is a legal key: an object of that very name goes before the pattern.
-  CO_TRY(ObjectStore * store, co_await session_.store(source->kind));
+  CO_TRY(ObjectStore * store, session_.store(source->kind));
   Result<ObjectInfo> info = co_await store->head(source->object);
   if (info) co_return Shape::kSingle;
   if (info.error().kind == ErrorKind::kNotFound) co_return Shape::kTree;
@@ -79,7 +79,7 @@ Result<void> CopyRun::settle_destination(std::size_t sources, std::size_t trees)
 
 Task<Result<void>> CopyRun::prepare_destination() {
   if (!destination_.in_store()) co_return Result<void>();
-  CO_TRY(ObjectStore * store, co_await session_.store(destination_.kind));
+  CO_TRY(ObjectStore * store, session_.store(destination_.kind));
   // The embedded store needs no set-up: its buckets are made as they are needed.
   if (destination_.kind == Address::Kind::kLocal && !copy_.dry_run) {
     const Result<void> there = co_await store->head_bucket(destination_.object.bucket);
@@ -200,7 +200,7 @@ Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address*
 
 Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Address* destination,
                                                  TransferOptions options, Reporter::Copy* copy) {
-  CO_TRY(ObjectStore * store, co_await session_.store(destination->kind));
+  CO_TRY(ObjectStore * store, session_.store(destination->kind));
   CO_TRY(Engine * engine, co_await session_.engine(copy_));
   ObjectAddress object = destination->object;
   if (source->kind == Address::Kind::kStdio && destination->is_prefix()) {
@@ -233,7 +233,7 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
 Task<Result<void>> CopyRun::describe(Address source, Address destination) {
   std::string how = "copy";
   if (destination.in_store() && !(source.kind == destination.kind)) {
-    CO_TRY(ObjectStore * store, co_await session_.store(destination.kind));
+    CO_TRY(ObjectStore * store, session_.store(destination.kind));
     CO_TRY(Engine * engine, co_await session_.engine(copy_));
     Result<std::unique_ptr<Source>> from =
         co_await session_.open_source(source, copy_.source_headers);

@@ -54,7 +54,7 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
 }
 
 Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, NextItem next) {
-  CO_TRY(ObjectStore * store, co_await session_.store(destination_.kind));
+  CO_TRY(ObjectStore * store, session_.store(destination_.kind));
   CO_TRY(Engine * engine, co_await session_.engine(copy_));
   const Address::Kind kind = destination_.kind;
   const std::string bucket = destination_.object.bucket;
@@ -177,7 +177,7 @@ Task<Result<void>> CopyRun::start_object(TaskGroup* group, const Address* source
 }
 
 Task<Result<void>> CopyRun::copy_objects(Address source) {
-  CO_TRY(ObjectStore * store, co_await session_.store(source.kind));
+  CO_TRY(ObjectStore * store, session_.store(source.kind));
   std::string base = source.object.key;
   std::optional<Glob> pattern;
   if (!source.is_prefix() || is_glob(base)) {

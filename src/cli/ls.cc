@@ -50,7 +50,7 @@ class ObjectListing final : public Verb {
       co_return make_error(ErrorKind::kInvalid,
                            "ls lists s3://… and local://…, not '" + redacted(address) + "'");
     }
-    CO_TRY(ObjectStore * store, co_await session->store(address.kind));
+    CO_TRY(ObjectStore * store, session->store(address.kind));
     if (address.object.bucket.empty()) co_return co_await list_buckets(store);
     ListOptions options;
     options.prefix = address.object.key;

@@ -34,7 +34,7 @@ class MakeBucket final : public Verb {
       co_return make_error(ErrorKind::kInvalid,
                            "'" + redacted(address) + "' is no bucket: s3://NAME or local://NAME");
     }
-    CO_TRY(ObjectStore * store, co_await session->store(address.kind));
+    CO_TRY(ObjectStore * store, session->store(address.kind));
     co_return co_await store->create_bucket(address.object.bucket);
   }
 

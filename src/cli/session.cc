@@ -8,6 +8,7 @@
 #include "source/open_source.h"
 #include "source/stdin_source.h"
 #include "source/store_source.h"
+#include "store/local/local_store.h"
 
 namespace telpher {
 
@@ -35,9 +36,8 @@ Session::Session(Loop& loop, Settings settings, StoreAccess access)
 
 Session::~Session() = default;
 
-Task<Result<ObjectStore*>> Session::store(Address::Kind kind) {
-  if (kind == Address::Kind::kS3) co_return open_s3();
-  co_return co_await open_local();
+Result<ObjectStore*> Session::store(Address::Kind kind) {
+  return kind == Address::Kind::kS3 ? open_s3() : open_local();
 }
 
 Result<ObjectStore*> Session::open_s3() {
@@ -65,11 +65,11 @@ Result<ObjectStore*> Session::open_s3() {
   return &s3_->retry;
 }
 
-Task<Result<ObjectStore*>> Session::open_local() {
+Result<ObjectStore*> Session::open_local() {
   if (!local_) {
-    co_return make_error(ErrorKind::kUnsupported, "local:// is not there yet");
+    TRY(local_, LocalStore::open({.root = settings_.home + "/store"}));
   }
-  co_return local_.get();
+  return local_.get();
 }
 
 DestinationName Session::name_of(Address::Kind kind, const ObjectAddress& object) const {
@@ -95,7 +95,7 @@ Task<Result<std::unique_ptr<Source>>> Session::open_source(
     case Address::Kind::kPath: co_return open_file_source(address.path);
     case Address::Kind::kS3:
     case Address::Kind::kLocal: {
-      CO_TRY(ObjectStore * from, co_await store(address.kind));
+      CO_TRY(ObjectStore * from, store(address.kind));
       co_return make_store_source(*from, address.object, name_of(address.kind, address.object));
     }
     case Address::Kind::kUrl: break;

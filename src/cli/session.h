@@ -32,7 +32,7 @@ class Session {
 
   /// The store of a local:// or s3:// address, with its layers. Errors: kInvalid (endpoint,
   /// profile), kIo, kDenied.
-  Task<Result<ObjectStore*>> store(Address::Kind kind);
+  Result<ObjectStore*> store(Address::Kind kind);
   /// "s3://host/bucket/key" of an object: the same for every command that means it.
   DestinationName name_of(Address::Kind kind, const ObjectAddress& object) const;
 
@@ -61,7 +61,7 @@ class Session {
  private:
   struct S3Access;
   Result<ObjectStore*> open_s3();
-  Task<Result<ObjectStore*>> open_local();
+  Result<ObjectStore*> open_local();
   HttpClient& source_client();
   StatsGroup network_stats() const;
 

@@ -61,7 +61,7 @@ class Sweep final : public Verb {
       co_return make_error(ErrorKind::kInvalid,
                            "'" + redacted(address) + "' is no bucket: s3://NAME or local://NAME");
     }
-    CO_TRY(ObjectStore * store, co_await session->store(address.kind));
+    CO_TRY(ObjectStore * store, session->store(address.kind));
     CO_TRY(Journal * journal, co_await session->journal());
     CO_TRY(const std::vector<JournalEntry> entries, co_await journal->unfinished());
     ListUploadsOptions options{.prefix = address.object.key};

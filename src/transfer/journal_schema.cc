@@ -4,16 +4,12 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <fcntl.h>
 #include <filesystem>
-#include <thread>
 #include <unistd.h>
 
 namespace telpher {
 namespace {
-
-using namespace std::chrono_literals;
 
 /// kMigrations[v] brings a file of version v to version v + 1. Never change one that was released.
 constexpr std::array kMigrations = {
@@ -39,9 +35,6 @@ constexpr std::array kMigrations = {
        ) WITHOUT ROWID;)",
 };
 constexpr std::int64_t kVersion = kMigrations.size();
-
-constexpr int kOpenAttempts = 100;  // two processes that create the file at once
-constexpr auto kOpenPause = 20ms;
 
 /// The folder 0700 and the file 0600 when they are not there yet.
 Result<void> create_private_file(const std::string& path) {
@@ -114,14 +107,9 @@ Error journal_error(const std::string& path, Error error) {
 Result<std::unique_ptr<Database>> open_journal_database(const std::string& path,
                                                         const std::string& vfs) {
   if (vfs.empty()) TRY_VOID(create_private_file(path));
-  for (int attempt = 1;; ++attempt) {
-    Result<std::unique_ptr<Database>> database = try_open(path, vfs);
-    if (database) return database;
-    if (!database.error().is_temporary() || attempt >= kOpenAttempts) {
-      return journal_error(path, std::move(database).error());
-    }
-    std::this_thread::sleep_for(kOpenPause);  // this is a worker's thread
-  }
+  Result<std::unique_ptr<Database>> database = try_open(path, vfs);
+  if (!database) return journal_error(path, std::move(database).error());
+  return database;
 }
 
 }  // namespace telpher

@@ -46,7 +46,7 @@ class JournalWorker : public std::enable_shared_from_this<JournalWorker> {
 
 /// Opens the database at `path` and brings its schema to this version.
 /// Errors: kIo (also when damaged; says what to do), kDenied, kUnsupported (written by a newer
-/// version).
+/// version). Temporary when another process is creating it just now.
 Result<std::unique_ptr<Database>> open_journal_database(const std::string& path,
                                                         const std::string& vfs);
 

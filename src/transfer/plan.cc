@@ -116,7 +116,8 @@ bool fits_one_put(const PlanInput& input) {
   const ByteCount size = *input.size;
   if (size == 0) return true;
   if (size > input.capabilities.put_size_max) return false;
-  if (!input.local_file && buffer_size(size) > input.memory_budget) return false;
+  // One byte more than the size is read, to find out sources that have grown.
+  if (!input.local_file && buffer_size(size + 1) > input.memory_budget) return false;
   if (is_fixed(input)) return size <= input.part_size.fixed_size;
   if (size < kPutBelow) return true;
   return !is_auto(input) && size <= tier_of(size);

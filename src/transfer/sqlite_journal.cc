@@ -2,6 +2,7 @@
 
 #include "runtime/offload.h"
 #include "runtime/semaphore.h"
+#include "transfer/journal_rows.h"
 #include "transfer/process_identity.h"
 
 #include <algorithm>
@@ -24,79 +25,8 @@ constexpr auto kPollLongest = 1s;
 constexpr auto kFinishedKept = 24h;
 constexpr auto kLeasesKept = 30 * 24h;
 constexpr std::string_view kAfterAllText = "\xff";  // sorts after all UTF-8
-
-std::int64_t to_microseconds(WallTime time) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-}
-
-WallTime from_microseconds(std::int64_t count) {
-  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds(count)));
-}
-
-std::int64_t to_column(ByteCount value) { return static_cast<std::int64_t>(value); }
-ByteCount to_bytes(std::int64_t value) {
-  return static_cast<ByteCount>(std::max<std::int64_t>(value, 0));
-}
-
-constexpr const char* kEntries =
-    "SELECT e.id, e.kind, e.source, e.source_hash, e.destination, e.bucket, e.key, e.size, "
-    "e.validator, e.part_size, e.checksum, e.upload_id, e.command, e.state, e.expected, e.created, "
-    "e.last_alive, l.owner, l.last_alive "
-    "FROM entries e LEFT JOIN leases l ON l.destination = e.destination "
-    "WHERE e.destination BETWEEN ?1 AND ?2 ORDER BY e.created, e.id";
-
-JournalEntry read_entry(const Query& row) {
-  JournalEntry entry;
-  entry.id = row.text(0);
-  entry.kind = row.text(1);
-  entry.source = row.text(2);
-  entry.source_hash = row.text(3);
-  entry.destination = row.text(4);
-  entry.object = {row.text(5), row.text(6)};
-  if (!row.is_null(7)) entry.size = to_bytes(row.integer(7));
-  entry.validator = row.text(8);
-  entry.part_size = to_bytes(row.integer(9));
-  entry.checksum = row.text(10);
-  entry.upload_id = row.text(11);
-  entry.command = row.text(12);
-  entry.state = row.text(13);
-  entry.expected = row.text(14);
-  entry.created = from_microseconds(row.integer(15));
-  entry.last_alive = from_microseconds(row.integer(16));
-  return entry;
-}
-
-Result<void> insert_entry(Database& database, const JournalEntry& entry) {
-  const std::optional<std::int64_t> size =
-      entry.size ? std::optional(to_column(*entry.size)) : std::nullopt;
-  return database.run(
-      "INSERT INTO entries VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17)",
-      entry.id, entry.kind, entry.source, entry.source_hash, entry.destination, entry.object.bucket,
-      entry.object.key, size, entry.validator, to_column(entry.part_size), entry.checksum,
-      entry.upload_id, entry.command, entry.state, entry.expected, to_microseconds(entry.created),
-      to_microseconds(entry.last_alive));
-}
-
-/// One row must have been there.
-Result<void> require_entry(Database& database, const std::string& id) {
-  TRY(Query query, database.query("SELECT 1 FROM entries WHERE id=?1", id));
-  TRY(const bool found, query.next());
-  if (!found) return make_error(ErrorKind::kNotFound, "no unfinished transfer '" + id + "'");
-  return {};
-}
-
-Result<void> remove_entry(Database& database, const std::string& id,
-                          const std::optional<FinishedTransfer>& finished) {
-  if (finished) {
-    TRY_VOID(
-        database.run("INSERT OR REPLACE INTO finished "
-                     "SELECT destination, ?2, ?3, ?4, ?5, ?6 FROM entries WHERE id=?1",
-                     id, finished->source_hash, finished->validator, finished->etag,
-                     to_column(finished->size), to_microseconds(finished->finished)));
-  }
-  TRY_VOID(database.run("DELETE FROM parts WHERE id=?1", id));
-  return database.run("DELETE FROM entries WHERE id=?1", id);
-}
+constexpr int kOpenAttempts = 100;                  // two processes that create the file at once
+constexpr auto kOpenPause = 20ms;
 
 std::string make_id(Random& random) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -340,12 +270,7 @@ void SqliteJournal::State::flush() {
       {.run = [owner = owner_, hints = std::exchange(hints_, {}),
                releases = std::exchange(releases_, {})](Database& database) -> Result<void> {
         for (const Hint& hint : hints) {
-          // A hint that comes after finish() has nothing to belong to.
-          TRY_VOID(
-              database.run("INSERT OR REPLACE INTO parts SELECT ?1, ?2, ?3, ?4, ?5 "
-                           "WHERE EXISTS (SELECT 1 FROM entries WHERE id=?1)",
-                           hint.id, std::int64_t{hint.part.number}, to_column(hint.part.size),
-                           hint.part.etag, hint.part.digest));
+          TRY_VOID(upsert_part(database, hint.id, hint.part));
         }
         for (const std::string& destination : releases) {
           TRY_VOID(database.run("DELETE FROM leases WHERE destination=?1 AND owner=?2", destination,
@@ -432,53 +357,28 @@ Task<Result<std::vector<JournalEntry>>> SqliteJournal::entries_between(std::stri
   const WallTime now = state.loop().wall_now();
   const std::vector<std::string> held = state.held_;  // a copy for the worker's thread
   co_return co_await state.call([&](Database& database) -> Result<std::vector<JournalEntry>> {
+    TRY(std::vector<EntryRow> rows, select_entries(database, first, last));
     std::vector<JournalEntry> entries;
-    TRY(Query query, database.query(kEntries, first, last));
-    for (;;) {
-      TRY(const bool row, query.next());
-      if (!row) return entries;
-      JournalEntry entry = read_entry(query);
-      const std::string owner = query.text(17);
-      if (owner == state.owner()) {
-        entry.held = std::ranges::find(held, entry.destination) != held.end();
-      } else if (!owner.empty()) {
-        entry.held = state.alive(owner, from_microseconds(query.integer(18)), now);
+    for (EntryRow& row : rows) {
+      if (row.owner == state.owner()) {
+        row.entry.held = std::ranges::find(held, row.entry.destination) != held.end();
+      } else if (!row.owner.empty()) {
+        row.entry.held = state.alive(row.owner, row.owner_last_alive, now);
       }
-      entries.push_back(std::move(entry));
+      entries.push_back(std::move(row.entry));
     }
+    return entries;
   });
 }
 
 Task<Result<std::vector<JournalPart>>> SqliteJournal::parts(std::string id) {
-  co_return co_await state_->call([&](Database& database) -> Result<std::vector<JournalPart>> {
-    std::vector<JournalPart> parts;
-    TRY(Query query,
-        database.query("SELECT number, size, etag, digest FROM parts WHERE id=?1 ORDER BY number",
-                       id));
-    for (;;) {
-      TRY(const bool row, query.next());
-      if (!row) return parts;
-      const std::int64_t number = query.integer(0);
-      if (number < 1 || number > std::numeric_limits<PartNumber>::max()) continue;
-      parts.push_back({static_cast<PartNumber>(number), to_bytes(query.integer(1)), query.text(2),
-                       query.text(3)});
-    }
-  });
+  co_return co_await state_->call([&](Database& database) { return select_parts(database, id); });
 }
 
 Task<Result<std::optional<FinishedTransfer>>> SqliteJournal::last_finished(
     std::string destination) {
   co_return co_await state_->call(
-      [&](Database& database) -> Result<std::optional<FinishedTransfer>> {
-        TRY(Query query, database.query("SELECT source_hash, validator, etag, size, finished "
-                                        "FROM finished WHERE destination=?1",
-                                        destination));
-        TRY(const bool row, query.next());
-        if (!row) return std::optional<FinishedTransfer>();
-        return std::optional(FinishedTransfer{query.text(0), query.text(1), query.text(2),
-                                              to_bytes(query.integer(3)),
-                                              from_microseconds(query.integer(4))});
-      });
+      [&](Database& database) { return select_finished(database, destination); });
 }
 
 Task<Result<void>> SqliteJournal::close() {
@@ -498,10 +398,18 @@ Task<Result<void>> SqliteJournal::close() {
 
 Task<Result<std::unique_ptr<Journal>>> open_journal(JournalOptions options) {
   Loop& loop = co_await current_loop();
-  CO_TRY(std::unique_ptr<Database> database,
-         co_await offload([&options] { return open_journal_database(options.path, options.vfs); }));
-  co_return std::unique_ptr<Journal>(
-      std::make_unique<SqliteJournal>(loop, std::move(database), options));
+  for (int attempt = 1;; ++attempt) {
+    Result<std::unique_ptr<Database>> database =
+        co_await offload([&options] { return open_journal_database(options.path, options.vfs); });
+    if (database) {
+      co_return std::unique_ptr<Journal>(
+          std::make_unique<SqliteJournal>(loop, *std::move(database), options));
+    }
+    if (!database.error().is_temporary() || attempt == kOpenAttempts) {
+      co_return std::move(database).error();
+    }
+    CO_TRY_VOID(co_await sleep_for(kOpenPause));
+  }
 }
 
 }  // namespace telpher
