@@ -174,26 +174,32 @@ Task<Result<std::string>> RetryStore::create_upload(ObjectAddress object,
       [this, &object, &options] { return inner().create_upload(object, options); });
   if (!upload_id) co_return upload_id;
   open_uploads_.insert(*upload_id);
-  if (doubt) co_await end_twins(object, *upload_id, loop.now() - began);
+  if (doubt) CO_TRY_VOID(co_await end_twins(object, *upload_id, loop.now() - began));
   co_return upload_id;
 }
 
 // An attempt whose answer was lost left an upload that nobody knows. It was begun, by the store's
 // own clock, at most `elapsed` before the one that was answered; those that were answered here are
-// no twins. What cannot be ended is left to sweep.
-Task<void> RetryStore::end_twins(ObjectAddress object, std::string upload_id, Duration elapsed) {
+// no twins. When they cannot be ended now, the call fails: its caller must not forget that
+// something was begun. Where we are not allowed to look, they are left to sweep.
+Task<Result<void>> RetryStore::end_twins(ObjectAddress object, std::string upload_id,
+                                         Duration elapsed) {
   ListUploadsOptions options;
   options.prefix = object.key;
   const Result<UploadsPage> page = co_await list_uploads(object.bucket, options);
-  if (!page) co_return;
+  if (!page && page.error().persistence == Persistence::kPermanent) co_return Result<void>();
+  if (!page) co_return page.error();
   const auto ours = std::ranges::find(page->uploads, upload_id, &UploadInfo::upload_id);
-  if (ours == page->uploads.end()) co_return;
+  if (ours == page->uploads.end()) co_return Result<void>();
   for (const UploadInfo& upload : page->uploads) {
     const bool twin = upload.key == object.key && !open_uploads_.contains(upload.upload_id) &&
                       upload.initiated <= ours->initiated &&
                       ours->initiated - upload.initiated <= elapsed + std::chrono::seconds(1);
-    if (twin) (void)co_await abort(object, upload.upload_id);
+    if (!twin) continue;
+    Result<void> ended = co_await abort(object, upload.upload_id);
+    if (!ended && ended.error().persistence != Persistence::kPermanent) co_return ended;
   }
+  co_return Result<void>();
 }
 
 Task<Result<PartInfo>> RetryStore::put_part(ObjectAddress object, std::string upload_id,
@@ -220,11 +226,11 @@ Task<Result<PutResult>> RetryStore::complete(ObjectAddress object, std::string u
                                              std::vector<PartInfo> parts, CompleteOptions options) {
   return attempts<PutResult>(
       {Operation::kComplete},
-      [this, object, id = std::move(upload_id), parts, options] {
+      [this, object, id = upload_id, parts, options] {
         return inner().complete(object, id, parts, options);
       },
-      [this, object, parts, options](const Error& error) {
-        return settle_complete(object, parts, options, error);
+      [this, object, id = upload_id, parts, options](const Error& error) {
+        return settle_complete(object, id, parts, options, error);
       });
 }
 
@@ -322,6 +328,7 @@ Task<std::optional<PutResult>> RetryStore::settle_copy(ObjectAddress from, Objec
 }
 
 Task<std::optional<PutResult>> RetryStore::settle_complete(ObjectAddress object,
+                                                           std::string upload_id,
                                                            std::vector<PartInfo> parts,
                                                            CompleteOptions options, Error error) {
   const bool echo = error.kind == ErrorKind::kPrecondition ||
@@ -330,6 +337,10 @@ Task<std::optional<PutResult>> RetryStore::settle_complete(ObjectAddress object,
   const Result<ObjectInfo> info = co_await head(object);
   if (!info) co_return std::nullopt;
   if (!is_same_content(*info, parts, options, capabilities().etag_is_md5)) co_return std::nullopt;
+  if (error.kind == ErrorKind::kPrecondition) {
+    // The same bytes may also be another writer's: then ours is still open, and of no more use.
+    (void)co_await abort(object, upload_id);
+  }
   co_return PutResult{info->etag, info->version_id, info->checksum};
 }
 

@@ -94,11 +94,12 @@ class RetryStore final : public ForwardingStore {
   bool plan_retry(Series& series, Error& error, Random& random, Duration& pause);
   void count_cause(ErrorKind kind);
 
-  Task<void> end_twins(ObjectAddress object, std::string upload_id, Duration elapsed);
+  Task<Result<void>> end_twins(ObjectAddress object, std::string upload_id, Duration elapsed);
   Task<std::optional<PutResult>> settle_put(ObjectAddress object, Body body, PutOptions options,
                                             Error error);
   Task<std::optional<PutResult>> settle_copy(ObjectAddress from, ObjectAddress to, Error error);
-  Task<std::optional<PutResult>> settle_complete(ObjectAddress object, std::vector<PartInfo> parts,
+  Task<std::optional<PutResult>> settle_complete(ObjectAddress object, std::string upload_id,
+                                                 std::vector<PartInfo> parts,
                                                  CompleteOptions options, Error error);
 
   std::set<std::string> open_uploads_;  // created here, neither completed nor aborted
