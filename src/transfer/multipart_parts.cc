@@ -14,6 +14,7 @@ Task<Result<void>> MultipartUpload::move_parts(std::optional<Started> started) {
   Result<void> moved = co_await move_ranges();
   if (!moved && moved.error().kind == ErrorKind::kUnsupported && source_.fd() < 0 && !copy_from_) {
     note_ = "the server ignores ranges: copied as a single stream";
+    ranges_ignored_ = true;
     co_return co_await move_stream(std::nullopt);
   }
   co_return moved;
@@ -123,7 +124,9 @@ Task<Result<void>> MultipartUpload::move_stream(std::optional<Started> started) 
     stream.number = 2;
     group.spawn(put_buffer(1, std::move(started->first), started->filled, started->digests));
   } else {
-    stream.reader = std::make_unique<ResumingReader>(source_, seen_, std::nullopt);
+    SourceInfo seen = seen_;
+    if (ranges_ignored_) seen.ranges = false;  // nor can it go on where it broke
+    stream.reader = std::make_unique<ResumingReader>(source_, std::move(seen), std::nullopt);
   }
   Result<void> read = co_await read_stream(&stream, &group);
   if (!read) group.cancel();

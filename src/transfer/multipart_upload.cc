@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "transfer/part_reader.h"
+#include "transfer/sweep.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +14,6 @@ using namespace std::chrono_literals;
 
 constexpr auto kTidyUpLimit = 30s;
 constexpr auto kLeaseWait = 24h;
-constexpr auto kClockSkew = 60s;  // between our clock and the store's, when uploads are dated
 constexpr int kCompleteRounds = 2;
 
 /// Failures after which the parts are worth nothing: the upload is ended at once.
@@ -130,35 +130,6 @@ bool MultipartUpload::continues(const JournalEntry& entry) const {
          entry.checksum == to_string(options_.checksum);
 }
 
-Task<Result<void>> MultipartUpload::discard(JournalEntry entry) {
-  if (entry.upload_id.empty()) {
-    CO_TRY_VOID(co_await abort_forgotten_uploads(entry));
-  } else {
-    CO_TRY_VOID(co_await store_.abort(entry.object, entry.upload_id));
-  }
-  co_return co_await engine_.journal->finish(entry.id, std::nullopt);
-}
-
-Task<Result<void>> MultipartUpload::abort_forgotten_uploads(JournalEntry entry) {
-  // The process died between the store's answer and the journal. What was begun for this very key
-  // while it lived is ours: it held the lease.
-  const auto first = std::chrono::floor<std::chrono::seconds>(entry.created) - kClockSkew;
-  const auto last = std::max(entry.created, entry.last_alive) + kClockSkew;
-  ListUploadsOptions page{.prefix = entry.object.key};
-  for (;;) {
-    CO_TRY(UploadsPage uploads, co_await store_.list_uploads(entry.object.bucket, page));
-    for (const UploadInfo& upload : uploads.uploads) {
-      if (upload.key != entry.object.key || upload.initiated < first || upload.initiated > last) {
-        continue;
-      }
-      CO_TRY_VOID(co_await store_.abort(entry.object, upload.upload_id));
-    }
-    if (uploads.key_marker.empty()) co_return Result<void>();
-    page.key_marker = std::move(uploads.key_marker);
-    page.upload_id_marker = std::move(uploads.upload_id_marker);
-  }
-}
-
 Task<Result<void>> MultipartUpload::find_or_begin() {
   if (engine_.journal) {
     CO_TRY(std::vector<JournalEntry> entries, co_await engine_.journal->unfinished_at(name_));
@@ -166,7 +137,7 @@ Task<Result<void>> MultipartUpload::find_or_begin() {
       if (entry_.id.empty() && continues(entry)) {
         entry_ = std::move(entry);
       } else {
-        CO_TRY_VOID(co_await discard(std::move(entry)));
+        CO_TRY_VOID(co_await discard_transfer(*engine_.journal, store_, std::move(entry)));
       }
     }
   }
@@ -178,7 +149,7 @@ Task<Result<void>> MultipartUpload::find_or_begin() {
     entry_ = {};
     upload_id_.clear();
   } else if (!entry_.id.empty()) {
-    CO_TRY_VOID(co_await abort_forgotten_uploads(entry_));
+    CO_TRY_VOID(co_await abort_forgotten_uploads(store_, entry_));
   }
   co_return co_await create_upload();
 }
@@ -194,6 +165,7 @@ Task<Result<void>> MultipartUpload::create_upload() {
     entry_.validator = seen_.validator;
     entry_.part_size = plan_.part_size;
     entry_.checksum = std::string(to_string(options_.checksum));
+    entry_.created = (co_await current_loop()).wall_now();
     CO_TRY(entry_.id, co_await engine_.journal->begin(entry_));
   }
   CreateUploadOptions create{.metadata = options_.metadata, .storage = options_.storage};
@@ -365,7 +337,12 @@ Task<Result<TransferResult>> MultipartUpload::complete() {
 
 Task<Result<void>> MultipartUpload::prove(PutResult put, std::string* verified_by) {
   // The store is asked for what it has: an answer to Complete alone may promise what is not there.
-  CO_TRY(const ObjectInfo info, co_await store_.head(object_));
+  Result<ObjectInfo> there = co_await store_.head(object_);
+  const bool absent = !there && there.error().kind == ErrorKind::kNotFound;
+  if (!there && !absent) co_return std::move(there).error();
+  if (absent || there->etag != put.etag) CO_TRY_VOID(co_await check_completed());
+  if (absent) co_return std::move(there).error();
+  const ObjectInfo& info = *there;
   const bool replaced = info.etag != put.etag;  // by another writer, after us
   std::string wrong;
   if (!replaced && info.size != total_) wrong = std::to_string(info.size) + " bytes";
@@ -387,6 +364,19 @@ Task<Result<void>> MultipartUpload::prove(PutResult put, std::string* verified_b
   CO_TRY_VOID(co_await store_.remove(object_));
   co_return make_error(ErrorKind::kCorrupt,
                        "the store completed the object with " + wrong + "; it was removed again");
+}
+
+/// What lies there is not ours. Either somebody has replaced it already, or the store's answer to
+/// Complete was not true: then the upload is still open.
+Task<Result<void>> MultipartUpload::check_completed() {
+  const Result<PartsPage> parts = co_await store_.list_parts(object_, upload_id_, 0);
+  if (!parts && parts.error().context.code == "NoSuchUpload") co_return Result<void>();
+  if (!parts) co_return parts.error();
+  Error error = make_error(ErrorKind::kServer,
+                           "the store says that it has completed the upload, and has not. Run the "
+                           "same command again to continue");
+  error.persistence = Persistence::kRetriedOut;
+  co_return error;
 }
 
 TransferResult MultipartUpload::result_so_far() const {
@@ -414,6 +404,16 @@ Task<Error> MultipartUpload::fail(Error error) {
     }
   }
   if (!entry_.id.empty()) {
+    const bool maybe_begun = error.persistence != Persistence::kPermanent ||
+                             error.kind == ErrorKind::kCancelled || error.context.attempts > 1;
+    if (upload_id_.empty() && maybe_begun) {
+      // Its answer may have been lost.
+      entry_.last_alive = (co_await current_loop()).wall_now();
+      Result<void> ended = co_await shielded(
+          discard_transfer(*engine_.journal, store_, std::move(entry_)), kTidyUpLimit);
+      (void)ended;  // else the journal keeps it, for sweep and the next run
+      co_return error;
+    }
     (void)co_await shielded(engine_.journal->finish(entry_.id, std::nullopt), kTidyUpLimit);
   }
   co_return error;

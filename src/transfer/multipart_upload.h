@@ -58,13 +58,12 @@ class MultipartUpload {
   Task<Result<TransferResult>> transfer(std::optional<Started> started);
   Task<Result<void>> find_or_begin();
   bool continues(const JournalEntry& entry) const;
-  Task<Result<void>> discard(JournalEntry entry);
-  Task<Result<void>> abort_forgotten_uploads(JournalEntry entry);
   Task<Result<bool>> reload_parts();
   void accept_stored_part(PartInfo info, const std::map<PartNumber, JournalPart>& hints);
   Task<Result<void>> create_upload();
   Task<Result<TransferResult>> complete();
   Task<Result<void>> prove(PutResult put, std::string* verified_by);
+  Task<Result<void>> check_completed();
   Task<Result<TransferResult>> already_there();
   Task<Error> fail(Error error);
 
@@ -111,6 +110,7 @@ class MultipartUpload {
   Semaphore source_slots_;
   Semaphore put_slots_;
   std::string note_;
+  bool ranges_ignored_ = false;  // the server promised them and did not keep it
 };
 
 /// What upload() and copy_within() compute while bytes pass.

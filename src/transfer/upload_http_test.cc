@@ -36,7 +36,7 @@ Copied copy(std::vector<ImposterRule> rules,
   Loop loop;
   const auto client = make_http_client(loop, {.idle_timeout = idle_timeout});
   HttpSourceOptions http;
-  http.probe.backoff_first = http.probe.backoff_max = 1ms;
+  http.backoff_first = http.backoff_max = 1ms;
   const auto source = make_http_source(*client, *parse_uri(imposter.url("/f")), http);
   MemoryStore store;
   EXPECT_TRUE(loop.run(store.create_bucket("bucket")));

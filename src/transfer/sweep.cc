@@ -1,0 +1,81 @@
+#include "transfer/sweep.h"
+
+#include "runtime/loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <utility>
+
+namespace telpher {
+namespace {
+
+constexpr std::chrono::seconds kClockSkew{60};  // between our clock and the store's
+
+/// One destination: its lease is taken, and what is still unfinished there is discarded.
+Task<Result<void>> sweep_destination(Journal* journal, ObjectStore* store, std::string destination,
+                                     SweepResult* swept) {
+  Loop& loop = co_await current_loop();
+  Result<std::unique_ptr<Journal::Lease>> lease =
+      co_await journal->acquire(destination, loop.now());
+  if (!lease && lease.error().kind == ErrorKind::kConflict) {
+    ++swept->busy;
+    co_return Result<void>();
+  }
+  if (!lease) co_return std::move(lease).error();
+  CO_TRY(std::vector<JournalEntry> entries, co_await journal->unfinished_at(destination));
+  for (JournalEntry& entry : entries) {
+    CO_TRY_VOID(co_await discard_transfer(*journal, *store, std::move(entry)));
+    ++swept->ended;
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry) {
+  const auto first = std::chrono::floor<std::chrono::seconds>(entry.created) - kClockSkew;
+  const auto last = std::max(entry.created, entry.last_alive) + kClockSkew;
+  ListUploadsOptions page{.prefix = entry.object.key};
+  for (;;) {
+    CO_TRY(UploadsPage uploads, co_await store.list_uploads(entry.object.bucket, page));
+    for (const UploadInfo& upload : uploads.uploads) {
+      if (upload.key != entry.object.key || upload.initiated < first || upload.initiated > last) {
+        continue;
+      }
+      CO_TRY_VOID(co_await store.abort(entry.object, upload.upload_id));
+    }
+    if (uploads.key_marker.empty()) co_return Result<void>();
+    page.key_marker = std::move(uploads.key_marker);
+    page.upload_id_marker = std::move(uploads.upload_id_marker);
+  }
+}
+
+Task<Result<void>> discard_transfer(Journal& journal, ObjectStore& store, JournalEntry entry) {
+  if (entry.kind == "download") co_return co_await journal.finish(entry.id, std::nullopt);
+  if (entry.upload_id.empty()) {
+    CO_TRY_VOID(co_await abort_forgotten_uploads(store, entry));
+  } else {
+    CO_TRY_VOID(co_await store.abort(entry.object, entry.upload_id));
+  }
+  co_return co_await journal.finish(entry.id, std::nullopt);
+}
+
+Task<Result<SweepResult>> sweep_journal(Journal& journal, ObjectStore& store,
+                                        std::string destination_prefix) {
+  CO_TRY(std::vector<JournalEntry> entries, co_await journal.unfinished());
+  SweepResult swept;
+  std::optional<Error> failed;
+  std::string last;
+  for (const JournalEntry& entry : entries) {
+    if (!entry.destination.starts_with(destination_prefix) || entry.kind == "download") continue;
+    if (entry.destination == last) continue;
+    last = entry.destination;
+    Result<void> done = co_await sweep_destination(&journal, &store, last, &swept);
+    if (!done && !failed) failed = std::move(done).error();
+  }
+  if (failed) co_return *std::move(failed);
+  co_return swept;
+}
+
+}  // namespace telpher

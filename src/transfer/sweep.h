@@ -1,0 +1,31 @@
+#pragma once
+// Ending what nobody will finish: uploads that the journal knows and no live process works on.
+
+#include "store/object_store.h"
+#include "transfer/journal.h"
+
+#include <string>
+
+namespace telpher {
+
+/// Ends the uploads that a process began for `entry` and died before their ids reached the journal:
+/// those of its very key, begun while the process lived (it held the lease).
+Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry);
+
+/// Ends the upload of an unfinished transfer, also one whose id never reached the journal, and
+/// forgets the entry. The caller holds the lease on its destination.
+/// Errors: the store's (the entry stays), kIo.
+Task<Result<void>> discard_transfer(Journal& journal, ObjectStore& store, JournalEntry entry);
+
+struct SweepResult {
+  int ended = 0;  // entries discarded
+  int busy = 0;   // left alone: a live process works on them
+};
+
+/// Discards all unfinished uploads and copies whose destination begins with `destination_prefix`
+/// ("s3://host/bucket/"); `store` is where they lead.
+/// Errors: the first entry's that could not be discarded, after trying all.
+Task<Result<SweepResult>> sweep_journal(Journal& journal, ObjectStore& store,
+                                        std::string destination_prefix);
+
+}  // namespace telpher
