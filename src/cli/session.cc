@@ -3,7 +3,6 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "codec/uri.h"
-#include "source/curl_http_client.h"
 #include "source/file_source.h"
 #include "source/http_facts.h"
 #include "source/open_source.h"
@@ -41,19 +40,13 @@ Result<ObjectStore*> Session::store(Address::Kind kind) {
   return kind == Address::Kind::kS3 ? open_s3() : open_local();
 }
 
-std::unique_ptr<HttpClient> Session::make_client(std::string ca_bundle, bool verify_tls) {
-  HttpClientOptions options{.connect_timeout = access_.connect_timeout,
-                            .idle_timeout = access_.idle_timeout,
-                            .ca_bundle = std::move(ca_bundle),
-                            .verify_tls = verify_tls};
-  if (access_.proxy.empty()) return make_http_client(loop_, std::move(options));
-  return make_curl_http_client(loop_, std::move(options), access_.proxy);
-}
-
 Result<ObjectStore*> Session::open_s3() {
   if (!s3_) {
     TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment));
-    auto http = make_client(config.ca_bundle, config.verify_tls);
+    auto http = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
+                                         .idle_timeout = access_.idle_timeout,
+                                         .ca_bundle = config.ca_bundle,
+                                         .verify_tls = config.verify_tls});
     S3StoreOptions options;
     options.endpoint = config.endpoint;
     options.provider = config.provider;
@@ -87,7 +80,10 @@ DestinationName Session::name_of(Address::Kind kind, const ObjectAddress& object
 
 HttpClient& Session::source_client() {
   if (!source_client_) {
-    source_client_ = make_client(access_.s3.ca_bundle, !access_.s3.no_verify_tls);
+    source_client_ = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
+                                              .idle_timeout = access_.idle_timeout,
+                                              .ca_bundle = access_.s3.ca_bundle,
+                                              .verify_tls = !access_.s3.no_verify_tls});
   }
   return *source_client_;
 }
@@ -107,13 +103,11 @@ Task<Result<std::unique_ptr<Source>>> Session::open_source(
   CO_TRY(Uri uri, parse_uri(address.text));
   UrlAccess url{.http = &source_client()};
   CO_TRY(url.http_options.headers, parse_user_headers(headers));
-  url.http_options.probe.attempts_max = access_.attempts;
+  url.http_options.attempts_max = access_.attempts;
   url.curl_options = {.connect_timeout = access_.connect_timeout,
                       .idle_timeout = access_.idle_timeout,
-                      .proxy = access_.proxy,
                       .ca_bundle = access_.s3.ca_bundle,
                       .verify_tls = !access_.s3.no_verify_tls};
-  url.curl_options.probe.attempts_max = access_.attempts;
   co_return make_url_source(std::move(uri), std::move(url));
 }
 

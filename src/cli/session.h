@@ -62,7 +62,6 @@ class Session {
   struct S3Access;
   Result<ObjectStore*> open_s3();
   Result<ObjectStore*> open_local();
-  std::unique_ptr<HttpClient> make_client(std::string ca_bundle, bool verify_tls);
   HttpClient& source_client();
   StatsGroup network_stats() const;
 

@@ -32,8 +32,6 @@ void add_store_options(CommandLine& line, StoreAccess& access) {
             access.s3.ca_bundle);
   line.flag("--no-verify-ssl", "do not check certificates: anyone may listen",
             access.s3.no_verify_tls);
-  line.text("--proxy", "URL", "http://host:3128, socks5h://host:1080; for sources and stores",
-            access.proxy);
   line.number("--retries", "attempts of each request (default 8)", {1, 100}, access.attempts);
   line.add({.names = "--connect-timeout",
             .value = "TIME",

@@ -4,7 +4,6 @@
 #include "s3/profile.h"
 
 #include <chrono>
-#include <string>
 
 namespace telpher {
 
@@ -15,7 +14,6 @@ struct StoreAccess {
   int attempts = 8;  // of each call, the first included
   std::chrono::milliseconds connect_timeout{60'000};
   std::chrono::milliseconds idle_timeout{60'000};
-  std::string proxy;  // URL; empty = none
 };
 
 void add_store_options(CommandLine& line, StoreAccess& access);

@@ -174,13 +174,7 @@ Error CurlSource::named(Error error) const {
 }
 
 Task<Result<SourceInfo>> CurlSource::probe() {
-  ProbeBackoff backoff(options_.probe);
-  Result<Facts> looked = co_await look();
-  while (!looked) {
-    CO_TRY_VOID(co_await backoff.wait_after(std::move(looked).error()));
-    looked = co_await look();
-  }
-  const Facts facts = *looked;
+  CO_TRY(const Facts facts, co_await look());
   SourceInfo info;
   info.size = facts.size;
   info.rereadable = true;

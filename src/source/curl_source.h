@@ -2,7 +2,7 @@
 // ftp://, ftps:// and sftp:// through libcurl.
 
 #include "codec/uri.h"
-#include "source/probe_backoff.h"
+#include "runtime/loop.h"
 #include "source/source.h"
 
 #include <chrono>
@@ -21,7 +21,6 @@ struct CurlOptions {
   std::string ssh_known_hosts;
   /// Private key for SSH; empty = the agent's and ~/.ssh/id_ed25519, id_ecdsa, id_rsa.
   std::string ssh_key;
-  ProbePolicy probe;
 };
 
 /// Ranges (REST, seek) are announced for files of known size whose time of modification is known

@@ -186,11 +186,24 @@ Task<Result<std::unique_ptr<HttpResponse>>> HttpSource::get(Headers fields) {
 // --- probing ----------------------------------------------------------------------------------
 
 Task<Result<SourceInfo>> HttpSource::probe() {
-  ProbeBackoff backoff(options_.probe);
-  for (;;) {
+  Loop& loop = co_await current_loop();
+  auto backoff = options_.backoff_first;
+  for (int attempt = 1;; ++attempt) {
     Result<SourceInfo> info = co_await probe_once();
-    if (info) co_return info;
-    CO_TRY_VOID(co_await backoff.wait_after(std::move(info).error()));
+    if (info || !info.error().is_temporary()) co_return info;
+    Error& error = info.error();
+    error.context.attempts = attempt;
+    if (attempt >= options_.attempts_max) {
+      error.persistence = Persistence::kRetriedOut;
+      co_return info;
+    }
+    const auto limit = static_cast<std::uint64_t>(backoff.count()) + 1;
+    std::chrono::milliseconds wait(loop.random().below(limit));
+    if (error.context.retry_after) {
+      wait = std::max(wait, std::min(*error.context.retry_after, options_.retry_after_max));
+    }
+    CO_TRY_VOID(co_await sleep_for(wait));
+    backoff = std::min(backoff * 2, options_.backoff_max);
   }
 }
 

@@ -4,9 +4,9 @@
 #include "codec/http_headers.h"
 #include "codec/uri.h"
 #include "net/http_client.h"
-#include "source/probe_backoff.h"
 #include "source/source.h"
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -16,7 +16,11 @@ struct HttpSourceOptions {
   Headers headers;  // of the user: parse_user_headers()
   std::string user_agent = "telpher";
   int redirects_max = 5;
-  ProbePolicy probe;
+  /// Of the probe: tries, the first included, and the waits between them (full jitter).
+  int attempts_max = 8;
+  std::chrono::milliseconds backoff_first{250};
+  std::chrono::milliseconds backoff_max{20'000};
+  std::chrono::milliseconds retry_after_max{120'000};  // a server that asks for more waits less
 };
 
 /// `client` must outlive the source and its readers.

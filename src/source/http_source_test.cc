@@ -33,7 +33,7 @@ Task<Result<std::string>> read_all(Source* source, std::optional<ByteRange> rang
 class HttpSourceTest : public ::testing::Test {
  protected:
   HttpSourceTest() {
-    options.probe.backoff_first = options.probe.backoff_max = 1ms;
+    options.backoff_first = options.backoff_max = 1ms;
     client = make_http_client(loop, {});
   }
 
