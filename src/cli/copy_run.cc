@@ -4,6 +4,7 @@
 #include "cli/probed_source.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <sys/stat.h>
 
 namespace telpher {
@@ -24,6 +25,15 @@ std::string last_segment(std::string_view path) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   const std::size_t slash = path.rfind('/');
   return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
+}
+
+/// Folders below the one that was named are made as they are needed.
+Result<void> make_parents(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (!parent.empty()) std::filesystem::create_directories(parent, error);
+  if (error) return make_errno_error(error.value(), "make the folder '" + parent.string() + "'");
+  return {};
 }
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
@@ -105,6 +115,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   CO_TRY_VOID(settle_destination(sources.size(), trees.size()));
   const bool several = sources.size() > 1 || !trees.empty();
   if (several) reporter_.expect_several();
+  CO_TRY(engine_, co_await session_.engine(copy_));
   CO_TRY_VOID(co_await prepare_destination());
 
   // Two files and more into a store go the short way of a set.
@@ -182,11 +193,10 @@ Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address*
   if (destination->in_store()) {
     co_return co_await into_store(source, destination, std::move(options), copy);
   }
-  CO_TRY(Engine * engine, co_await session_.engine(copy_));
   CO_TRY(std::unique_ptr<Source> from,
          co_await session_.open_source(*source, copy_.source_headers));
   if (destination->kind == Address::Kind::kStdio) {
-    co_return co_await download_stream(*engine, *from, 1, std::move(options), copy->progress);
+    co_return co_await download_stream(*engine_, *from, 1, std::move(options), copy->progress);
   }
   std::string path = destination->path;
   if (destination->is_prefix()) {
@@ -195,13 +205,13 @@ Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address*
     copy->names.destination = path;
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
-  co_return co_await download(*engine, *from, std::move(path), std::move(options), copy->progress);
+  if (destination_.is_prefix()) CO_TRY_VOID(make_parents(path));
+  co_return co_await download(*engine_, *from, std::move(path), std::move(options), copy->progress);
 }
 
 Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Address* destination,
                                                  TransferOptions options, Reporter::Copy* copy) {
   CO_TRY(ObjectStore * store, session_.store(destination->kind));
-  CO_TRY(Engine * engine, co_await session_.engine(copy_));
   ObjectAddress object = destination->object;
   if (source->kind == Address::Kind::kStdio && destination->is_prefix()) {
     co_return usage("standard input has no name: say which object it is to become, as in " +
@@ -212,7 +222,7 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
   }
   if (source->kind == destination->kind && store->capabilities().server_side_copy) {
     copy->names.destination = destination_text(destination->kind, object);
-    co_return co_await copy_within(*engine, *store, source->object, object,
+    co_return co_await copy_within(*engine_, *store, source->object, object,
                                    session_.name_of(destination->kind, object), std::move(options),
                                    copy->progress);
   }
@@ -226,7 +236,7 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
   CO_TRY_VOID(check_key(object.key));
   copy->names.destination = destination_text(destination->kind, object);
   DestinationName name = session_.name_of(destination->kind, object);
-  co_return co_await upload(*engine, *from, *store, std::move(object), std::move(name),
+  co_return co_await upload(*engine_, *from, *store, std::move(object), std::move(name),
                             std::move(options), copy->progress);
 }
 
@@ -234,12 +244,12 @@ Task<Result<void>> CopyRun::describe(Address source, Address destination) {
   std::string how = "copy";
   if (destination.in_store() && !(source.kind == destination.kind)) {
     CO_TRY(ObjectStore * store, session_.store(destination.kind));
-    CO_TRY(Engine * engine, co_await session_.engine(copy_));
     Result<std::unique_ptr<Source>> from =
         co_await session_.open_source(source, copy_.source_headers);
     Result<std::string> described =
-        from ? co_await describe_upload(*engine, **from, *store, destination.object, copy_.transfer)
-             : Result<std::string>(from.error());
+        from
+            ? co_await describe_upload(*engine_, **from, *store, destination.object, copy_.transfer)
+            : Result<std::string>(from.error());
     if (!described) {
       fail(redacted(source), redacted(destination), described.error(), ends_of(source));
       co_return Result<void>();

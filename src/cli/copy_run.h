@@ -63,6 +63,7 @@ class CopyRun {
   Session& session_;
   Reporter& reporter_;
   const CopySettings& copy_;
+  Engine* engine_ = nullptr;
   Address destination_;
   NameFilter filter_;
   Semaphore slots_;  // parts in flight of copies side by side

@@ -55,12 +55,11 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
 
 Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, NextItem next) {
   CO_TRY(ObjectStore * store, session_.store(destination_.kind));
-  CO_TRY(Engine * engine, co_await session_.engine(copy_));
   const Address::Kind kind = destination_.kind;
   const std::string bucket = destination_.object.bucket;
   const std::string prefix =
       directory.empty() || directory.ends_with('/') ? directory : directory + '/';
-  UploadSet set{.engine = engine,
+  UploadSet set{.engine = engine_,
                 .store = store,
                 .bucket = bucket,
                 .directory_fd = directory_fd,

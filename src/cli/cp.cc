@@ -28,7 +28,8 @@ void Copy::describe(CommandLine& line, const Settings& settings) {
   line.details =
       "An object that appears at the destination is byte for byte the source, or it does not "
       "appear. Interrupted, the same command continues where it stopped.\n"
-      "Addresses: https:// http:// ftp:// ftps:// sftp:// · s3://bucket/key · local://bucket/key (the embedded store) · "
+      "Addresses: https:// http:// ftp:// ftps:// sftp:// · s3://bucket/key · local://bucket/key "
+      "(the embedded store) · "
       "files and directories · - for standard input and output. A trailing / on the destination "
       "means below it. Quote patterns (*, **, ?, […]) so that the shell leaves them alone.";
   line.examples =

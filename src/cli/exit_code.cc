@@ -18,13 +18,16 @@ bool reads_the_store(std::string_view operation) {
   return operation == "GetObject" || operation == "HeadObject" || operation.starts_with("List");
 }
 
+/// Whether a store said it: by the operation, else by one of S3's codes.
+bool is_from_store(const Error& error) {
+  return is_store_operation(error.context.operation) || error.context.code.starts_with("NoSuch");
+}
+
 bool is_at_destination(const Error& error, CopyEnds ends) {
-  const std::string& operation = error.context.operation;
-  if (!ends.destination_is_store) return !is_store_operation(operation);
-  if (!is_store_operation(operation)) {
-    return operation.empty() && error.context.code.starts_with("NoSuchBucket");
-  }
-  return !(ends.source_is_store && reads_the_store(operation));
+  if (!ends.destination_is_store) return !is_from_store(error);
+  if (!is_from_store(error)) return false;
+  if (!ends.source_is_store) return true;
+  return !reads_the_store(error.context.operation) && error.context.code != "NoSuchKey";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "cli/output_options.h"
 
+#include "base/units.h"
 #include "cli/command_line.h"
 
 namespace telpher {
@@ -27,6 +28,17 @@ void add_progress_options(CommandLine& line, OutputOptions& options) {
               } else {
                 return make_error(ErrorKind::kInvalid, "must be auto, always or never");
               }
+              return {};
+            }});
+  line.add({.names = "--progress-interval",
+            .value = "TIME",
+            .help = "between two pictures, at least 100ms (default 250ms; with --json 1s)",
+            .set = [&options](std::string_view text) -> Result<void> {
+              TRY(const std::chrono::milliseconds interval, parse_duration(text));
+              if (interval < std::chrono::milliseconds(100)) {
+                return make_error(ErrorKind::kInvalid, "must be 100ms or more");
+              }
+              options.interval = interval;
               return {};
             }});
 }

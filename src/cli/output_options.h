@@ -1,7 +1,8 @@
 #pragma once
 // How a verb shows what it does: the options every verb has.
 
-#include <string>
+#include <chrono>
+#include <optional>
 
 namespace telpher {
 
@@ -14,7 +15,8 @@ struct OutputOptions {
   bool quiet = false;
   bool stats = false;
   ShowProgress progress = ShowProgress::kAuto;
-  bool results_to_stderr = false;  // standard output carries the bytes
+  std::optional<std::chrono::milliseconds> interval;  // of progress
+  bool results_to_stderr = false;                     // standard output carries the bytes
 };
 
 /// --json, --quiet.

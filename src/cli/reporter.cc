@@ -9,7 +9,7 @@ namespace telpher {
 namespace {
 
 constexpr auto kRedraw = std::chrono::milliseconds(250);
-constexpr auto kJsonInterval = std::chrono::seconds(1);
+constexpr auto kJsonInterval = std::chrono::milliseconds(1000);
 
 std::string duration_text(Duration duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
@@ -232,8 +232,9 @@ void Reporter::show() {
 
 Task<Result<void>> Reporter::run() {
   speed_.sample(SpeedMeter::Seconds(0), 0);
+  const Duration interval = options_.interval.value_or(options_.json ? kJsonInterval : kRedraw);
   for (;;) {
-    CO_TRY_VOID(co_await sleep_for(options_.json ? Duration(kJsonInterval) : Duration(kRedraw)));
+    CO_TRY_VOID(co_await sleep_for(interval));
     show();
   }
 }

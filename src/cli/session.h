@@ -43,7 +43,7 @@ class Session {
   /// Opens the journal. Errors: kIo, kDenied, kUnsupported.
   Task<Result<Journal*>> journal();
   bool has_journal() const { return journal_ != nullptr; }
-  /// What transfers share; with the journal when one can be had.
+  /// What transfers share; with the journal when one can be had. One caller at a time.
   Task<Result<Engine*>> engine(const CopySettings& copy);
 
   /// Closes what is open, in order. Call it before the loop ends.

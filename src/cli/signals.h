@@ -10,8 +10,8 @@ namespace telpher {
 
 class SignalWatch {
  public:
-  /// Blocks SIGINT and SIGTERM for this thread and those it starts later, and ignores SIGPIPE: make
-  /// it before any thread.
+  /// Blocks SIGINT and SIGTERM for this thread and those it starts later, and ignores SIGPIPE and
+  /// SIGXFSZ: make it before any thread.
   SignalWatch();
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import MIB, random_bytes
+from conftest import MIB, random_bytes, wait_for_event
 
 
 def failing(telpher, code, text, *args, **kwargs):
@@ -165,8 +165,7 @@ def test_file_that_changes_meanwhile(telpher, tmp_path, change):
     path = tmp_path / "f"
     path.write_bytes(random_bytes(64 * MIB))
     process = telpher.start("cp", "f", "local://bucket/k", "--rate", "16MiB/s", "--json",
-                            "--part-size", "8MiB")
-    from conftest import wait_for_event
+                            "--progress-interval", "100ms", "--part-size", "8MiB")
     wait_for_event(process, lambda e: e["event"] == "progress" and e["bytes"] > 0)
     if change == "grow":
         with open(path, "ab") as file:

@@ -1,8 +1,8 @@
 """kill -9, Ctrl-C, SIGTERM, two at once: then the same command again."""
 
+import json
 import random
 import signal
-import time
 
 import pytest
 
@@ -20,7 +20,7 @@ def slow_web(web):
 
 def copy_args(server):
     return ["cp", server.url("/f"), "local://bucket/f", "--part-size", "8MiB", "--json",
-            "--concurrency", "4", "--source-connections", "4"]
+            "--progress-interval", "100ms", "--concurrency", "4", "--source-connections", "4"]
 
 
 def ranges_fetched(server):
@@ -33,8 +33,8 @@ def progressed(size):
 
 def check_resumed(telpher, server, wanted):
     """The same command ends with the right object, and nothing is left."""
-    done = telpher.events(*copy_args(server)[:-5], "--part-size", "8MiB", "--concurrency", "4",
-                          "--source-connections", "4")
+    done = telpher.run(*copy_args(server))
+    done.events = [json.loads(line) for line in done.out.splitlines()]
     assert done.returncode == 0, done.err
     assert sha256(telpher.read("local://bucket/f")) == wanted
     assert telpher.open_uploads("local://bucket") == []
@@ -45,7 +45,7 @@ def check_resumed(telpher, server, wanted):
 def test_kill_9_then_the_same_command(telpher, slow_web):
     wanted = sha256(slow_web.content("/f"))
     process = telpher.start(*copy_args(slow_web))
-    wait_for_event(process, progressed(5 * PART))
+    wait_for_event(process, progressed(3 * PART))
     kill(process)
     assert not telpher.exists("local://bucket/f")
     assert len(telpher.jobs()) == 1
@@ -79,7 +79,7 @@ def test_kill_9_at_random_times(telpher, slow_web, seed):
 def test_interrupted_says_how_to_go_on(telpher, slow_web, number):
     wanted = sha256(slow_web.content("/f"))
     process = telpher.start(*copy_args(slow_web))
-    wait_for_event(process, progressed(5 * PART))
+    wait_for_event(process, progressed(3 * PART))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -125,7 +125,7 @@ def test_a_source_that_changed_since_is_not_continued(telpher, web):
     rules = [{"path": "/f", "size": SIZE, "etag": '"1"', "rate": 6 * MIB}]
     server = web(rules)
     process = telpher.start(*copy_args(server))
-    wait_for_event(process, progressed(5 * PART))
+    wait_for_event(process, progressed(3 * PART))
     kill(process)
     port = server.base.rsplit(":", 1)[1]
     server.process.kill()
@@ -156,7 +156,8 @@ def test_download_killed_and_continued(telpher, tmp_path):
     data = random_bytes(SIZE)
     (tmp_path / "f").write_bytes(data)
     telpher.ok("cp", "f", "local://bucket/f")
-    args = ["cp", "local://bucket/f", "./out", "--json", "--rate", "24MiB/s"]
+    args = ["cp", "local://bucket/f", "./out", "--json", "--rate", "24MiB/s", "--progress-interval",
+            "100ms"]
     process = telpher.start(*args)
     wait_for_event(process, lambda e: e["event"] == "progress" and e["bytes"] > 2 * PART)
     kill(process)

@@ -23,8 +23,8 @@ def test_cp_url_of_any_size(telpher, nginx, size):
 
 
 def test_cp_url_below_prefix_takes_the_name_of_the_source(telpher, web):
-    server = web([{"path": "/download", "body": "x" * 100, "etag": '"1"', "headers": [
-        ["Content-Disposition", "attachment; filename*=UTF-8''gr%C3%BCn.txt"]]}])
+    server = web([{"path": "/download", "body": "x" * 100, "etag": '"1"', "headers": {
+        "Content-Disposition": "attachment; filename*=UTF-8''gr%C3%BCn.txt"}}])
     telpher.ok("cp", server.url("/download"), "local://bucket/in/")
     assert telpher.exists("local://bucket/in/grün.txt")
 
