@@ -54,6 +54,7 @@ void CurlTransfer::prepare() {
   rest_.clear();
   curl_easy_reset(easy_);
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);  // giving up does not wait for the resolver
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, message_);
   curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, kCurlBuffer);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, on_body);
