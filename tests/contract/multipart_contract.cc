@@ -236,6 +236,52 @@ TEST_P(ObjectStoreContract, PartsAndUploadsAreListed) {
   EXPECT_GT(some->uploads[0].initiated.time_since_epoch().count(), 0);
 }
 
+TEST_P(ObjectStoreContract, LongListsOfPartsComeInPages) {
+  // Only where parts are cheap.
+  if (capabilities().part_size_min > 1000 || capabilities().parts_max < 2500) GTEST_SKIP();
+  const Result<std::string> id = run(store().create_upload(at("key"), {}));
+  ASSERT_TRUE(id);
+  std::vector<PartInfo> parts;
+  std::string whole;
+  for (PartNumber number = 1; number <= 2500; ++number) {
+    whole += std::to_string(number);
+    parts.push_back(put_part("key", *id, number, std::to_string(number)).value());
+  }
+  std::vector<PartInfo> listed;
+  PartNumber marker = 0;
+  for (int pages = 0; pages < 10; ++pages) {
+    const Result<PartsPage> page = run(store().list_parts(at("key"), *id, marker));
+    ASSERT_TRUE(page);
+    listed.insert(listed.end(), page->parts.begin(), page->parts.end());
+    marker = page->continuation;
+    if (marker == 0) break;
+  }
+  ASSERT_EQ(listed.size(), parts.size());
+  for (std::size_t i = 0; i < parts.size(); ++i) EXPECT_EQ(listed[i].etag, parts[i].etag);
+  if (capabilities().part_size_min <= 1) {
+    ASSERT_TRUE(run(store().complete(at("key"), *id, listed, {})));
+    EXPECT_TRUE(content("key") == whole);
+  }
+}
+
+TEST_P(ObjectStoreContract, LongListsOfUploadsComeInPages) {
+  if (capabilities().part_size_min > 1000) GTEST_SKIP();
+  for (int i = 0; i < 1200; ++i) {
+    ASSERT_TRUE(run(store().create_upload(at("key" + std::to_string(i % 7)), {})));
+  }
+  std::size_t count = 0;
+  ListUploadsOptions options;
+  for (int pages = 0; pages < 5; ++pages) {
+    const Result<UploadsPage> page = run(store().list_uploads(bucket_, options));
+    ASSERT_TRUE(page);
+    count += page->uploads.size();
+    options.key_marker = page->key_marker;
+    options.upload_id_marker = page->upload_id_marker;
+    if (options.key_marker.empty()) break;
+  }
+  EXPECT_EQ(count, 1200u);
+}
+
 TEST_P(ObjectStoreContract, TheWholeIsCheckedAtTheEnd) {
   if (!capabilities().checksums) GTEST_SKIP();
   const MultipartPieces pieces(capabilities(), 2);

@@ -48,10 +48,13 @@ void ObjectStoreContract::TearDown() {
 }
 
 void ObjectStoreContract::remove_bucket_with_content(const std::string& bucket) {
-  const Result<UploadsPage> uploads = run(store().list_uploads(bucket, {}));
-  ASSERT_TRUE(uploads) << uploads.error().message;
-  for (const UploadInfo& upload : uploads->uploads) {
-    EXPECT_TRUE(run(store().abort({bucket, upload.key}, upload.upload_id)));
+  for (int pages = 0; pages < 100; ++pages) {
+    const Result<UploadsPage> uploads = run(store().list_uploads(bucket, {}));
+    ASSERT_TRUE(uploads) << uploads.error().message;
+    for (const UploadInfo& upload : uploads->uploads) {
+      EXPECT_TRUE(run(store().abort({bucket, upload.key}, upload.upload_id)));
+    }
+    if (uploads->key_marker.empty()) break;
   }
   const Result<ListPage> page = run(store().list(bucket, {}));
   ASSERT_TRUE(page) << page.error().message;

@@ -1,7 +1,6 @@
 #include "store/layers/chaos.h"
 
 #include "runtime/loop.h"
-#include "store/layers/metrics.h"
 #include "store/memory/memory_store.h"
 
 #include <gtest/gtest.h>
@@ -180,26 +179,6 @@ TEST(FaultScript, WireFaultsAreTheEndpoints) {
   EXPECT_EQ(rule->delay, 50ms);
   EXPECT_EQ(rule->after_bytes, 7u);
   EXPECT_FALSE(faults.next_wire_fault(Operation::kGetObject, "key"));
-}
-
-TEST_F(ChaosStoreTest, MetricsCountCallsBytesAndErrors) {
-  script(R"({"latency_ms": 10, "rules": [{"on": "PutObject", "after": 2, "do": "status"}]})");
-  auto metrics = std::make_unique<StoreMetrics>();
-  MetricsStore counted(store_, *metrics);
-  for (int i = 0; i < 3; ++i) {
-    const auto result = loop_.run(counted.put({"bucket", "k"}, Body::of(as_bytes("hello")), {}));
-    EXPECT_EQ(result.has_value(), i < 2);
-  }
-  EXPECT_TRUE(loop_.run(counted.get({"bucket", "k"}, {})));
-  OperationMetrics& puts = metrics->of(Operation::kPutObject);
-  EXPECT_EQ(puts.succeeded.value(), 2u);
-  EXPECT_EQ(puts.failed.value(), 1u);
-  EXPECT_EQ(puts.bytes_sent.value(), 10u);
-  EXPECT_EQ(puts.in_flight.value(), 0);
-  EXPECT_EQ(puts.in_flight.peak(), 1);
-  EXPECT_NEAR(static_cast<double>(puts.duration_us.quantile(0.5)), 10'000, 100);
-  EXPECT_EQ(metrics->of(ErrorKind::kServer).value(), 1u);
-  EXPECT_EQ(metrics->of(Operation::kGetObject).bytes_received.value(), 5u);
 }
 
 }  // namespace

@@ -261,6 +261,9 @@ Task<Result<void>> write_some(ObjectStore& store, int first, int acknowledged) {
 }
 
 TEST_F(LocalStoreTest, ProcessesThatStartTogetherDoNotDisturbEachOther) {
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "threads after a fork";
+#endif
   constexpr int kProcesses = 6;
   int pipe_fds[2];
   ASSERT_EQ(::pipe(pipe_fds), 0);
@@ -295,6 +298,9 @@ TEST_F(LocalStoreTest, ProcessesThatStartTogetherDoNotDisturbEachOther) {
 }
 
 TEST_F(LocalStoreTest, AfterAKillOnlyWholeObjectsAndAllThatWereAcknowledged) {
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "threads after a fork";
+#endif
   for (const int acknowledgements : {1, 7, 20, 45}) {
     int pipe_fds[2];
     ASSERT_EQ(::pipe(pipe_fds), 0);

@@ -1,0 +1,70 @@
+#pragma once
+// What the operations of a LocalStore work on. Only local_*.cc include it.
+
+#include "runtime/offload.h"
+#include "store/local/extent_reader.h"
+#include "store/local/group_commit.h"
+#include "store/local/local_store.h"
+
+#include <mutex>
+#include <type_traits>
+
+namespace telpher {
+
+/// Smaller objects and parts share segments and syncs.
+constexpr ByteCount kSmallObject = 64 * 1024;
+/// How often a look-up is repeated because the object was replaced under it.
+constexpr int kLookUpsMax = 10;
+
+/// kConflict, temporary.
+Error too_much_change();
+
+struct LocalStore::State {
+  State(LocalStoreOptions store_options, std::unique_ptr<DataFiles> data_files,
+        std::unique_ptr<LocalIndex> index)
+      : options(std::move(store_options)),
+        files(std::move(data_files)),
+        writer(std::move(index)),
+        group(*writer, *files) {}
+
+  /// Runs `read` with an index connection that nobody else uses. On a worker thread.
+  template <class F>
+  std::invoke_result_t<F, LocalIndex&> with_reader(F read) {
+    std::unique_ptr<LocalIndex> index;
+    {
+      const std::lock_guard lock(mutex);
+      if (!readers.empty()) {
+        index = std::move(readers.back());
+        readers.pop_back();
+      }
+    }
+    if (!index) {
+      TRY(index, LocalIndex::open(options.root + "/index.db", options.durable));
+    }
+    auto result = read(*index);
+    const std::lock_guard lock(mutex);
+    readers.push_back(std::move(index));
+    return result;
+  }
+
+  Result<GetResult> get(LocalIndex& index, const ObjectAddress& object, const GetOptions& options);
+  Result<std::vector<std::byte>> read_small(const std::vector<Extent>& extents, ByteCount length);
+  ContentDigester::Options digester(ChecksumAlgorithm algorithm) const {
+    return {.md5_etag = options.md5_etags, .algorithm = algorithm};
+  }
+  Result<ContentDigester::Digests> digest(const std::vector<Extent>& extents,
+                                          ChecksumAlgorithm algorithm);
+  Result<LocalIndex::Object> find_copy_source(LocalIndex& index, const ObjectAddress& from,
+                                              const std::string& if_match);
+  Result<void> become_copy(LocalIndex::Object& object);
+  Task<void> discard(Extent extent);
+
+  const LocalStoreOptions options;
+  const std::unique_ptr<DataFiles> files;
+  const std::unique_ptr<LocalIndex> writer;
+  GroupCommit group;
+  std::mutex mutex;
+  std::vector<std::unique_ptr<LocalIndex>> readers;
+};
+
+}  // namespace telpher

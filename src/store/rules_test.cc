@@ -1,0 +1,127 @@
+#include "store/rules.h"
+
+#include "base/random.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace telpher {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+ListCursor cursor_over(const std::set<std::string>& keys) {
+  return [&keys](const ListPosition& position) -> Result<std::optional<ListEntry>> {
+    const auto it =
+        position.after ? keys.upper_bound(position.key) : keys.lower_bound(position.key);
+    if (it == keys.end()) return std::nullopt;
+    return ListEntry{.key = *it};
+  };
+}
+
+Strings all_pages(const std::set<std::string>& keys, ListOptions options) {
+  Strings found;
+  for (int pages = 0; pages < 10'000; ++pages) {
+    const Result<ListPage> page = make_list_page(options, cursor_over(keys));
+    if (!page) {
+      ADD_FAILURE() << page.error().message;
+      return found;
+    }
+    const std::size_t size = page->objects.size() + page->prefixes.size();
+    EXPECT_LE(size, static_cast<std::size_t>(options.max_keys));
+    for (const ListEntry& entry : page->objects) found.push_back(entry.key);
+    found.insert(found.end(), page->prefixes.begin(), page->prefixes.end());
+    if (page->continuation.empty()) break;
+    EXPECT_GT(size, 0u);
+    options.continuation = page->continuation;
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// What a listing means, without pages.
+Strings expected(const std::set<std::string>& keys, const ListOptions& options) {
+  std::set<std::string> found;
+  for (const std::string& key : keys) {
+    if (!key.starts_with(options.prefix) || key <= options.start_after) continue;
+    const std::size_t cut = options.delimiter.empty()
+                                ? std::string::npos
+                                : key.find(options.delimiter, options.prefix.size());
+    const std::string name =
+        cut == std::string::npos ? key : key.substr(0, cut + options.delimiter.size());
+    if (cut == std::string::npos || name != options.start_after) found.insert(name);
+  }
+  return {found.begin(), found.end()};
+}
+
+TEST(ListPage, PagesOfAnySizeAddUpToTheWhole) {
+  Random random(7);
+  const auto word = [&](std::size_t length_max) {
+    std::string text;
+    for (std::uint64_t left = random.below(length_max + 1); left > 0; --left) {
+      text += "ab/\xff"[random.below(4)];
+    }
+    return text;
+  };
+  for (int round = 0; round < 2000; ++round) {
+    std::set<std::string> keys;
+    for (std::uint64_t left = random.below(40); left > 0; --left) keys.insert("k" + word(6));
+    ListOptions options{.max_keys = static_cast<int>(1 + random.below(5))};
+    if (random.chance(0.5)) options.prefix = "k" + word(2);
+    if (random.chance(0.5)) options.delimiter = "/";
+    if (random.chance(0.3)) options.start_after = "k" + word(4);
+    EXPECT_EQ(all_pages(keys, options), expected(keys, options))
+        << "round " << round << ", prefix " << options.prefix << ", start after "
+        << options.start_after;
+  }
+}
+
+TEST(ListPage, ForeignContinuationsAreRefused) {
+  const std::set<std::string> keys = {"a"};
+  for (const char* token : {"x", "####", "eA==", "YWJj"}) {
+    const Result<ListPage> page = make_list_page({.continuation = token}, cursor_over(keys));
+    ASSERT_FALSE(page) << token;
+    EXPECT_EQ(page.error().kind, ErrorKind::kInvalid);
+  }
+}
+
+TEST(AfterPrefix, IsTheFirstStringBeyond) {
+  EXPECT_EQ(after_prefix("a/"), "a0");
+  EXPECT_EQ(after_prefix("a\xff"), "b");
+  EXPECT_EQ(after_prefix("\xff\xff"), std::nullopt);
+  EXPECT_EQ(after_prefix(""), std::nullopt);
+}
+
+TEST(ResolveRange, CutsAtTheEnd) {
+  EXPECT_EQ(*resolve_range(std::nullopt, 10), (ByteRange{0, 10}));
+  EXPECT_EQ(*resolve_range(ByteRange{3, 100}, 10), (ByteRange{3, 7}));
+  EXPECT_EQ(*resolve_range(ByteRange{3, ~0ULL}, 10), (ByteRange{3, 7}));
+  EXPECT_FALSE(resolve_range(ByteRange{10, 1}, 10));
+  EXPECT_FALSE(resolve_range(ByteRange{0, 1}, 0));
+  EXPECT_EQ(*resolve_range(std::nullopt, 0), (ByteRange{0, 0}));
+}
+
+TEST(ContentDigester, ChecksWhatWasAnnounced) {
+  const auto digest = [](ContentDigester::Options options) {
+    ContentDigester digester(options);
+    digester.update(as_bytes("hel"));
+    digester.update(as_bytes("lo"));
+    return digester.finish();
+  };
+  const Digest sha = checksum_of(ChecksumAlgorithm::kSha256, as_bytes("hello"));
+  const Digest md5 = checksum_of(ChecksumAlgorithm::kMd5, as_bytes("hello"));
+  const Digest wrong = checksum_of(ChecksumAlgorithm::kMd5, as_bytes("jello"));
+  EXPECT_TRUE(digest({.expected = sha}));
+  EXPECT_TRUE(digest({.md5_etag = false, .expected = md5}));
+  EXPECT_FALSE(digest({.md5_etag = false, .expected = wrong}));
+  EXPECT_FALSE(digest({.content_md5 = "not base64"}));
+  // What is kept is what was asked for, also when something else was announced.
+  const auto kept = digest({.algorithm = ChecksumAlgorithm::kCrc32c, .expected = sha});
+  ASSERT_TRUE(kept);
+  EXPECT_EQ(kept->checksum, checksum_of(ChecksumAlgorithm::kCrc32c, as_bytes("hello")));
+}
+
+}  // namespace
+}  // namespace telpher
