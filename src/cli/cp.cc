@@ -60,6 +60,11 @@ Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
     co_return make_error(ErrorKind::kInvalid, "standard input can be read only once");
   }
   CO_TRY(Address destination, parse_address(arguments->back()));
+  if (destination.in_store()) {
+    reporter->bytes_moved = [session, kind = destination.kind] {
+      return session->bytes_moved(kind);
+    };
+  }
   CopyRun run(*session, *reporter, copy_);
   co_return co_await run.run(std::move(sources), std::move(destination));
 }

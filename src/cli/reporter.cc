@@ -172,6 +172,19 @@ std::optional<ByteCount> Reporter::size_known() const {
   return active_.front()->progress.size;
 }
 
+/// Of parts that are not acknowledged yet. An estimate that never shows more than there is: heads
+/// of requests are among the bytes moved.
+ByteCount Reporter::bytes_under_way(const ProgressView& view) const {
+  if (!bytes_moved || !view.size) return 0;
+  ByteCount resumed = bytes_resumed_;
+  for (const auto& copy : active_) resumed += copy->progress.bytes_resumed;
+  const ByteCount acknowledged = view.bytes_done - std::min(view.bytes_done, resumed);
+  const ByteCount moved = bytes_moved();
+  const ByteCount left = *view.size - std::min(*view.size, view.bytes_done);
+  const bool any = view.active.size() == 1 && view.active.front().parts_in_flight > 0;
+  return any && moved > acknowledged ? std::min(moved - acknowledged, left) : 0;
+}
+
 ProgressView Reporter::view() {
   ++views_made_;
   ProgressView view;
@@ -199,6 +212,9 @@ ProgressView Reporter::view() {
     if (set_->all_found) view.files_total = static_cast<int>(set_->files_found);
   }
   view.size = size_known();
+  const ByteCount under_way = bytes_under_way(view);
+  view.bytes_done += under_way;
+  if (view.active.size() == 1) view.active.front().bytes_done += under_way;
   parts_sum_ += parts;
   ++parts_samples_;
   const SpeedMeter::Seconds now = loop_.now() - started_;

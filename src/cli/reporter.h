@@ -10,6 +10,7 @@
 #include "transfer/upload_set.h"
 
 #include <cstdio>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -64,6 +65,10 @@ class Reporter {
   /// The set has ended: its bytes count as done from now on.
   void unwatch();
 
+  /// Asked for the bytes that have begun to move in this run: parts are counted when the store has
+  /// acknowledged them, and on a slow line that takes minutes.
+  std::function<ByteCount()> bytes_moved;
+
   /// One line above the progress.
   void note(std::string_view text);
   /// A line of results on standard output (or a JSON object, already written out).
@@ -98,6 +103,7 @@ class Reporter {
  private:
   ProgressView view();
   void show();
+  ByteCount bytes_under_way(const ProgressView& view) const;
   void clear_progress();
   void count(const TransferResult& result);
   void print_done(const CopyNames& names, const TransferResult& result,

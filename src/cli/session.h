@@ -56,6 +56,10 @@ class Session {
   /// Whether calls to stores are measured.
   bool measure = false;
 
+  /// Bytes that have begun to move in this run towards `destination`, resent ones left out: what
+  /// moves a progress while parts are under way.
+  ByteCount bytes_moved(Address::Kind destination) const;
+
   std::vector<StatsGroup> stats(const CopySettings& copy, const Reporter& reporter) const;
 
  private:

@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "cli/session.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <sys/resource.h>
 
@@ -79,6 +80,13 @@ StatsGroup Session::network_stats() const {
                   size("bytes_resent",
                        retry_stats_.bytes_resent.value() + transfer_stats_.bytes_resent.value())};
   return group;
+}
+
+ByteCount Session::bytes_moved(Address::Kind destination) const {
+  if (destination != Address::Kind::kS3) return transfer_stats_.bytes_read.value();
+  if (!s3_client_) return 0;
+  const ByteCount sent = s3_client_->stats().bytes_sent;
+  return sent - std::min(sent, retry_stats_.bytes_resent.value());
 }
 
 std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter& reporter) const {

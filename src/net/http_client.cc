@@ -63,6 +63,7 @@ struct Exchange {
   const HttpRequest& request;
   const std::string& host_field;
   const HttpClientOptions& options;
+  HttpClient::Stats& stats;  // counted as it moves: progress is read from it
 
   ResponseHead head = {};
   bool answered = false;   // head is the final one
@@ -129,6 +130,7 @@ Task<Result<void>> send_request(Exchange& exchange, std::string_view head, Body 
     const ByteCount before = writer.bytes_sent();
     const Result<MessageWriter::State> state = writer.step();
     exchange.bytes_sent += writer.bytes_sent() - before;
+    exchange.stats.bytes_sent += writer.bytes_sent() - before;
     if (!state) co_return answer_before_reset(exchange, state.error());
     if (*state == MessageWriter::State::kDone) co_return Result<void>();
     if (*state == MessageWriter::State::kBusy) {
@@ -247,9 +249,8 @@ Task<Result<std::unique_ptr<HttpResponse>>> Client::send(Origin origin, HttpRequ
     CO_TRY(lease, co_await pool_.acquire(site, !repeatable));
   }
   for (;;) {
-    Exchange exchange{*lease.connection, request, site.host_field, options_};
+    Exchange exchange{*lease.connection, request, site.host_field, options_, stats_};
     Result<void> done = co_await run_exchange(exchange);
-    stats_.bytes_sent += exchange.bytes_sent;
     if (done) co_return make_response(std::move(lease), exchange);
     const bool stale = lease.reused && !exchange.heard_anything &&
                        done.error().kind == ErrorKind::kNetwork &&
