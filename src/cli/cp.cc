@@ -61,8 +61,8 @@ Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
   }
   CO_TRY(Address destination, parse_address(arguments->back()));
   if (destination.in_store()) {
-    reporter->bytes_moved = [session, kind = destination.kind] {
-      return session->bytes_moved(kind);
+    reporter->bytes_moved = [session, from = sources.front().kind, to = destination.kind] {
+      return session->bytes_moved(from, to);
     };
   }
   CopyRun run(*session, *reporter, copy_);

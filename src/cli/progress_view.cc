@@ -92,11 +92,16 @@ std::string speed_text(double bytes_per_second) {
 }
 
 std::string average_text(double bytes_per_second) {
-  return bytes_per_second > 0 ? "(average " + speed_text(bytes_per_second) + ")" : std::string();
+  return bytes_per_second > 0 ? "avg " + speed_text(bytes_per_second) : std::string();
 }
 
 std::string amount(ByteCount done, const std::optional<ByteCount>& size) {
-  return size ? format_size(done) + " of " + format_size(*size) : format_size(done);
+  if (!size) return format_size(done);
+  const std::string of = format_size(*size);
+  std::string first = format_size(done);
+  const std::string_view unit = std::string_view(of).substr(of.find(' '));
+  if (first.ends_with(unit)) first.resize(first.size() - unit.size());
+  return first + " of " + of;
 }
 
 std::string eta(const ProgressView& view) {
@@ -134,7 +139,7 @@ std::string join_fitting(std::vector<Piece> pieces, int width) {
 
 std::string parts_text(int parts) {
   if (parts <= 0) return {};
-  return std::to_string(parts) + (parts == 1 ? " part" : " parts") + " in flight";
+  return std::to_string(parts) + (parts == 1 ? " part" : " parts");
 }
 
 std::string phase_text(std::string_view phase) {

@@ -26,6 +26,10 @@ std::string speed_of(ByteCount bytes, Duration duration) {
   return format_size(static_cast<ByteCount>(static_cast<double>(bytes) / seconds)) + "/s";
 }
 
+ByteCount bytes_resumed_in(const TransferResult& result) {
+  return std::min(result.size, result.part_size * static_cast<ByteCount>(result.parts_resumed));
+}
+
 void write_line(std::FILE* file, std::string_view line) {
   std::fwrite(line.data(), 1, line.size(), file);
   std::fputc('\n', file);
@@ -60,8 +64,7 @@ void Reporter::count(const TransferResult& result) {
   } else {
     ++files_done_;
     bytes_ended_ += result.size;
-    bytes_resumed_ +=
-        std::min(result.size, result.part_size * static_cast<ByteCount>(result.parts_resumed));
+    bytes_resumed_ += bytes_resumed_in(result);
   }
 }
 
@@ -111,12 +114,13 @@ void Reporter::print_done(const CopyNames& names, const TransferResult& result,
   if (result.mode == TransferMode::kSkipped) {
     line += "skipped, " + result.note;
   } else {
+    const ByteCount resumed = bytes_resumed_in(result);
     line += format_size(result.size);
-    if (took) line += " in " + duration_text(*took) + " (" + speed_of(result.size, *took) + ")";
-    if (result.parts > 1) line += ", " + std::to_string(result.parts) + " parts";
-    if (result.parts_resumed > 0) {
-      line += " (" + std::to_string(result.parts_resumed) + " were there already)";
+    if (resumed > 0) line += ", " + format_size(resumed) + " of it there already,";
+    if (took) {
+      line += " in " + duration_text(*took) + " (" + speed_of(result.size - resumed, *took) + ")";
     }
+    if (result.parts > 1) line += ", " + std::to_string(result.parts) + " parts";
     if (!result.verified_by.empty()) line += ", verified by " + result.verified_by;
     if (!result.note.empty()) line += "; " + result.note;
   }
@@ -280,12 +284,19 @@ void Reporter::finish(const std::vector<StatsGroup>& stats) {
     if (files_failed_ > 0) line += ", " + std::to_string(files_failed_) + " failed";
     result_line(line);
   }
+  const auto width = static_cast<std::size_t>(std::clamp(terminal_.size().columns, 60, 120));
   for (const StatsGroup& group : stats) {
+    constexpr std::size_t kIndent = 15;
     std::string line = group.name + ":";
-    line.resize(std::max<std::size_t>(line.size() + 1, 15), ' ');
+    line.resize(kIndent, ' ');
     for (std::size_t i = 0; i < group.values.size(); ++i) {
-      if (i > 0) line += ", ";
-      line += group.values[i].name + ' ' + group.values[i].text;
+      const std::string piece = group.values[i].name + ' ' + group.values[i].text;
+      const bool last = i + 1 == group.values.size();
+      if (line.size() + piece.size() + 1 > width && line.size() > kIndent) {
+        result_line(line);
+        line.assign(kIndent, ' ');
+      }
+      line += piece + (last ? "" : ", ");
     }
     result_line(line);
   }

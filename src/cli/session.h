@@ -58,7 +58,7 @@ class Session {
 
   /// Bytes that have begun to move in this run towards `destination`, resent ones left out: what
   /// moves a progress while parts are under way.
-  ByteCount bytes_moved(Address::Kind destination) const;
+  ByteCount bytes_moved(Address::Kind source, Address::Kind destination) const;
 
   std::vector<StatsGroup> stats(const CopySettings& copy, const Reporter& reporter) const;
 

@@ -82,11 +82,15 @@ StatsGroup Session::network_stats() const {
   return group;
 }
 
-ByteCount Session::bytes_moved(Address::Kind destination) const {
-  if (destination != Address::Kind::kS3) return transfer_stats_.bytes_read.value();
+ByteCount Session::bytes_moved(Address::Kind source, Address::Kind destination) const {
+  const ByteCount read = transfer_stats_.bytes_read.value();
+  if (destination != Address::Kind::kS3) return read;
   if (!s3_client_) return 0;
   const ByteCount sent = s3_client_->stats().bytes_sent;
-  return sent - std::min(sent, retry_stats_.bytes_resent.value());
+  const ByteCount fresh = sent - std::min(sent, retry_stats_.bytes_resent.value());
+  // What comes over one line and leaves by another has gone half its way in between. Of files the
+  // reading is only their checksum.
+  return source == Address::Kind::kPath ? fresh : (read + fresh) / 2;
 }
 
 std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter& reporter) const {
@@ -110,8 +114,8 @@ std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter&
   groups.push_back(
       {"backpressure",
        {number("pauses", pauses), number("resumes", t.resumes.value()),
-        real("paused_ms", paused_ms, "ms"),
-        real("paused_ms_mean", pauses ? paused_ms / static_cast<double>(pauses) : 0, "ms"),
+        real("paused_ms", paused_ms, ""),
+        real("paused_ms_mean", pauses ? paused_ms / static_cast<double>(pauses) : 0, ""),
         real("paused_share",
              active_us ? static_cast<double>(t.paused_us.value()) / static_cast<double>(active_us)
                        : 0,
@@ -119,7 +123,7 @@ std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter&
   groups.push_back(
       {"progress",
        {number("calculations", reporter.views_made()), number("updates", reporter.views_shown()),
-        real("interval_ms_mean", shown > 0 ? wall_ms / shown : 0, "ms")}});
+        real("interval_ms_mean", shown > 0 ? wall_ms / shown : 0, "")}});
   groups.push_back(network_stats());
   groups.push_back(cost_stats(reporter));
   return groups;
