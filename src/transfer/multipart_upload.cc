@@ -321,7 +321,7 @@ Task<Result<TransferResult>> MultipartUpload::complete() {
          co_await store_.complete(object_, upload_id_, std::move(parts), std::move(complete)));
   progress_.phase = "verifying";
   TransferResult result = result_so_far();
-  CO_TRY_VOID(co_await prove(stored, &result.verified_by));
+  CO_TRY_VOID(co_await prove(&stored, &result.verified_by));
   if (whole) result.digest = *whole;
   result.etag = stored.etag;
   result.version_id = stored.version_id;
@@ -335,35 +335,49 @@ Task<Result<TransferResult>> MultipartUpload::complete() {
   co_return result;
 }
 
-Task<Result<void>> MultipartUpload::prove(PutResult put, std::string* verified_by) {
-  // The store is asked for what it has: an answer to Complete alone may promise what is not there.
+Task<Result<void>> MultipartUpload::prove(PutResult* put, std::string* verified_by) {
+  // The store is asked for what it has: an answer to Complete alone may promise what is not there,
+  // and an answer that got lost may have been followed by one that is not true.
   Result<ObjectInfo> there = co_await store_.head(object_);
   const bool absent = !there && there.error().kind == ErrorKind::kNotFound;
   if (!there && !absent) co_return std::move(there).error();
-  if (absent || there->etag != put.etag) CO_TRY_VOID(co_await check_completed());
-  if (absent) co_return std::move(there).error();
-  const ObjectInfo& info = *there;
-  const bool replaced = info.etag != put.etag;  // by another writer, after us
-  std::string wrong;
-  if (!replaced && info.size != total_) wrong = std::to_string(info.size) + " bytes";
-  *verified_by = "length";
-  const std::optional<StoredChecksum>& checksum = put.checksum ? put.checksum : info.checksum;
   const Result<Digest> whole = whole_digest(&PartDigests::checksum);
+  const bool by_md5 = hashes_.md5 && store_.capabilities().etag_is_md5;
+  const std::string etag = by_md5 ? expected_etag() : "";
+  if (absent || there->etag != put->etag) {
+    const bool right = !absent && there->size == total_ &&
+                       ((!etag.empty() && there->etag == etag) ||
+                        (whole && there->checksum == StoredChecksum{*whole, 0}));
+    if (!right) CO_TRY_VOID(co_await check_completed());
+    if (absent) co_return std::move(there).error();
+    if (right) {
+      // The same bytes may have been there before: then the upload is open, and of no more use.
+      CO_TRY_VOID(co_await store_.abort(object_, upload_id_));
+      *put = {there->etag, there->version_id, there->checksum};
+    }
+  }
+  const bool ours = there->etag == put->etag;  // else another writer has replaced it since
+  std::string wrong;
+  if (ours && there->size != total_) wrong = std::to_string(there->size) + " bytes";
+  *verified_by = "length";
+  const std::optional<StoredChecksum>& checksum = put->checksum ? put->checksum : there->checksum;
   if (whole && checksum && checksum->parts == 0 &&
       checksum->digest.algorithm() == whole->algorithm()) {
     *verified_by = std::string(to_string(whole->algorithm())) + " of the whole, by the store";
-    if (checksum->digest != *whole && wrong.empty()) wrong = "another checksum";
-  } else if (const std::string etag = expected_etag();
-             hashes_.md5 && store_.capabilities().etag_is_md5 && !etag.empty()) {
+    if (checksum->digest != *whole) wrong = "another checksum";
+  } else if (!etag.empty()) {
     *verified_by = "md5 of each part, by the store";
-    if (put.etag != etag && wrong.empty()) wrong = "another ETag than its parts make";
+    if (put->etag != etag) wrong = "another ETag than its parts make";
   } else if (hashes_.checksum != ChecksumAlgorithm::kNone && store_.capabilities().checksums) {
     *verified_by = std::string(to_string(hashes_.checksum)) + " of each part, by the store";
   }
   if (wrong.empty()) co_return Result<void>();
-  CO_TRY_VOID(co_await store_.remove(object_));
-  co_return make_error(ErrorKind::kCorrupt,
-                       "the store completed the object with " + wrong + "; it was removed again");
+  std::string message = "the store completed the object with " + wrong;
+  if (ours) {  // never somebody else's
+    CO_TRY_VOID(co_await store_.remove(object_));
+    message += "; it was removed again";
+  }
+  co_return make_error(ErrorKind::kCorrupt, std::move(message));
 }
 
 /// What lies there is not ours. Either somebody has replaced it already, or the store's answer to

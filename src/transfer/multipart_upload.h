@@ -62,7 +62,7 @@ class MultipartUpload {
   void accept_stored_part(PartInfo info, const std::map<PartNumber, JournalPart>& hints);
   Task<Result<void>> create_upload();
   Task<Result<TransferResult>> complete();
-  Task<Result<void>> prove(PutResult put, std::string* verified_by);
+  Task<Result<void>> prove(PutResult* put, std::string* verified_by);
   Task<Result<void>> check_completed();
   Task<Result<TransferResult>> already_there();
   Task<Error> fail(Error error);
