@@ -16,7 +16,6 @@ struct S3ErrorAnswer {
   std::string code;     // "" = none was given
   std::string message;  // the server's
   std::string region;   // <Region>, or x-amz-bucket-region
-  std::string endpoint;
   std::string request_id;
   std::optional<std::chrono::seconds> retry_after;
 };

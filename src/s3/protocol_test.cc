@@ -283,6 +283,13 @@ TEST(ErrorTable, RetryAfterIsKept) {
   EXPECT_EQ(error_of({"PutObject", "x", "k", true}, 503, "", headers).context.retry_after, 7000ms);
 }
 
+TEST(ErrorTable, CodesAndRegionsAreWords) {
+  const S3ErrorAnswer answer = s3_response::parse_error(
+      400, {}, "<Error><Code>A\x01</Code><Region>x.evil.example/</Region></Error>", {});
+  EXPECT_EQ(answer.code, "");
+  EXPECT_EQ(answer.region, "") << "it would become part of a host name";
+}
+
 TEST(ErrorTable, ServerWordsCannotBreakTheLine) {
   const Error error = error_of({"GetObject", "x", "k", false}, 400,
                                error_body("Odd", "line\n\x1b[31m" + std::string(5000, 'a')));

@@ -6,6 +6,7 @@
 
 #include <pugixml.hpp>
 
+#include <algorithm>
 #include <array>
 
 namespace telpher::s3_response {
@@ -120,6 +121,18 @@ std::string field(const Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
 }
 
+/// Codes, ids and regions as they should be; anything else is dropped. A region ends up in a host
+/// name, the others in messages and logs.
+std::string word_of(std::string_view text, std::string_view also) {
+  constexpr std::size_t kSizeMax = 128;
+  text = trim(text);
+  const bool good =
+      text.size() <= kSizeMax && std::all_of(text.begin(), text.end(), [also](char c) {
+        return is_ascii_alpha(c) || is_ascii_digit(c) || also.find(c) != also.npos;
+      });
+  return good ? std::string(text) : std::string();
+}
+
 }  // namespace
 
 std::optional<WallTime> parse_xml_time(std::string_view text) {
@@ -198,14 +211,14 @@ S3ErrorAnswer parse_error(int status, const Headers& headers, std::string_view b
   body = trim(body);
   Document document;
   if (const auto root = document.load(body, "Error"); !body.empty() && root) {
-    answer.code = trim(text_of(*root, "Code"));
+    answer.code = word_of(text_of(*root, "Code"), ".-_");
     answer.message = text_of(*root, "Message");
-    answer.region = trim(text_of(*root, "Region"));
-    answer.endpoint = trim(text_of(*root, "Endpoint"));
-    answer.request_id = trim(text_of(*root, "RequestId"));
+    answer.region = word_of(text_of(*root, "Region"), "-");
+    answer.request_id = word_of(text_of(*root, "RequestId"), ".-_:/+=");
   }
-  if (const auto region = headers.find("x-amz-bucket-region")) answer.region = *region;
-  if (const auto id = headers.find("x-amz-request-id")) answer.request_id = *id;
+  if (const auto region = headers.find("x-amz-bucket-region"))
+    answer.region = word_of(*region, "-");
+  if (const auto id = headers.find("x-amz-request-id")) answer.request_id = word_of(*id, ".-_:/+=");
   if (const auto wait = headers.find("retry-after")) {
     answer.retry_after = parse_retry_after(*wait, now);
   }
