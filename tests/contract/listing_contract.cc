@@ -89,7 +89,9 @@ TEST_P(ObjectStoreContract, OnlyAnEmptyBucketIsRemoved) {
   ASSERT_TRUE(run(store().remove({other, "key"})));
   EXPECT_TRUE(run(store().remove_bucket(other)));
   EXPECT_EQ(run(store().head_bucket(other)).error().kind, ErrorKind::kNotFound);
-  EXPECT_EQ(run(store().remove_bucket(other)).error().kind, ErrorKind::kNotFound);
+  // A layer that has seen an answer lost may take the second time for the first.
+  const Result<void> again = run(store().remove_bucket(other));
+  if (!again) EXPECT_EQ(again.error().kind, ErrorKind::kNotFound);
 }
 
 TEST_P(ObjectStoreContract, BucketsKeepTheirObjectsApart) {

@@ -90,10 +90,11 @@ Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text) {
   const std::size_t last = text.rfind(':');
   if (first == last) return damaged("checksum");
   TRY(const ChecksumAlgorithm algorithm, parse_checksum_algorithm(text.substr(0, first)));
+  if (algorithm == ChecksumAlgorithm::kNone) return damaged("checksum");
   TRY(const Digest digest,
       Digest::from_base64(algorithm, text.substr(first + 1, last - first - 1)));
   const std::optional<unsigned> parts = parse_decimal<unsigned>(text.substr(last + 1));
-  if (!parts) return damaged("checksum");
+  if (!parts || *parts > 1'000'000) return damaged("checksum");
   return StoredChecksum{digest, static_cast<int>(*parts)};
 }
 

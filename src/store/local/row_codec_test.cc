@@ -1,0 +1,39 @@
+#include "store/local/row_codec.h"
+
+#include <gtest/gtest.h>
+
+namespace telpher {
+namespace {
+
+TEST(RowCodec, ValuesSurvive) {
+  const std::vector<Extent> extents = {{(0x7fffffffULL << 32) | kSegmentBit | 1, 5, 100},
+                                       {1, 0, ~0ULL}};
+  EXPECT_EQ(*decode_extents(encode_extents(extents)), extents);
+  const StoredChecksum composite{checksum_of(ChecksumAlgorithm::kSha256, as_bytes("x")), 12};
+  EXPECT_EQ(*decode_checksum(encode_checksum(composite)), composite);
+  EXPECT_EQ(*decode_checksum(encode_checksum(std::nullopt)), std::nullopt);
+  ObjectMetadata metadata;
+  metadata.content_type = "text/plain; charset=\"utf-8\"";
+  metadata.expires = "Thu, 01 Jan 1970 00:00:00 GMT";
+  metadata.user = {{"name", "Zoë \"quoted\"\n"}};
+  const ObjectMetadata again = decode_metadata(encode_metadata(metadata)).value();
+  EXPECT_EQ(again.content_type, metadata.content_type);
+  EXPECT_EQ(again.expires, metadata.expires);
+  EXPECT_EQ(again.user, metadata.user);
+  const std::map<std::string, std::string> tags = {{"a", ""}, {"b", "=&"}};
+  EXPECT_EQ(*decode_tags(encode_tags(tags)), tags);
+}
+
+TEST(RowCodec, DamageIsAnError) {
+  EXPECT_FALSE(decode_extents("too short"));
+  for (const char* text : {"x", "crc64nvme:AAAAAAAAAAA=", "crc64nvme:AAAA:0", "none::0",
+                           "crc64nvme:AAAAAAAAAAA=:3106528985"}) {
+    EXPECT_FALSE(decode_checksum(text)) << text;
+  }
+  EXPECT_FALSE(decode_metadata("{"));
+  EXPECT_FALSE(decode_metadata(R"({"user": {"a": 1}})"));
+  EXPECT_FALSE(decode_tags("[]"));
+}
+
+}  // namespace
+}  // namespace telpher
