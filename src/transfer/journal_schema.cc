@@ -83,7 +83,7 @@ Result<std::unique_ptr<Database>> try_open(const std::string& path, const std::s
                                                    std::to_string(kVersion) + "). Update telpher");
   }
   if (version < kVersion) {
-    TRY_VOID(database->execute("PRAGMA journal_mode=WAL"));
+    TRY_VOID(database->use_write_ahead_log());
     TRY_VOID(migrate(*database));
   }
   TRY_VOID(database->execute("PRAGMA synchronous=NORMAL"));

@@ -44,7 +44,7 @@ Bytes blob(std::string_view text) { return as_bytes(text); }
 Result<std::unique_ptr<LocalIndex>> LocalIndex::open(const std::string& path, bool durable) {
   TRY(std::unique_ptr<Database> database,
       Database::open({.path = path, .busy_timeout = std::chrono::seconds(60)}));
-  TRY_VOID(database->execute("PRAGMA journal_mode = WAL"));
+  TRY_VOID(database->use_write_ahead_log());
   TRY_VOID(database->execute("PRAGMA wal_autocheckpoint = 4000"));
   TRY_VOID(database->execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
   std::unique_ptr<LocalIndex> index(new LocalIndex(std::move(database)));

@@ -1,6 +1,7 @@
 #include "store/sqlite/database.h"
 
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 namespace telpher {
@@ -52,7 +53,7 @@ Result<std::unique_ptr<Database>> Database::open(const Options& options) {
   const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(options.path.c_str(), &handle, flags,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
-  std::unique_ptr<Database> database(new Database(handle));
+  std::unique_ptr<Database> database(new Database(handle, options.busy_timeout));
   if (code != SQLITE_OK) {
     return sqlite_error(handle, handle ? sqlite3_extended_errcode(handle) : code);
   }
@@ -75,6 +76,15 @@ Result<void> Database::execute(const char* sql) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return sqlite_error(handle_, sqlite3_extended_errcode(handle_));
   return {};
+}
+
+Result<void> Database::use_write_ahead_log() {
+  constexpr std::chrono::milliseconds kPause(5);
+  for (auto waited = std::chrono::milliseconds(0);; waited += kPause) {
+    Result<void> switched = execute("PRAGMA journal_mode = WAL");
+    if (switched || !switched.error().is_temporary() || waited >= busy_timeout_) return switched;
+    std::this_thread::sleep_for(kPause);
+  }
 }
 
 Result<sqlite3_stmt*> Database::prepare(const char* sql) {

@@ -53,6 +53,9 @@ class Database {
 
   /// Statements without parameters and rows.
   Result<void> execute(const char* sql);
+  /// Write-ahead logging, which stays with the file. Two processes that switch at once make SQLite
+  /// answer BUSY without waiting, so this waits, for at most the busy timeout.
+  Result<void> use_write_ahead_log();
   /// `sql` is a literal: its address names the prepared statement. Values bind to ?1, ?2 …
   template <class... Values>
   Result<Query> query(const char* sql, const Values&... values) {
@@ -70,7 +73,8 @@ class Database {
   }
 
  private:
-  explicit Database(sqlite3* handle) : handle_(handle) {}
+  Database(sqlite3* handle, std::chrono::milliseconds busy_timeout)
+      : handle_(handle), busy_timeout_(busy_timeout) {}
   Result<sqlite3_stmt*> prepare(const char* sql);
   static void bind(sqlite3_stmt* statement, int index, std::int64_t value);
   static void bind(sqlite3_stmt* statement, int index, std::string_view value);
@@ -78,6 +82,7 @@ class Database {
   static void bind(sqlite3_stmt* statement, int index, const std::optional<std::int64_t>& value);
 
   sqlite3* handle_;
+  const std::chrono::milliseconds busy_timeout_;
   std::unordered_map<const char*, sqlite3_stmt*> statements_;
 };
 
