@@ -218,16 +218,19 @@ bool DataFiles::is_dead(std::uint32_t session) const {
 }
 
 bool DataFiles::remove_file(FileId id) {
+  const auto session = static_cast<std::uint32_t>(id >> 32);
+  const bool dead = session != session_ && is_dead(session);
   if (is_segment(id)) {
-    const auto session = static_cast<std::uint32_t>(id >> 32);
     if (session == session_) {
       const std::lock_guard lock(segment_mutex_);
       if (id == segment_id_) return false;
-    } else if (!is_dead(session)) {
+    } else if (!dead) {
       return false;  // its owner may be about to append
     }
   }
-  return ::unlink(path(id).c_str()) == 0 || errno == ENOENT;
+  if (::unlink(path(id).c_str()) != 0 && errno != ENOENT) return false;
+  if (dead) ::rmdir(folder(session).c_str());  // succeeds when it was the last
+  return true;
 }
 
 Result<void> DataFiles::sweep(const std::function<Result<bool>(FileId)>& is_referred) {

@@ -119,6 +119,16 @@ TEST_F(LocalStoreTest, RemovingGivesTheDiskBack) {
   EXPECT_EQ(on_disk().second, 0) << "segments of sessions that have ended";
 }
 
+TEST_F(LocalStoreTest, NoFoldersPileUp) {
+  for (int i = 0; i < 5; ++i) {
+    const auto store = open();
+    ASSERT_TRUE(loop_.run(store->create_bucket("bucket")));
+    ASSERT_TRUE(put(*store, "key", content_of("key", 100'000)));
+  }
+  const auto folders = fs::directory_iterator(root_ + "/store/data");
+  EXPECT_EQ(std::distance(fs::begin(folders), fs::end(folders)), 1);
+}
+
 TEST_F(LocalStoreTest, SeveralMayHaveItOpen) {
   const auto one = open();
   const auto two = open();
