@@ -160,7 +160,7 @@ class Loop {
   bool step();
   /// When step() will do something: now, the next timer's time, or kNever.
   TimePoint next_step() const;
-  /// Moves a fresh loop's clock.
+  /// Moves the clock forward, not past the next timer.
   void start_at(TimePoint time) { virtual_now_ = time; }
   /// From now on nothing is resumed: what is suspended will be destroyed where it stands. How a
   /// simulation kills a process; virtual mode only, and the loop is of no further use.

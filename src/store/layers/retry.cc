@@ -17,6 +17,11 @@ struct NothingToSettle {
   }
 };
 
+/// Another try would fail alike.
+bool is_refusal(const Error& error) {
+  return error.persistence == Persistence::kPermanent && error.kind != ErrorKind::kCancelled;
+}
+
 /// The caller of a part knows its number and says so itself.
 bool caller_names_attempts(Operation operation) {
   return operation == Operation::kPutPart || operation == Operation::kCopyPart;
@@ -83,6 +88,7 @@ Task<Result<T>> RetryStore::attempts(Series series, Make make, Settle settle) {
       if (error.context.attempts == 0) error.context.attempts = series.attempts;
       if (!series.maybe_done) co_return std::move(result);
       auto settled = co_await settle(error);
+      if (!settled && co_await is_cancelled()) co_return to_result(WaitOutcome::kCancelled).error();
       if (!settled) co_return std::move(result);
       stats_.answers_repaired.add();
       if constexpr (std::is_void_v<T>) {
@@ -187,7 +193,7 @@ Task<Result<void>> RetryStore::end_twins(ObjectAddress object, std::string uploa
   ListUploadsOptions options;
   options.prefix = object.key;
   const Result<UploadsPage> page = co_await list_uploads(object.bucket, options);
-  if (!page && page.error().persistence == Persistence::kPermanent) co_return Result<void>();
+  if (!page && is_refusal(page.error())) co_return Result<void>();
   if (!page) co_return page.error();
   const auto ours = std::ranges::find(page->uploads, upload_id, &UploadInfo::upload_id);
   if (ours == page->uploads.end()) co_return Result<void>();
@@ -197,7 +203,7 @@ Task<Result<void>> RetryStore::end_twins(ObjectAddress object, std::string uploa
                       ours->initiated - upload.initiated <= elapsed + std::chrono::seconds(1);
     if (!twin) continue;
     Result<void> ended = co_await abort(object, upload.upload_id);
-    if (!ended && ended.error().persistence != Persistence::kPermanent) co_return ended;
+    if (!ended && !is_refusal(ended.error())) co_return ended;
   }
   co_return Result<void>();
 }
