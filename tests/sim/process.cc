@@ -42,15 +42,24 @@ Process::Process(World& world, Options options)
 Process::~Process() { world_.living.erase(options_.owner); }
 
 TimePoint Process::crash_time() const {
-  if (options_.crash.at != CrashPlan::At::kTime) return kNever;
+  if (options_.crash.at != CrashPlan::At::kTime || interrupted_at_ != kNever) return kNever;
   return options_.starts_at + options_.crash.delay;
 }
 
 TimePoint Process::next() const { return std::min(run_->next_step(), crash_time()); }
 
 void Process::step() {
-  if (crash_time() <= run_->next_step()) return die(true, passed_);
-  run_->step();
+  if (crash_time() > run_->next_step()) {
+    run_->step();
+  } else if (options_.crash.ending == Ending::kInterrupt) {
+    world_.say(crash_time(), options_.owner + " is interrupted");
+    world_.tally.met(Fault::kInterrupted, passed_);
+    interrupted_at_ = crash_time();
+    loop_.start_at(interrupted_at_);
+    run_->cancel();
+  } else {
+    die(true, passed_);
+  }
 }
 
 void Process::kill() {

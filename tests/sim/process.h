@@ -61,6 +61,8 @@ class Process {
   Result<TransferResult>& result() { return **run_; }
   const Options& options() const { return options_; }
   bool journal_opened() const { return journal_opened_; }
+  /// When the user pressed Ctrl-C; kNever = not.
+  TimePoint interrupted_at() const { return interrupted_at_; }
   /// Of a process that has ended by itself: what it left behind; empty = nothing.
   std::string leftovers() const;
 
@@ -86,6 +88,7 @@ class Process {
   CrashVfs vfs_;
   bool dead_ = false;
   bool journal_opened_ = false;
+  TimePoint interrupted_at_ = kNever;
   Step passed_ = Step::kAcquire;
   int steps_seen_ = 0;  // of the kind that the crash is planned at
   int store_calls_ = 0;

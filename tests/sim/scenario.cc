@@ -90,13 +90,19 @@ CrashPlan random_crash(Random& random) {
     plan.occurrence = 1 + static_cast<int>(random.below(60));
   } else {
     plan.at = CrashPlan::At::kTime;
-    plan.delay = std::chrono::milliseconds(random.below(20'000));
+    plan.delay = std::chrono::milliseconds(random.below(random.chance(0.7) ? 4'000 : 20'000));
+    if (random.chance(0.5)) plan.ending = Ending::kInterrupt;
   }
   return plan;
 }
 
 CommandPlan make_command(std::uint64_t seed, Random& random) {
   CommandPlan command;
+  if (random.chance(0.1)) {
+    command.crashes.push_back({.at = CrashPlan::At::kTime,
+                               .delay = std::chrono::milliseconds(random.below(4'000)),
+                               .ending = Ending::kInterrupt});
+  }
   if (random.chance(0.8)) {
     command.crashes.push_back(crash_of_cell(seed % kCrashCells, random));
     while (command.crashes.size() < 4 && random.chance(0.4)) {

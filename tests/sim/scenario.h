@@ -26,6 +26,7 @@ enum class Ending {
   kKill,              // kill -9: the disk keeps what was written
   kPowerCut,          // of the machine: nothing that was not synced is left
   kPowerCutWithLuck,  // some of it is
+  kInterrupt,         // Ctrl-C: it tidies up and ends by itself (only CrashPlan::At::kTime)
 };
 
 struct CrashPlan {

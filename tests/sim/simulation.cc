@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kDeadline = 1h;  // virtual, for each process
+constexpr auto kInterruptLimit = 60s;
 constexpr long kEventsMost = 3'000'000;
 constexpr int kRunsAgainMost = 3;  // after failures that say "run again"
 
@@ -125,9 +126,12 @@ void Simulation::after_end(User& user, TimePoint now) {
     ++result_.outcomes["failed: " + std::string(to_string(error.kind))];
     if (error.message.empty()) fail("a failure without a message");
     if (!process.journal_opened()) fail("the journal could not be opened: " + error.message);
-    if (error.kind == ErrorKind::kCancelled) fail("nobody cancelled, yet it says so");
-    const bool run_again = error.persistence != Persistence::kPermanent;
-    user.ended = !run_again || ++user.failures > kRunsAgainMost;
+    const bool interrupted = process.interrupted_at() != kNever;
+    if (error.kind == ErrorKind::kCancelled && !interrupted) {
+      fail("nobody cancelled, yet it says so");
+    }
+    const bool run_again = interrupted || error.persistence != Persistence::kPermanent;
+    user.ended = !run_again || (!interrupted && ++user.failures > kRunsAgainMost);
     user.starts_at = now + 1s;
     ++user.crashes;
   }
@@ -137,6 +141,10 @@ void Simulation::after_end(User& user, TimePoint now) {
 void Simulation::after_step(User& user, TimePoint now) {
   if (user.process->dead()) return after_crash(user, now);
   if (user.process->done()) return after_end(user, now);
+  const TimePoint interrupted_at = user.process->interrupted_at();
+  if (interrupted_at != kNever && now - interrupted_at > kInterruptLimit) {
+    fail(user.process->options().owner + " did not end within a minute of Ctrl-C");
+  }
   if (now - user.process->options().starts_at > kDeadline) {
     fail(user.process->options().owner + " did not end within its virtual hour");
   }

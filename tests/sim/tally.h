@@ -31,8 +31,9 @@ enum class Fault {
   kKilledAfter,
   kPowerCutBefore,
   kPowerCutAfter,
+  kInterrupted,
 };
-constexpr std::size_t kFaults = 20;
+constexpr std::size_t kFaults = 21;
 
 Fault fault_of(const FaultRule& rule);
 
