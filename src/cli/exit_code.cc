@@ -20,7 +20,12 @@ bool reads_the_store(std::string_view operation) {
 
 /// Whether a store said it: by the operation, else by one of S3's codes.
 bool is_from_store(const Error& error) {
-  return is_store_operation(error.context.operation) || error.context.code.starts_with("NoSuch");
+  const ErrorContext& context = error.context;
+  // Credentials are asked for before there is an operation.
+  const bool no_credentials =
+      error.kind == ErrorKind::kDenied && context.operation.empty() && context.code.empty();
+  return no_credentials || is_store_operation(context.operation) ||
+         context.code.starts_with("NoSuch");
 }
 
 bool is_at_destination(const Error& error, CopyEnds ends) {

@@ -35,6 +35,8 @@ TEST(ExitCode, FailuresAreLaidAtTheRightDoor) {
       {error_of(ErrorKind::kDenied, "UploadPart"), between, kExitDestination},
       {error_of(ErrorKind::kNotFound, "HeadObject", "NoSuchKey"), download, kExitSource},
       {error_of(ErrorKind::kNotFound, "", "NoSuchKey"), download, kExitSource},
+      {error_of(ErrorKind::kDenied, ""), upload, kExitDestination},
+      {error_of(ErrorKind::kDenied, "", "EACCES"), upload, kExitSource},
       {error_of(ErrorKind::kNotFound, "", "NoSuchKey"), between, kExitSource},
       {error_of(ErrorKind::kNotFound, "", "NoSuchBucket"), upload, kExitDestination},
       {error_of(ErrorKind::kIo, "write", "ENOSPC"), download, kExitDestination},

@@ -1,5 +1,7 @@
 // telpher sweep: open multipart uploads, which cost money until somebody ends them.
 
+#include "transfer/sweep.h"
+
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/json_event.h"
@@ -14,8 +16,7 @@ namespace {
 /// An open upload at the store, and what the journal knows about it.
 struct OpenUpload {
   UploadInfo info;
-  std::string journal_id;   // empty = not ours
-  std::string destination;  // of the journal's entry
+  std::optional<JournalEntry> entry;  // empty = not ours
 };
 
 class Sweep final : public Verb {
@@ -84,17 +85,23 @@ class Sweep final : public Verb {
       options.upload_id_marker = page.upload_id_marker;
     } while (!options.key_marker.empty());
     if (open == 0 && !json_) std::puts("no upload is open");
+    if (abort_) {
+      // Transfers that died before they had an upload.
+      CO_TRY_VOID(
+          co_await sweep_journal(*journal, *store, session->name_of(address.kind, address.object)));
+    }
     co_return failed;
   }
 
+  /// Ours by its id, or by its key where the id never reached the journal.
   static OpenUpload match(const UploadInfo& info, const std::vector<JournalEntry>& entries,
                           const std::string& bucket) {
     for (const JournalEntry& entry : entries) {
-      if (entry.upload_id == info.upload_id && entry.object.bucket == bucket) {
-        return {info, entry.id, entry.destination};
-      }
+      const bool same_upload = entry.upload_id == info.upload_id ||
+                               (entry.upload_id.empty() && entry.object.key == info.key);
+      if (same_upload && entry.object.bucket == bucket) return {info, entry};
     }
-    return {info, {}, {}};
+    return {info, std::nullopt};
   }
 
   /// Ends the upload when that was asked for and is right. Returns a word for people.
@@ -102,7 +109,7 @@ class Sweep final : public Verb {
                                       OpenUpload upload) {
     const ObjectAddress object{bucket, upload.info.key};
     Loop& loop = co_await current_loop();
-    if (upload.journal_id.empty()) {
+    if (!upload.entry) {
       if (!all_) co_return std::string("not ours");
       if (loop.wall_now() - upload.info.initiated < older_than_) co_return std::string("too young");
       if (!abort_) co_return std::string("would be ended by --abort");
@@ -110,12 +117,11 @@ class Sweep final : public Verb {
       co_return std::string("ended");
     }
     Result<std::unique_ptr<Journal::Lease>> lease =
-        co_await journal->acquire(upload.destination, loop.now());
+        co_await journal->acquire(upload.entry->destination, loop.now());
     if (!lease && lease.error().kind == ErrorKind::kConflict) co_return std::string("in use");
     if (!lease) co_return std::move(lease).error();
     if (!abort_) co_return std::string("ours, unfinished");
-    CO_TRY_VOID(co_await store->abort(object, upload.info.upload_id));
-    CO_TRY_VOID(co_await journal->finish(upload.journal_id, std::nullopt));
+    CO_TRY_VOID(co_await discard_transfer(*journal, *store, *upload.entry));
     co_return std::string("ended");
   }
 

@@ -216,6 +216,66 @@ def web(tmp_path):
         stop(server.process)
 
 
+class S3:
+    """tests/support/s3_imposter: an S3 service that fails on purpose."""
+
+    def __init__(self, rules, folder):
+        path = folder / f"faults-{free_port()}.json"
+        path.write_text(json.dumps({"rules": rules}))
+        self.process = subprocess.Popen(
+            [str(BUILD / "tests" / "support" / "s3_imposter"), "--listen", "127.0.0.1:0",
+             "--bucket", "bucket", "--faults", str(path)], stdout=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        assert line.startswith("listening on "), line
+        self.base = line.split()[-1].rstrip("/")
+
+    def stats(self):
+        with urllib.request.urlopen(self.base + "/_imposter/stats") as answer:
+            return json.load(answer)
+
+    def faults(self, rules):
+        """Another script from now on."""
+        urllib.request.urlopen(urllib.request.Request(
+            self.base + "/_imposter/faults", method="PUT",
+            data=json.dumps({"rules": rules}).encode())).read()
+
+    def wait_until_met(self):
+        """Until each rule of the script has acted."""
+        for _ in range(600):
+            if all(rule["acted"] for rule in self.stats()["faults"]["rules"]):
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"not met: {self.stats()}")
+
+
+@pytest.fixture
+def s3(telpher, tmp_path):
+    """s3(rules) starts the service and points the environment at it."""
+    started = []
+
+    def start(rules):
+        started.append(S3(rules, tmp_path))
+        telpher.env |= {"AWS_ENDPOINT_URL": started[-1].base, "AWS_ACCESS_KEY_ID": "imposter",
+                        "AWS_SECRET_ACCESS_KEY": "imposter-secret"}
+        return started[-1]
+
+    yield start
+    for server in started:
+        stop(server.process)
+
+
+@pytest.fixture
+def null_store(telpher):
+    """A destination that checks and drops what it gets: bench's sink."""
+    process = subprocess.Popen([str(BUILD / "bench" / "peers" / "sink"), "--listen",
+                                "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    kind, address = process.stdout.readline().split()
+    telpher.env |= {"AWS_ENDPOINT_URL": f"{kind}://{address}", "AWS_ACCESS_KEY_ID": "x",
+                    "AWS_SECRET_ACCESS_KEY": "x"}
+    yield "s3://bucket/key"
+    stop(process)
+
+
 def wait_for_event(process, predicate):
     """Reads JSON events of a started `--json` run until one fits; fails when the run ends first."""
     for line in process.stdout:
