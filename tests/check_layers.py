@@ -3,7 +3,7 @@
 
 - a module includes its own headers and those of lower layers (layers.txt), never its neighbours'
 - every module has a README.md
-- no file grows past 500 lines unless a line `long file: why` says why
+- no file grows past 500 lines (tests: 600) unless a line `long file: why` says why
 - no file or folder is named utils, common, manager, helper
 - a coroutine is never a capturing lambda; time, randomness and the network come in by interface
 """
@@ -15,13 +15,15 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 LINES_MAX = 500
+TEST_LINES_MAX = 600
 BANNED_NAMES = re.compile(r"(^|_)(utils?|common|managers?|helpers?|misc)(_|\.|$)")
 
 # (pattern, why, paths where it is allowed)
 BANNED_TEXT = [
     (r"#include <boost/(asio|beast)", "our own Loop carries all I/O (docs/decisions)", ()),
     (r"\[[^\]]+\]\s*\([^)]*\)\s*(mutable\s*)?->\s*Task<", "a coroutine is never a capturing lambda", ()),
-    (r"\bstd::this_thread::sleep", "wait by the Loop's clock", ()),
+    (r"\bstd::this_thread::sleep", "wait by the Loop's clock",
+     ("src/store/sqlite/",)),  # SQLite's own calls block; they have no loop
     (r"\b(usleep|nanosleep)\s*\(", "wait by the Loop's clock", ()),
     (r"\bsystem_clock::now\s*\(", "wall time comes from Loop::wall_now()",
      ("src/runtime/loop.cc", "src/base/")),
@@ -77,7 +79,8 @@ def check_source(path, layer_of, problems):
     relative = path.relative_to(ROOT)
     text = path.read_text()
     lines = text.count("\n")
-    if lines > LINES_MAX and "long file:" not in text:
+    limit = TEST_LINES_MAX if path.name.endswith("_test.cc") else LINES_MAX
+    if lines > limit and "long file:" not in text:
         problems.append(f"{relative}: {lines} lines; split it, or say why with `long file: …`")
     if path.suffix == ".h" and "#pragma once" not in text:
         problems.append(f"{relative}: no #pragma once")

@@ -91,8 +91,14 @@ std::string speed_text(double bytes_per_second) {
   return format_size(static_cast<ByteCount>(std::max(0.0, bytes_per_second))) + "/s";
 }
 
-std::string average_text(double bytes_per_second) {
-  return bytes_per_second > 0 ? "avg " + speed_text(bytes_per_second) : std::string();
+/// The average beside the present speed, without the unit where both have one.
+std::string average_text(const ProgressView& view) {
+  if (view.speed_average <= 0) return {};
+  const std::string now = speed_text(view.speed);
+  std::string average = speed_text(view.speed_average);
+  const std::size_t unit = average.find(' ');
+  if (now.ends_with(std::string_view(average).substr(unit))) average.resize(unit);
+  return "(avg " + average + ')';
 }
 
 std::string amount(ByteCount done, const std::optional<ByteCount>& size) {
@@ -101,7 +107,7 @@ std::string amount(ByteCount done, const std::optional<ByteCount>& size) {
   std::string first = format_size(done);
   const std::string_view unit = std::string_view(of).substr(of.find(' '));
   if (first.ends_with(unit)) first.resize(first.size() - unit.size());
-  return first + " of " + of;
+  return first + '/' + of;
 }
 
 std::string eta(const ProgressView& view) {
@@ -154,11 +160,15 @@ std::string single_line(const ProgressView& view, const FileView& file, int widt
   std::vector<Piece> pieces;
   pieces.push_back(
       {display_width(name) > name_width(width) ? fit_name(name, name_width(width)) : name, 0});
-  if (view.size) pieces.push_back({percent(view.bytes_done, *view.size), 0});
+  if (view.size) {
+    std::string share = percent(view.bytes_done, *view.size);
+    share.erase(0, share.find_first_not_of(' '));
+    pieces.push_back({std::move(share), 0});
+  }
   if (view.size && width >= 120) pieces.push_back({bar(view.bytes_done, *view.size, 32), 6});
   pieces.push_back({amount(view.bytes_done, view.size), 2});
   pieces.push_back({speed_text(view.speed), 1});
-  pieces.push_back({average_text(view.speed_average), 5});
+  pieces.push_back({average_text(view), 5});
   pieces.push_back({phase.empty() ? eta(view) : phase, 3});
   pieces.push_back({parts_text(file.parts_in_flight), 4});
   return join_fitting(std::move(pieces), width);
@@ -185,7 +195,7 @@ std::string total_line(const ProgressView& view, int width) {
   if (view.size) pieces.push_back({percent(view.bytes_done, *view.size), 1});
   pieces.push_back({amount(view.bytes_done, view.size), 3});
   pieces.push_back({speed_text(view.speed), 2});
-  pieces.push_back({average_text(view.speed_average), 6});
+  pieces.push_back({average_text(view), 6});
   pieces.push_back({eta(view), 4});
   int parts = 0;
   for (const FileView& file : view.active) parts += file.parts_in_flight;
