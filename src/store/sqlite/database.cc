@@ -1,7 +1,6 @@
 #include "store/sqlite/database.h"
 
 #include <cerrno>
-#include <thread>
 #include <utility>
 
 namespace telpher {
@@ -83,7 +82,7 @@ Result<void> Database::use_write_ahead_log() {
   for (auto waited = std::chrono::milliseconds(0);; waited += kPause) {
     Result<void> switched = execute("PRAGMA journal_mode = WAL");
     if (switched || !switched.error().is_temporary() || waited >= busy_timeout_) return switched;
-    std::this_thread::sleep_for(kPause);
+    sqlite3_sleep(static_cast<int>(kPause.count()));
   }
 }
 
