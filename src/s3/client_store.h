@@ -118,9 +118,10 @@ class S3Store final : public ObjectStore {
 
   void learn_provider(const Headers& headers);
   Task<Lesson> learn(const S3ErrorAnswer* answer, const Headers* headers, Place* place,
-                     CredentialsCache::Pointer used);
+                     CredentialsCache::Pointer used, std::chrono::sys_seconds signed_at);
   bool learn_region(const S3ErrorAnswer& answer, const Headers& headers, Place& place);
-  bool learn_clock(const S3ErrorAnswer& answer, const Headers& headers);
+  bool learn_clock(const S3ErrorAnswer& answer, const Headers& headers,
+                   std::chrono::sys_seconds signed_at);
   void give_up_checksums(std::string_view why);
   void notice(const std::string& text) const;
   Task<Result<void>> explain_missing(Place* place);

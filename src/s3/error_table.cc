@@ -142,7 +142,25 @@ std::string quotable(std::string_view text) {
   return line;
 }
 
-std::string message_for_denied(const S3Target& target, std::string_view code) {
+/// Where we know more than the store says; "" elsewhere.
+std::string message_for_code(const S3Target& target, std::string_view code) {
+  const std::string bucket(target.bucket);
+  if (code == "NoSuchBucket") {
+    return "S3 bucket '" + bucket + "' does not exist (NoSuchBucket). Create it: telpher mb s3://" +
+           bucket;
+  }
+  if (code == "NoSuchKey") return address_of(target) + " does not exist (NoSuchKey)";
+  if (code == "NoSuchUpload") {
+    return "The multipart upload of " + address_of(target) +
+           " is gone (NoSuchUpload): completed, aborted or expired";
+  }
+  if (code == "BucketAlreadyExists") {
+    return "S3 bucket '" + bucket +
+           "' belongs to someone else (BucketAlreadyExists). Choose another name";
+  }
+  if (code == "BucketNotEmpty") {
+    return "S3 bucket '" + bucket + "' is not empty (BucketNotEmpty). Empty it first";
+  }
   if (code == "InvalidAccessKeyId") {
     return "The store does not know this access key (InvalidAccessKeyId). Check AWS_ACCESS_KEY_ID "
            "or the profile, and that they belong to this endpoint";
@@ -162,45 +180,27 @@ std::string message_for_denied(const S3Target& target, std::string_view code) {
   if (code == "InvalidObjectState") {
     return address_of(target) + " is archived (InvalidObjectState). Restore it first";
   }
-  if (target.bucket.empty()) return "Insufficient permissions to list buckets";
-  const std::string bucket(target.bucket);
-  return target.is_write ? "Insufficient permissions to write to bucket '" + bucket + "'"
-                         : "Insufficient permissions to read from bucket '" + bucket + "'";
+  return "";
 }
 
 std::string message_for(const S3Target& target, const S3ErrorAnswer& answer, ErrorKind kind,
                         std::string_view code) {
-  const std::string bucket(target.bucket);
-  if (code == "NoSuchBucket") {
-    return "S3 bucket '" + bucket + "' does not exist (NoSuchBucket). Create it: telpher mb s3://" +
-           bucket;
+  std::string message = message_for_code(target, code);
+  if (!message.empty()) return message;
+  if (kind != kDenied) {
+    message = std::string(target.operation) + " of " + address_of(target) + " failed";
+  } else if (target.bucket.empty()) {
+    message = "Insufficient permissions to list buckets";
+  } else {
+    message = "Insufficient permissions to ";
+    message += target.is_write ? "write to" : "read from";
+    message += " bucket '" + std::string(target.bucket) + "'";
   }
-  if (code == "NoSuchKey") return address_of(target) + " does not exist (NoSuchKey)";
-  if (code == "NoSuchUpload") {
-    return "The multipart upload of " + address_of(target) +
-           " is gone (NoSuchUpload): completed, aborted or expired";
-  }
-  if (code == "BucketAlreadyExists") {
-    return "S3 bucket '" + bucket +
-           "' belongs to someone else (BucketAlreadyExists). "
-           "Choose another name";
-  }
-  if (code == "BucketNotEmpty") {
-    return "S3 bucket '" + bucket +
-           "' is not empty (BucketNotEmpty). Empty it first: telpher rm "
-           "--recursive s3://" +
-           bucket + "/";
-  }
-  std::string message =
-      kind == kDenied ? message_for_denied(target, code)
-                      : std::string(target.operation) + " of " + address_of(target) + " failed";
   const std::string words = quotable(answer.message);
   if (!words.empty()) message += ": " + words;
-  if (message.find(code) == std::string::npos || code.empty()) {
-    message += " (";
-    if (!code.empty()) message += std::string(code) + ", ";
-    message += "HTTP " + std::to_string(answer.status) + ")";
-  }
+  message += " (";
+  if (!code.empty()) message += std::string(code) + ", ";
+  message += "HTTP " + std::to_string(answer.status) + ")";
   return message;
 }
 

@@ -68,8 +68,9 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const bool may_repeat = !at->settled && corrections < kCorrectionsMax;
     HttpRequest http = may_repeat ? request.http : std::move(request.http);
     http.headers.add("user-agent", "telpher");
+    const std::chrono::sys_seconds signed_at = now();
     if (!keys->anonymous()) {
-      at->signer->sign(*keys, now(), http.method, at->route.host, http.target, kUnsignedPayload,
+      at->signer->sign(*keys, signed_at, http.method, at->route.host, http.target, kUnsignedPayload,
                        http.headers);
     }
     http.body = body;
@@ -92,7 +93,8 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     if (request.sends_checksum && !checksums_proven_ && rejects_checksum_headers(answer)) {
       give_up_checksums("rejects");
     }
-    const Lesson lesson = co_await learn(&answer, &(*response)->headers, at, std::move(keys));
+    const Lesson lesson =
+        co_await learn(&answer, &(*response)->headers, at, std::move(keys), signed_at);
     if (lesson == Lesson::kRepeatNow && may_repeat) continue;
     Error error = make_s3_error(request.target, answer);
     if (error.context.code == "ExpiredToken" || error.context.code == "RequestTimeTooSkewed" ||
@@ -146,9 +148,10 @@ void S3Store::learn_provider(const Headers& headers) {
 }
 
 Task<S3Store::Lesson> S3Store::learn(const S3ErrorAnswer* answer, const Headers* headers, Place* at,
-                                     CredentialsCache::Pointer used) {
+                                     CredentialsCache::Pointer used,
+                                     std::chrono::sys_seconds signed_at) {
   if (learn_region(*answer, *headers, *at)) co_return Lesson::kRepeatNow;
-  if (learn_clock(*answer, *headers)) co_return Lesson::kRepeatLater;
+  if (learn_clock(*answer, *headers, signed_at)) co_return Lesson::kRepeatLater;
   if (answer->code == "ExpiredToken" || answer->code == "TokenRefreshRequired" ||
       answer->code == "RequestExpired") {
     const auto replaced = co_await credentials_.replace(std::move(used));
@@ -189,7 +192,8 @@ bool S3Store::learn_region(const S3ErrorAnswer& answer, const Headers& headers, 
 }
 
 /// Signatures are valid for 15 minutes around the store's clock, which its Date tells.
-bool S3Store::learn_clock(const S3ErrorAnswer& answer, const Headers& headers) {
+bool S3Store::learn_clock(const S3ErrorAnswer& answer, const Headers& headers,
+                          std::chrono::sys_seconds signed_at) {
   using namespace std::chrono_literals;
   const bool said = answer.code == "RequestTimeTooSkewed" || answer.code == "RequestExpired";
   const bool possible = answer.status == 403 && answer.code.empty();  // HEAD has no code
@@ -197,11 +201,14 @@ bool S3Store::learn_clock(const S3ErrorAnswer& answer, const Headers& headers) {
   const auto date = headers.find("date");
   const auto theirs = date ? parse_http_date(*date) : std::nullopt;
   if (!theirs) return false;
+  // Requests that were under way when another one learned the clock need only be repeated.
+  if (std::chrono::abs(*theirs - signed_at) < (said ? 1min : 10min)) return false;
   const std::chrono::seconds wrong = *theirs - now();
-  if (std::chrono::abs(wrong) < (said ? 1min : 10min)) return false;
-  clock_offset_ += wrong;
-  notice("This machine's clock differs from the store's by " +
-         std::to_string(-clock_offset_.count()) + " s: signing with the store's time");
+  if (std::chrono::abs(wrong) >= 1min) {
+    clock_offset_ += wrong;
+    notice("This machine's clock differs from the store's by " +
+           std::to_string(-clock_offset_.count()) + " s: signing with the store's time");
+  }
   return true;
 }
 

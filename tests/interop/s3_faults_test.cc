@@ -81,6 +81,29 @@ TEST_F(S3Faults, TheClockIsLearnedFromTheServer) {
   EXPECT_THAT(notices_, testing::Contains(HasSubstr("clock")));
 }
 
+Task<Result<void>> put_once(ObjectStore* store, int* refused) {
+  const auto done = co_await store->put({"bucket", "key"}, {}, {});
+  if (done) co_return Result<void>();
+  ++*refused;
+  EXPECT_TRUE(done.error().is_temporary()) << done.error().message;
+  co_return Result<void>();
+}
+
+Task<Result<void>> put_at_once(ObjectStore* store, int count, int* refused) {
+  TaskGroup group(co_await current_context());
+  for (int i = 0; i < count; ++i) group.spawn(put_once(store, refused));
+  co_return co_await group.join();
+}
+
+TEST_F(S3Faults, RequestsUnderWayWhenTheClockIsLearnedAreRepeatedToo) {
+  open(R"({"rules": [{"on": "PutObject", "count": 1, "do": "skew", "minutes": -45}]})");
+  int refused = 0;
+  ASSERT_TRUE(run(put_at_once(store_.get(), 8, &refused)));
+  EXPECT_GT(refused, 1);
+  EXPECT_EQ(notices_.size(), 1u);
+  EXPECT_TRUE(put(*store_, "bytes"));
+}
+
 TEST_F(S3Faults, TheClockIsLearnedFromAnAnswerWithoutABodyToo) {
   open(R"({"rules": [{"on": "HeadBucket", "count": 1, "do": "skew", "minutes": 45}]})");
   ASSERT_TRUE(run(retry_->head_bucket("bucket")).error().is_temporary() ||
