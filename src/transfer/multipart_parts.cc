@@ -196,7 +196,8 @@ Error MultipartUpload::wrong_part(PartNumber number, std::string_view what) cons
 
 Task<Result<void>> MultipartUpload::put(PartNumber number, Body body, PartDigests digests) {
   PutPartOptions options;
-  if (!digests.checksum.empty() && store_.capabilities().checksums) {
+  // A store that is found out only now not to take checksums makes an MD5 of it itself.
+  if (!digests.checksum.empty() && (store_.capabilities().checksums || digests.md5.empty())) {
     options.checksum = digests.checksum;
   }
   if (!digests.md5.empty()) options.content_md5 = digests.md5.to_base64();

@@ -103,6 +103,8 @@ Task<Result<TransferResult>> MultipartUpload::transfer(std::optional<Started> st
   }
   CO_TRY_VOID(co_await find_or_begin());
   if (finished_earlier_) co_return co_await already_there();
+  // The first answers may have told what the store takes.
+  hashes_ = make_hash_plan(options_, seen_, store_.capabilities());
   for (int round = 1;; ++round) {
     CO_TRY_VOID(co_await move_parts(std::move(started)));
     started.reset();
@@ -342,7 +344,10 @@ Task<Result<void>> MultipartUpload::prove(PutResult* put, std::string* verified_
   const bool absent = !there && there.error().kind == ErrorKind::kNotFound;
   if (!there && !absent) co_return std::move(there).error();
   const Result<Digest> whole = whole_digest(&PartDigests::checksum);
-  const bool by_md5 = hashes_.md5 && store_.capabilities().etag_is_md5;
+  const Capabilities& can = store_.capabilities();
+  const bool by_md5 =
+      can.etag_is_md5 &&
+      (hashes_.md5 || (!can.checksums && hashes_.checksum != ChecksumAlgorithm::kNone));
   const std::string etag = by_md5 ? expected_etag() : "";
   if (absent || there->etag != put->etag) {
     const bool right = !absent && there->size == total_ &&

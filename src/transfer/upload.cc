@@ -108,7 +108,10 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
                  .storage = job.options->storage,
                  .condition = {.if_none_match = job.options->if_none_match}};
   if (put.metadata.content_type.empty()) put.metadata.content_type = job.seen->content_type;
-  if (!digests.checksum.empty() && can.checksums) put.checksum = digests.checksum;
+  // A store that is found out only now not to take checksums makes an MD5 of it itself.
+  if (!digests.checksum.empty() && (can.checksums || digests.md5.empty())) {
+    put.checksum = digests.checksum;
+  }
   if (!digests.md5.empty()) put.content_md5 = digests.md5.to_base64();
   TransferResult result{.size = body.size, .part_size = body.size, .digest = digests.checksum};
   result.verified_by = "length";
@@ -116,7 +119,9 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
   if (put.checksum) {
     result.verified_by = std::string(to_string(put.checksum->algorithm())) + ", by the store";
   }
+  const bool with_checksum = put.checksum.has_value();
   CO_TRY(PutResult stored, co_await job.store->put(job.object, body, std::move(put)));
+  if (with_checksum && !can.checksums) result.verified_by = "md5, by the store";
   const bool other_checksum = stored.checksum && stored.checksum->parts == 0 &&
                               stored.checksum->digest.algorithm() == digests.checksum.algorithm() &&
                               stored.checksum->digest != digests.checksum;

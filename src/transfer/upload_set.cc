@@ -58,7 +58,8 @@ Task<Result<TransferResult>> put_small(SetRun* run, const SetItem* item, Bytes b
   if (put.metadata.content_type.empty()) {
     put.metadata.content_type = std::string(media_type_of_name(item->key));
   }
-  if (!digests.checksum.empty() && run->set.store->capabilities().checksums) {
+  const bool takes_checksums = run->set.store->capabilities().checksums;
+  if (!digests.checksum.empty() && (takes_checksums || digests.md5.empty())) {
     put.checksum = digests.checksum;
   }
   if (!digests.md5.empty()) put.content_md5 = digests.md5.to_base64();
