@@ -72,7 +72,9 @@ class Sweep final : public Verb {
       CO_TRY(const UploadsPage page, co_await store->list_uploads(address.object.bucket, options));
       for (const UploadInfo& info : page.uploads) {
         ++open;
-        OpenUpload upload = match(info, entries, address.object.bucket);
+        const DestinationName name =
+            session->name_of(address.kind, {address.object.bucket, info.key});
+        OpenUpload upload = match(info, entries, name);
         Result<std::string> outcome =
             co_await deal_with(store, journal, address.object.bucket, upload);
         if (!outcome) {
@@ -93,13 +95,10 @@ class Sweep final : public Verb {
     co_return failed;
   }
 
-  /// Ours by its id, or by its key where the id never reached the journal.
   static OpenUpload match(const UploadInfo& info, const std::vector<JournalEntry>& entries,
-                          const std::string& bucket) {
+                          const DestinationName& name) {
     for (const JournalEntry& entry : entries) {
-      const bool same_upload = entry.upload_id == info.upload_id ||
-                               (entry.upload_id.empty() && entry.object.key == info.key);
-      if (same_upload && entry.object.bucket == bucket) return {info, entry};
+      if (entry.destination == name && is_upload_of(entry, info)) return {info, entry};
     }
     return {info, std::nullopt};
   }

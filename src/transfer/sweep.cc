@@ -33,16 +33,20 @@ Task<Result<void>> sweep_destination(Journal* journal, ObjectStore* store, std::
 
 }  // namespace
 
-Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry) {
+bool is_upload_of(const JournalEntry& entry, const UploadInfo& upload) {
+  if (entry.kind == "download" || upload.key != entry.object.key) return false;
+  if (!entry.upload_id.empty()) return upload.upload_id == entry.upload_id;
   const auto first = std::chrono::floor<std::chrono::seconds>(entry.created) - kClockSkew;
   const auto last = std::max(entry.created, entry.last_alive) + kClockSkew;
+  return upload.initiated >= first && upload.initiated <= last;
+}
+
+Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry) {
   ListUploadsOptions page{.prefix = entry.object.key};
   for (;;) {
     CO_TRY(UploadsPage uploads, co_await store.list_uploads(entry.object.bucket, page));
     for (const UploadInfo& upload : uploads.uploads) {
-      if (upload.key != entry.object.key || upload.initiated < first || upload.initiated > last) {
-        continue;
-      }
+      if (!is_upload_of(entry, upload)) continue;
       CO_TRY_VOID(co_await store.abort(entry.object, upload.upload_id));
     }
     if (uploads.key_marker.empty()) co_return Result<void>();

@@ -8,8 +8,12 @@
 
 namespace telpher {
 
+/// Whether an open upload of the entry's bucket is the entry's: by its id or, where that never
+/// reached the journal, by its key and the time at which it was begun (its process held the lease).
+bool is_upload_of(const JournalEntry& entry, const UploadInfo& upload);
+
 /// Ends the uploads that a process began for `entry` and died before their ids reached the journal:
-/// those of its very key, begun while the process lived (it held the lease).
+/// those that is_upload_of() knows.
 Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry);
 
 /// Ends the upload of an unfinished transfer, also one whose id never reached the journal, and
