@@ -76,8 +76,12 @@ Result<ContentRange> range_of_answer(const HttpResponse& response,
 Task<Result<ObjectInfo>> S3Store::head(ObjectAddress object) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
+  const bool asked = capabilities_.checksums;
   auto response =
       co_await exchange(s3_request::head_object(at.route, object.key, dialect()), &at, {});
+  if (!response && asked && !capabilities_.checksums) {
+    response = co_await exchange(s3_request::head_object(at.route, object.key, dialect()), &at, {});
+  }
   if (!response) {
     if (has_code(response.error(), "NoSuchKey")) CO_TRY_VOID(co_await explain_missing(&at));
     co_return std::move(response).error();
@@ -96,9 +100,15 @@ Task<Result<GetResult>> S3Store::get(ObjectAddress object, GetOptions options) {
     co_return make_error(ErrorKind::kInvalid, "An empty range was asked for");
   }
   Place& at = place(object.bucket);
-  CO_TRY(
-      Response response,
-      co_await exchange(s3_request::get_object(at.route, object.key, options, dialect()), &at, {}));
+  const bool asked = capabilities_.checksums;
+  auto answer =
+      co_await exchange(s3_request::get_object(at.route, object.key, options, dialect()), &at, {});
+  if (!answer && asked && !capabilities_.checksums) {
+    // It was the question for checksums that the store did not like.
+    answer = co_await exchange(s3_request::get_object(at.route, object.key, options, dialect()),
+                               &at, {});
+  }
+  CO_TRY(Response response, std::move(answer));
   CO_TRY(const ContentRange range, range_of_answer(*response, options.range));
   GetResult result;
   result.info = s3_response::parse_object_info(response->headers);

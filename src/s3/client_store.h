@@ -88,8 +88,8 @@ class S3Store final : public ObjectStore {
   using Response = std::unique_ptr<HttpResponse>;
 
   S3Dialect dialect() const {
-    return {capabilities_.checksums, capabilities_.checksums && checksums_proven_, list_version_,
-            provider_->quoted_if_match, provider_->copy_if_match};
+    return {capabilities_.checksums, list_version_, provider_->quoted_if_match,
+            provider_->copy_if_match};
   }
   Place& place(std::string_view bucket);
   SigV4Signer& signer(std::string_view region);

@@ -90,11 +90,14 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const auto text = co_await (*response)->read_all(s3_response::kErrorBytesMax);
     const S3ErrorAnswer answer = s3_response::parse_error(status, (*response)->headers,
                                                           text ? *text : std::string_view(), now());
-    if (request.sends_checksum && !checksums_proven_ && rejects_checksum_headers(answer)) {
-      give_up_checksums("rejects");
-    }
     const Lesson lesson =
         co_await learn(&answer, &(*response)->headers, at, std::move(keys), signed_at);
+    // An answer to HEAD does not say what was wrong.
+    const bool unexplained = answer.code.empty() && (status == 400 || status == 501);
+    if (lesson == Lesson::kNothing && request.sends_checksum && !checksums_proven_ &&
+        (unexplained || rejects_checksum_headers(answer))) {
+      give_up_checksums("rejects");
+    }
     if (lesson == Lesson::kRepeatNow && may_repeat) continue;
     Error error = make_s3_error(request.target, answer);
     if (error.context.code == "ExpiredToken" || error.context.code == "RequestTimeTooSkewed" ||

@@ -158,7 +158,8 @@ void set_payload(S3Request& request, std::string payload) {
 
 S3Request head_object(const BucketRoute& route, std::string_view key, const S3Dialect& dialect) {
   S3Request request = make_request(route, "HeadObject", "HEAD", key, false);
-  if (dialect.read_checksums) request.http.headers.add("x-amz-checksum-mode", "ENABLED");
+  if (dialect.checksums) request.http.headers.add("x-amz-checksum-mode", "ENABLED");
+  request.sends_checksum = dialect.checksums;
   return request;
 }
 
@@ -170,7 +171,8 @@ S3Request get_object(const BucketRoute& route, std::string_view key, const GetOp
   if (options.range) headers.add("range", range_value(*options.range));
   add_if(headers, "if-match", options.if_match);
   headers.add("accept-encoding", "identity");
-  if (dialect.read_checksums) headers.add("x-amz-checksum-mode", "ENABLED");
+  if (dialect.checksums) headers.add("x-amz-checksum-mode", "ENABLED");
+  request.sends_checksum = dialect.checksums;
   return request;
 }
 

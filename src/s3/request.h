@@ -13,8 +13,7 @@ namespace telpher {
 
 /// How to speak to a store: what of its provider and of what has been learned matters here.
 struct S3Dialect {
-  bool checksums = true;       // x-amz-checksum-* headers may be sent
-  bool read_checksums = true;  // x-amz-checksum-mode too: a refused HEAD does not say why
+  bool checksums = true;  // x-amz-checksum-* headers may be sent
   int list_version = 2;
   bool quoted_if_match = true;
   std::string_view copy_if_match = "x-amz-copy-source-if-match";

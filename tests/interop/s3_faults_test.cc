@@ -166,6 +166,33 @@ TEST_F(S3Faults, StoresThatRejectChecksumHeadersGetMd5) {
   EXPECT_EQ(stored(), "other");
 }
 
+TEST_F(S3Faults, StoresThatRejectTheQuestionForChecksumsAreReadWithout) {
+  S3ImposterOptions options;
+  options.checksums = Checksums::kRejected;
+  options.server = "";
+  open("{}", options);
+  ASSERT_TRUE(put(*store_, "bytes"));
+  const auto info = run(store_->head({"bucket", "key"}));
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->size, 5u);
+  connect(imposter_->url(), {keys()});
+  const auto got = run(read_all(store_.get(), {}));
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(*got, "bytes");
+}
+
+TEST_F(S3Faults, TheChecksumOfAnObjectIsThereAtTheFirstQuestion) {
+  S3ImposterOptions options;
+  options.server = "";  // an unknown store that has them
+  open("{}", options);
+  ASSERT_TRUE(put(*store_, "bytes"));
+  connect(imposter_->url(), {keys()});
+  const auto info = run(store_->head({"bucket", "key"}));
+  ASSERT_TRUE(info);
+  ASSERT_TRUE(info->checksum);
+  EXPECT_EQ(info->checksum->digest, checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes("bytes")));
+}
+
 TEST_F(S3Faults, StoresThatIgnoreChecksumHeadersAreFoundOutBeforeDamageIsDone) {
   S3ImposterOptions options;
   options.checksums = Checksums::kIgnored;
