@@ -28,6 +28,7 @@ def ranges_fetched(server):
 
 
 def progressed(size):
+    """Bytes count while their part is under way: past four parts, one at least is acknowledged."""
     return lambda event: event["event"] == "progress" and event["bytes"] >= size
 
 
@@ -45,7 +46,7 @@ def check_resumed(telpher, server, wanted):
 def test_kill_9_then_the_same_command(telpher, slow_web):
     wanted = sha256(slow_web.content("/f"))
     process = telpher.start(*copy_args(slow_web))
-    wait_for_event(process, progressed(3 * PART))
+    wait_for_event(process, progressed(5 * PART))
     kill(process)
     assert not telpher.exists("local://bucket/f")
     assert len(telpher.jobs()) == 1
@@ -79,7 +80,7 @@ def test_kill_9_at_random_times(telpher, slow_web, seed):
 def test_interrupted_says_how_to_go_on(telpher, slow_web, number):
     wanted = sha256(slow_web.content("/f"))
     process = telpher.start(*copy_args(slow_web))
-    wait_for_event(process, progressed(3 * PART))
+    wait_for_event(process, progressed(5 * PART))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -101,7 +102,7 @@ def test_a_second_signal_stops_at_once(telpher, web):
 
 def test_interrupted_with_no_resume_leaves_nothing(telpher, slow_web):
     process = telpher.start(*copy_args(slow_web))
-    wait_for_event(process, progressed(3 * PART))
+    wait_for_event(process, progressed(5 * PART))
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     done = telpher.ok(*copy_args(slow_web), "--no-resume")
@@ -125,7 +126,7 @@ def test_a_source_that_changed_since_is_not_continued(telpher, web):
     rules = [{"path": "/f", "size": SIZE, "etag": '"1"', "rate": 6 * MIB}]
     server = web(rules)
     process = telpher.start(*copy_args(server))
-    wait_for_event(process, progressed(3 * PART))
+    wait_for_event(process, progressed(5 * PART))
     kill(process)
     port = server.base.rsplit(":", 1)[1]
     server.process.kill()
