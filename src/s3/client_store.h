@@ -117,9 +117,16 @@ class S3Store final : public ObjectStore {
   Task<void> settle(Place* place);
 
   void learn_provider(const Headers& headers);
-  Task<Lesson> learn(const S3ErrorAnswer* answer, const Headers* headers, Place* place,
-                     CredentialsCache::Pointer used, std::chrono::sys_seconds signed_at);
-  bool learn_region(const S3ErrorAnswer& answer, const Headers& headers, Place& place);
+  /// How a request went out. Others may have taught more while it was under way.
+  struct Sent {
+    CredentialsCache::Pointer keys;
+    const SigV4Signer* signer = nullptr;
+    Origin origin;
+    std::chrono::sys_seconds at;
+  };
+  Task<Lesson> learn(const S3ErrorAnswer* answer, const Headers* headers, Place* place, Sent sent);
+  bool learn_region(const S3ErrorAnswer& answer, const Headers& headers, Place& place,
+                    const Sent& sent);
   bool learn_clock(const S3ErrorAnswer& answer, const Headers& headers,
                    std::chrono::sys_seconds signed_at);
   void give_up_checksums(std::string_view why);

@@ -68,13 +68,13 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const bool may_repeat = !at->settled && corrections < kCorrectionsMax;
     HttpRequest http = may_repeat ? request.http : std::move(request.http);
     http.headers.add("user-agent", "telpher");
-    const std::chrono::sys_seconds signed_at = now();
-    if (!keys->anonymous()) {
-      at->signer->sign(*keys, signed_at, http.method, at->route.host, http.target, kUnsignedPayload,
-                       http.headers);
+    const Sent sent{std::move(keys), at->signer, at->route.origin, now()};
+    if (!sent.keys->anonymous()) {
+      at->signer->sign(*sent.keys, sent.at, http.method, at->route.host, http.target,
+                       kUnsignedPayload, http.headers);
     }
     http.body = body;
-    auto response = co_await http_.send(at->route.origin, std::move(http));
+    auto response = co_await http_.send(sent.origin, std::move(http));
     if (!response) {
       Error error = std::move(response).error();
       error.context.operation = request.target.operation;
@@ -90,8 +90,7 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const auto text = co_await (*response)->read_all(s3_response::kErrorBytesMax);
     const S3ErrorAnswer answer = s3_response::parse_error(status, (*response)->headers,
                                                           text ? *text : std::string_view(), now());
-    const Lesson lesson =
-        co_await learn(&answer, &(*response)->headers, at, std::move(keys), signed_at);
+    const Lesson lesson = co_await learn(&answer, &(*response)->headers, at, sent);
     // An answer to HEAD does not say what was wrong.
     const bool unexplained = answer.code.empty() && (status == 400 || status == 501);
     if (lesson == Lesson::kNothing && request.sends_checksum && !checksums_proven_ &&
@@ -151,30 +150,32 @@ void S3Store::learn_provider(const Headers& headers) {
 }
 
 Task<S3Store::Lesson> S3Store::learn(const S3ErrorAnswer* answer, const Headers* headers, Place* at,
-                                     CredentialsCache::Pointer used,
-                                     std::chrono::sys_seconds signed_at) {
-  if (learn_region(*answer, *headers, *at)) co_return Lesson::kRepeatNow;
-  if (learn_clock(*answer, *headers, signed_at)) co_return Lesson::kRepeatLater;
+                                     Sent sent) {
+  if (learn_region(*answer, *headers, *at, sent)) co_return Lesson::kRepeatNow;
+  if (learn_clock(*answer, *headers, sent.at)) co_return Lesson::kRepeatLater;
   if (answer->code == "ExpiredToken" || answer->code == "TokenRefreshRequired" ||
       answer->code == "RequestExpired") {
-    const auto replaced = co_await credentials_.replace(std::move(used));
+    const auto replaced = co_await credentials_.replace(std::move(sent.keys));
     if (replaced && *replaced) co_return Lesson::kRepeatLater;
   }
   co_return Lesson::kNothing;
 }
 
-/// 301, 307, "AuthorizationHeaderMalformed", or 400 to a HEAD, when they name another region.
-bool S3Store::learn_region(const S3ErrorAnswer& answer, const Headers& headers, Place& at) {
+/// 301, 307, "AuthorizationHeaderMalformed", or 400 to a HEAD, when they name another region or
+/// address than the request was made for. It may have been learned meanwhile.
+bool S3Store::learn_region(const S3ErrorAnswer& answer, const Headers& headers, Place& at,
+                           const Sent& sent) {
   const bool misdirected = answer.status == 301 || answer.status == 307 ||
                            answer.code == "AuthorizationHeaderMalformed" ||
                            answer.code == "PermanentRedirect" ||
                            (answer.status == 400 && answer.code.empty());
   if (!misdirected) return false;
-  const bool is_aws =
-      provider_->name == "AWS" && provider_of_host(endpoint_.origin.host).name == "AWS";
-  if (!answer.region.empty() && answer.region != at.signer->region()) {
+  if (!answer.region.empty() && answer.region != sent.signer->region()) {
+    if (answer.region == at.signer->region()) return true;
     at.signer = &signer(answer.region);
-    if (is_aws) at.route = make_route(aws_endpoint(answer.region), at.route.bucket);
+    if (provider_of_host(endpoint_.origin.host).name == "AWS") {
+      at.route = make_route(aws_endpoint(answer.region), at.route.bucket);
+    }
     at.settled = false;
     notice("Bucket '" + at.route.bucket + "' is in region " + answer.region + ", not " + region_ +
            ": using that. Say so with --region " + answer.region);
@@ -186,7 +187,8 @@ bool S3Store::learn_region(const S3ErrorAnswer& answer, const Headers& headers, 
   const auto uri = parse_uri(*location);
   if (!uri || (uri->scheme != "https" && uri->scheme != "http")) return false;
   const Origin origin{uri->scheme == "https", uri->host, uri->port};
-  if (origin == at.route.origin || (at.route.origin.tls && !origin.tls)) return false;
+  if (origin == sent.origin || (sent.origin.tls && !origin.tls)) return false;
+  if (origin == at.route.origin) return true;
   at.route.origin = origin;
   at.route.host = authority_of(origin);
   at.settled = false;

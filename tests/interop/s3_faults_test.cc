@@ -104,6 +104,16 @@ TEST_F(S3Faults, RequestsUnderWayWhenTheClockIsLearnedAreRepeatedToo) {
   EXPECT_TRUE(put(*store_, "bytes"));
 }
 
+TEST_F(S3Faults, RequestsUnderWayWhenTheRegionIsLearnedFollow) {
+  S3ImposterOptions options;
+  options.region = "eu-central-1";
+  open("{}", options);
+  int refused = 0;
+  ASSERT_TRUE(run(put_at_once(store_.get(), 8, &refused)));
+  EXPECT_EQ(refused, 0);
+  EXPECT_EQ(notices_.size(), 1u);
+}
+
 TEST_F(S3Faults, TheClockIsLearnedFromAnAnswerWithoutABodyToo) {
   open(R"({"rules": [{"on": "HeadBucket", "count": 1, "do": "skew", "minutes": 45}]})");
   ASSERT_TRUE(run(retry_->head_bucket("bucket")).error().is_temporary() ||
