@@ -241,7 +241,7 @@ TEST_F(S3Faults, TheRegionIsLearnedAndSaid) {
 }
 
 TEST_F(S3Faults, ASlowDownStormIsNotAmplified) {
-  // Two thirds of 300 puts are refused for good: without a quota that would be 8 tries each.
+  // 900 of 1,000 puts are refused for good: without a quota that would be 8 tries each.
   open(R"({"rules": [{"on": "PutObject", "after": 100, "do": "status", "status": 503,
                       "code": "SlowDown"}]})");
   int failed = 0;
