@@ -91,7 +91,11 @@ void put_10_kib(benchmark::State& state) {
     if (!done) state.SkipWithError(done.error().message.c_str());
   }
 }
-BENCHMARK(put_10_kib)->UseManualTime()->Unit(benchmark::kMicrosecond)->Iterations(5)->Repetitions(3);
+BENCHMARK(put_10_kib)
+    ->UseManualTime()
+    ->Unit(benchmark::kMicrosecond)
+    ->Iterations(5)
+    ->Repetitions(3);
 
 void sign_request(benchmark::State& state) {
   SigV4Signer signer("us-east-1");

@@ -3,8 +3,8 @@
 // whoever calls. On the worker's thread.
 
 #include "runtime/loop.h"
-#include "transfer/journal.h"
 #include "store/sqlite/database.h"
+#include "transfer/journal.h"
 
 #include <optional>
 #include <string>

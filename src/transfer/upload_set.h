@@ -53,8 +53,8 @@ struct UploadSet {
 };
 
 /// Copies everything `next` gives. Errors: kCancelled, and what would fail for every file alike
-/// (kNotFound NoSuchBucket, kDenied by the store or for want of credentials): it stops the set. Failures of single files are
-/// reported and counted, and the set goes on.
+/// (kNotFound NoSuchBucket, kDenied by the store or for want of credentials): it stops the set.
+/// Failures of single files are reported and counted, and the set goes on.
 Task<Result<void>> upload_set(UploadSet set, NextItem next, SetProgress& progress);
 
 }  // namespace telpher
