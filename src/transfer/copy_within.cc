@@ -40,7 +40,8 @@ Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, Obj
     }
   }
   progress.phase = "copying";
-  if (info.size <= kSingleCopyMax) {
+  const Capabilities& can = store.capabilities();
+  if (info.size <= std::min(kSingleCopyMax, can.put_size_max)) {
     CopyOptions copy{.storage = options.storage,
                      .condition = {.if_none_match = options.if_none_match},
                      .source_if_match = info.etag};
@@ -57,7 +58,8 @@ Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, Obj
   PlanInput input =
       make_plan_input(seen, true, store.capabilities(), options, engine.buffers.budget());
   input.part_size = {PartSizePolicy::Kind::kFixed,
-                     std::max<ByteCount>(kCopyPartSize, info.size / 9'000)};
+                     std::clamp(std::max<ByteCount>(kCopyPartSize, info.size / 9'000),
+                                can.part_size_min, can.part_size_max)};
   CO_TRY(UploadPlan plan, make_plan(input));
   plan.mode = TransferMode::kRanged;
   MultipartUpload multipart({.engine = &engine,

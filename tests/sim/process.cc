@@ -132,8 +132,12 @@ Task<Result<TransferResult>> Process::copy() {
       .part_size = {PartSizePolicy::Kind::kFixed, scenario.part_size},
       .if_none_match = scenario.if_none_match,
   };
-  Result<TransferResult> result = co_await upload(
-      engine, source_, store_, world_.object, world_.destination, std::move(options), progress_);
+  Task<Result<TransferResult>> task =
+      scenario.copies ? copy_within(engine, store_, world_.copied, world_.object,
+                                    world_.destination, std::move(options), progress_)
+                      : upload(engine, source_, store_, world_.object, world_.destination,
+                               std::move(options), progress_);
+  Result<TransferResult> result = co_await std::move(task);
   CO_TRY_VOID(co_await journal->close());
   co_return result;
 }

@@ -27,6 +27,7 @@ struct World {
 
   const Scenario scenario;
   const ObjectAddress object{"bucket", "key"};
+  const ObjectAddress copied{"bucket", "copied"};  // the source, where the store copies by itself
   const std::string destination = "sim://store/bucket/key";
   CrashDisk disk;
   Machine machine{disk};

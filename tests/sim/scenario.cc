@@ -39,6 +39,7 @@ std::vector<FaultRule> standard_faults(Random& random) {
       rule(FaultKind::kTruncate, 0.02),
       rule(FaultKind::kShort, 0.02),
       rule(FaultKind::kErrorIn200, 0.10, Operation::kComplete),
+      rule(FaultKind::kErrorIn200, 0.05, Operation::kCopyPart),
   };
   if (random.chance(0.2)) {
     // The very first part, which chance alone meets too seldom.
@@ -157,6 +158,11 @@ Scenario make_scenario(std::uint64_t seed) {
   scenario.object_exists = random.chance(0.2);
   scenario.if_none_match = !scenario.object_exists && random.chance(0.1);
   if (random.chance(0.9)) scenario.faults = standard_faults(random);
+  if (random.chance(0.1)) {
+    scenario.copies = true;
+    scenario.source.changes_at.reset();
+    scenario.capabilities.part_size_max = kPartSize;
+  }
   scenario.commands.push_back(make_command(seed, random));
   if (random.chance(0.2)) {
     CommandPlan second = make_command(random.below(kCrashCells), random);
@@ -172,6 +178,7 @@ std::string describe(const Scenario& scenario) {
                      std::to_string(scenario.part_size) + ", " +
                      std::to_string(scenario.concurrency) + " at once, budget " +
                      std::to_string(scenario.memory_budget);
+  if (scenario.copies) text += ", copied within the store";
   if (!source.size_known) text += ", size unknown";
   if (source.ranges) text += ", ranges";
   if (source.ignores_ranges) text += " that it ignores";

@@ -63,6 +63,7 @@ struct Scenario {
   int concurrency = 1;
   int source_connections = 1;
   ByteCount memory_budget = 0;
+  bool copies = false;  // the source is an object of the store, which copies by itself
   bool if_none_match = false;
   bool object_exists = false;  // an older one, before all this
   std::vector<FaultRule> faults;

@@ -37,7 +37,7 @@ class Simulation {
     std::unique_ptr<Process> process;
   };
 
-  void put_older_object();
+  void put_older_objects();
   /// The one whose next event comes first; null when all have ended.
   User* next_user();
   TimePoint next_event(const User& user) const;
@@ -61,9 +61,32 @@ class Simulation {
   SeedResult result_;
 };
 
-void Simulation::put_older_object() {
+/// The object that is to be copied, by parts: the store takes none of its size at once.
+Task<Result<void>> put_source(World* world) {
+  CreateUploadOptions options;
+  if (world->store.capabilities().checksums) options.checksum = ChecksumAlgorithm::kCrc64Nvme;
+  CO_TRY(const std::string id, co_await world->store.create_upload(world->copied, options));
+  std::vector<PartInfo> parts;
+  std::string_view rest = world->file.before;
+  do {
+    const std::string_view piece = rest.substr(0, world->scenario.part_size);
+    const PartNumber number = static_cast<PartNumber>(parts.size()) + 1;
+    CO_TRY(PartInfo part, co_await world->store.put_part(world->copied, id, number,
+                                                         Body::of(as_bytes(piece)), {}));
+    parts.push_back(std::move(part));
+    rest.remove_prefix(piece.size());
+  } while (!rest.empty());
+  CO_TRY([[maybe_unused]] const PutResult stored,
+         co_await world->store.complete(world->copied, id, std::move(parts), {}));
+  co_return Result<void>();
+}
+
+void Simulation::put_older_objects() {
   Loop loop(Loop::Mode::kVirtual, 1);
   (void)loop.run(world_.store.create_bucket(world_.object.bucket)).value();
+  if (world_.scenario.copies) {
+    if (const Result<void> put = loop.run(put_source(&world_)); !put) fail(put.error().message);
+  }
   if (!world_.scenario.object_exists) return;
   older_object_ = "an older object";
   (void)loop.run(world_.store.put(world_.object, Body::of(as_bytes(older_object_)), {})).value();
@@ -190,7 +213,7 @@ void Simulation::judge() {
 }
 
 SeedResult Simulation::run() {
-  put_older_object();
+  put_older_objects();
   say(TimePoint(), describe(world_.scenario));
   for (const CommandPlan& plan : world_.scenario.commands) {
     users_.push_back({.plan = &plan, .starts_at = plan.starts_at});
