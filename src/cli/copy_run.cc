@@ -118,6 +118,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   CO_TRY(engine_, co_await session_.engine(copy_));
   CO_TRY_VOID(co_await prepare_destination());
 
+  listed_ = several;
   // Two files and more into a store go the short way of a set.
   if (files.size() > 1 && destination_.in_store() && !copy_.dry_run) {
     CO_TRY_VOID(co_await copy_listed_files_into_store(std::move(files)));
@@ -133,6 +134,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
     outcome = co_await spawn(&group, singles[i], destination_, std::nullopt);
   }
   Result<void> joined = co_await group.join();
+  listed_ = false;
   for (std::size_t i = 0; i < trees.size() && outcome; ++i) {
     outcome = co_await copy_tree(trees[i]);
   }
@@ -145,6 +147,15 @@ void CopyRun::fail(std::string source, std::string destination, const Error& err
   const ExitCode code = exit_code_for(error, ends);
   if (exit_code_ == 0) exit_code_ = code;
   reporter_.failed({std::move(source), std::move(destination)}, error, code);
+}
+
+Result<void> CopyRun::claim(const std::string& destination, const std::string& source) {
+  if (!listed_) return {};
+  const auto [entry, is_new] = claims_.try_emplace(destination, source);
+  if (is_new) return {};
+  return make_error(ErrorKind::kPrecondition, "'" + entry->second + "' and '" + source +
+                                                  "' would both become '" + destination +
+                                                  "': copy them one at a time, under other names");
 }
 
 // --- singles ---------------------------------------------------------------------------------
@@ -202,6 +213,7 @@ Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address*
   if (destination->is_prefix()) {
     CO_TRY(SourceInfo seen, co_await from->probe());
     CO_TRY(path, file_for(path, seen.name));
+    CO_TRY_VOID(claim(path, redacted(*source)));
     copy->names.destination = path;
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
@@ -220,6 +232,10 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
   if (source->in_store() && destination->is_prefix()) {
     object = object_for(*destination, last_segment(source->object.key));
   }
+  const bool named = !destination->is_prefix() || source->in_store();
+  if (named) {
+    CO_TRY_VOID(claim(destination_text(destination->kind, object), redacted(*source)));
+  }
   if (source->kind == destination->kind && store->capabilities().server_side_copy) {
     copy->names.destination = destination_text(destination->kind, object);
     co_return co_await copy_within(*engine_, *store, source->object, object,
@@ -228,9 +244,10 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
   }
   CO_TRY(std::unique_ptr<Source> from,
          co_await session_.open_source(*source, copy_.source_headers));
-  if (destination->is_prefix() && !source->in_store()) {
+  if (!named) {
     CO_TRY(SourceInfo seen, co_await from->probe());
     object = object_for(*destination, seen.name);
+    CO_TRY_VOID(claim(destination_text(destination->kind, object), redacted(*source)));
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
   CO_TRY_VOID(check_key(object.key));

@@ -10,6 +10,7 @@
 #include "runtime/task_group.h"
 
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace telpher {
@@ -57,6 +58,9 @@ class CopyRun {
   Task<Result<void>> start_object(TaskGroup* group, const Address* source, std::string name,
                                   const ListEntry* entry);
   void fail(std::string source, std::string destination, const Error& error, CopyEnds ends);
+  /// Two sources that were named one by one must not become the same thing: the second would
+  /// replace the first. Errors: kPrecondition, naming both.
+  Result<void> claim(const std::string& destination, const std::string& source);
   /// Where `name` of a tree goes. Errors: kInvalid.
   Result<Address> below_destination(std::string_view name) const;
 
@@ -68,6 +72,10 @@ class CopyRun {
   NameFilter filter_;
   Semaphore slots_;  // parts in flight of copies side by side
   int exit_code_ = 0;
+  // By destination, the source that becomes it: of listed sources only, so that a tree costs none.
+  std::unordered_map<std::string, std::string> claims_;
+  bool listed_ = false;  // what is started now was named on the command line
+  CopyNames set_entry_;  // what the last error of a set's NextItem was about
   std::size_t trees_ = 0;
 };
 

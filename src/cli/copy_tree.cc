@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <utility>
 
 namespace telpher {
 namespace {
@@ -71,6 +72,7 @@ Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, Nex
   set.report = [&](const SetItem& item, const Result<TransferResult>& result) {
     if (result && !reporter_.json()) return reporter_.done({}, *result);
     CopyNames names{prefix + item.path, destination_text(kind, {bucket, item.key})};
+    if (item.key.empty()) names = std::exchange(set_entry_, {});  // an error of `next`
     if (result) return reporter_.done(names, *result);
     if (result.error().kind == ErrorKind::kCancelled) return;
     fail(std::move(names.source), std::move(names.destination), result.error(),
@@ -120,7 +122,12 @@ Task<Result<void>> CopyRun::copy_listed_files_into_store(std::vector<Address> fi
     if (index == files.size()) return std::nullopt;
     const std::string& path = files[index++].path;
     const std::string name = path.substr(path.find_last_of('/') + 1);
-    return SetItem{.path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
+    SetItem item{.path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
+    const std::string to =
+        destination_text(destination_.kind, {destination_.object.bucket, item.key});
+    set_entry_ = {path, to};
+    TRY_VOID(claim(to, path));
+    return item;
   };
   co_return co_await run_set(AT_FDCWD, "", std::move(next));
 }

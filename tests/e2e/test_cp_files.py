@@ -122,3 +122,25 @@ def test_cp_with_every_checksum(telpher, tmp_path, algorithm):
     (tmp_path / "f").write_bytes(data)
     telpher.ok("cp", "f", "local://bucket/k", "--checksum", algorithm)
     assert sha256(telpher.read("local://bucket/k")) == sha256(data)
+
+
+@pytest.mark.parametrize("destination", ["local://bucket/same/", "./same/"])
+def test_cp_two_sources_of_one_name(telpher, tmp_path, destination):
+    """The second would replace the first: it is refused, and the message names both."""
+    for folder in ("p", "q"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x").write_text(folder)
+    done = telpher.run("cp", "p/x", "q/x", destination)
+    assert done.returncode == 1, done.err
+    assert "p/x" in done.err and "q/x" in done.err
+    assert telpher.ok("cp", destination + "x", "-").stdout == b"p"
+
+
+def test_cp_two_objects_of_one_name(telpher, tmp_path):
+    for name in ("p", "q"):
+        telpher.ok("cp", "-", f"local://bucket/{name}/x", input=name.encode())
+    for destination in ("local://bucket/same/", "./same/"):
+        done = telpher.run("cp", "local://bucket/p/x", "local://bucket/q/x", destination)
+        assert done.returncode == 1, done.err
+        assert "local://bucket/p/x" in done.err and "local://bucket/q/x" in done.err
+        assert telpher.ok("cp", destination + "x", "-").stdout == b"p"
