@@ -142,7 +142,7 @@ class S3Store final : public ObjectStore {
   std::string region_;
   Capabilities capabilities_;
   int list_version_;
-  bool checksums_proven_;
+  bool checksums_proven_ = false;  // an answer has repeated one
   std::chrono::seconds clock_offset_{0};
   CredentialsCache credentials_;
   std::function<void(std::string_view)> notice_;

@@ -16,7 +16,6 @@ S3Store::S3Store(Loop& loop, HttpClient& http, S3StoreOptions options)
       region_(std::move(options.region)),
       capabilities_(provider_->capabilities),
       list_version_(provider_->list_version),
-      checksums_proven_(!provider_->checksums_unproven),
       credentials_(std::move(options.credentials)),
       notice_(std::move(options.notice)) {
   provider_learned_ = provider_ != &unknown_provider();
@@ -93,7 +92,8 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const Lesson lesson = co_await learn(&answer, &(*response)->headers, at, sent);
     // An answer to HEAD does not say what was wrong.
     const bool unexplained = answer.code.empty() && (status == 400 || status == 501);
-    if (lesson == Lesson::kNothing && request.sends_checksum && !checksums_proven_ &&
+    const bool may_not_know_checksums = provider_->checksums_unproven && !checksums_proven_;
+    if (lesson == Lesson::kNothing && request.sends_checksum && may_not_know_checksums &&
         (unexplained || rejects_checksum_headers(answer))) {
       give_up_checksums("rejects");
     }
@@ -145,7 +145,6 @@ void S3Store::learn_provider(const Headers& headers) {
   provider_ = found;
   capabilities_ = found->capabilities;
   list_version_ = found->list_version;
-  checksums_proven_ = !found->checksums_unproven;
   capabilities_.checksums = capabilities_.checksums && knew_checksums;
 }
 

@@ -21,8 +21,9 @@ struct Provider {
   /// When neither the user nor the host says ("s3.<region>.<host>").
   std::string_view region = "us-east-1";
   Capabilities capabilities;
-  /// Checksum headers are sent, but trusted only once an answer has repeated one: many stores
-  /// ignore what they do not know.
+  /// Refusals may be for the checksum headers until an answer has repeated one. (That they are
+  /// heeded is believed of nobody without such an answer: many stores ignore what they do not know,
+  /// and names are borrowed.)
   bool checksums_unproven = false;
   bool location_constraint = false;  // CreateBucket names the region
   int list_version = 2;

@@ -216,6 +216,35 @@ TEST_F(S3Faults, StoresThatIgnoreChecksumHeadersAreFoundOutBeforeDamageIsDone) {
   EXPECT_EQ(stored(), "bytes");
 }
 
+TEST_F(S3Faults, AStoreIsNotBelievedToHeedChecksumsForItsName) {
+  S3ImposterOptions options;
+  options.checksums = Checksums::kIgnored;
+  options.server = "MinIO";
+  open(R"({"rules": [{"on": "PutObject", "count": 1, "do": "corrupt"}]})", options);
+  ASSERT_TRUE(run(store_->head_bucket("bucket")));
+  ASSERT_EQ(store_->provider().name, "MinIO");
+  const auto corrupt = put(*store_, "bytes", with_checksum("bytes"));
+  ASSERT_FALSE(corrupt) << "the ETag is not the MD5 of what was sent";
+  EXPECT_EQ(corrupt.error().kind, ErrorKind::kCorrupt);
+  ASSERT_TRUE(put(*store_, "bytes", with_checksum("bytes")));
+  EXPECT_EQ(stored(), "bytes");
+}
+
+TEST_F(S3Faults, PartsAreNotBelievedForTheStoresNameEither) {
+  S3ImposterOptions options;
+  options.checksums = Checksums::kIgnored;
+  options.server = "MinIO";
+  open(R"({"rules": [{"on": "UploadPart", "count": 1, "do": "corrupt"}]})", options);
+  const auto id = run(store_->create_upload({"bucket", "key"}, {}));
+  ASSERT_TRUE(id);
+  PutPartOptions part;
+  part.checksum = checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes("bytes"));
+  const auto corrupt =
+      run(store_->put_part({"bucket", "key"}, *id, 1, Body::of(as_bytes("bytes")), part));
+  ASSERT_FALSE(corrupt);
+  EXPECT_EQ(corrupt.error().kind, ErrorKind::kCorrupt);
+}
+
 TEST_F(S3Faults, CreatingAnUploadFallsBackToNoChecksumToo) {
   S3ImposterOptions options;
   options.checksums = Checksums::kRejected;
