@@ -113,6 +113,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   }
   trees_ = trees.size();
   CO_TRY_VOID(settle_destination(sources.size(), trees.size()));
+  for (const Address& tree : trees) CO_TRY_VOID(check_not_into_itself(tree));
   const bool several = sources.size() > 1 || !trees.empty();
   if (several) reporter_.expect_several();
   CO_TRY(engine_, co_await session_.engine(copy_));

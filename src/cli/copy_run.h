@@ -50,6 +50,8 @@ class CopyRun {
 
   /// Trees: a directory, a glob, a prefix.
   Task<Result<void>> copy_tree(Address source);
+  /// A walk would find what it has just written, without end. Errors: kInvalid.
+  Result<void> check_not_into_itself(const Address& source) const;
   Task<Result<void>> copy_files_into_store(Address source);
   Task<Result<void>> copy_listed_files_into_store(std::vector<Address> files);
   Task<Result<void>> copy_files_to_files(Address source);

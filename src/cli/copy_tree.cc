@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <utility>
 
@@ -25,11 +26,26 @@ Result<TreeRoot> root_of(const std::string& path) {
   return TreeRoot{std::move(base), std::move(glob)};
 }
 
+/// ".NAME.telpher-XXXXXXXX.part": a download under way, or left by a crash. Nobody's file yet.
+bool is_unfinished_download(std::string_view path) {
+  constexpr std::string_view kMark = ".telpher-";
+  constexpr std::string_view kEnd = ".part";
+  constexpr std::size_t kDigits = 8;
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  if (!name.starts_with('.') || !name.ends_with(kEnd)) return false;
+  const std::size_t mark = name.rfind(kMark);
+  if (mark == std::string_view::npos) return false;
+  const std::size_t start = mark + kMark.size();
+  if (name.size() != start + kDigits + kEnd.size()) return false;
+  return name.find_first_not_of("0123456789abcdef", start) == start + kDigits;
+}
+
 /// Asks the walk for files until one is wanted.
 Result<std::optional<FileEntry>> next_wanted(DirectoryWalk& walk, const NameFilter& filter) {
   for (;;) {
     TRY(std::optional<FileEntry> entry, walk.next());
-    if (!entry || filter.accepts(entry->path)) return entry;
+    if (!entry) return entry;
+    if (!is_unfinished_download(entry->path) && filter.accepts(entry->path)) return entry;
   }
 }
 
@@ -46,6 +62,26 @@ Result<Address> CopyRun::below_destination(std::string_view name) const {
     to.text = to.path;
   }
   return to;
+}
+
+Result<void> CopyRun::check_not_into_itself(const Address& source) const {
+  using Kind = Address::Kind;
+  if (source.kind != Kind::kPath || destination_.kind != Kind::kPath) return {};
+  Result<TreeRoot> root = root_of(source.path);
+  if (!root) return {};  // said when its turn comes
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path from = fs::canonical(root->path, error);
+  if (error) return {};
+  const fs::path to = fs::weakly_canonical(fs::absolute(destination_.path), error);
+  if (error) return {};
+  const std::string below = to.lexically_relative(from).generic_string();
+  if (below.empty() || below == ".." || below.starts_with("../")) return {};
+  const std::string folder = below.substr(0, below.find_last_not_of('/') + 1);
+  // '*.txt' finds nothing in the folder it goes to, '**/*.txt' finds what it has just written.
+  if (root->pattern && (folder == "." || !root->pattern->may_match_below(folder))) return {};
+  return make_error(ErrorKind::kInvalid, "cannot copy '" + source.text + "' into itself: '" +
+                                             destination_.text + "' lies below it");
 }
 
 Task<Result<void>> CopyRun::copy_tree(Address source) {

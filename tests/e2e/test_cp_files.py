@@ -144,3 +144,28 @@ def test_cp_two_objects_of_one_name(telpher, tmp_path):
         assert done.returncode == 1, done.err
         assert "local://bucket/p/x" in done.err and "local://bucket/q/x" in done.err
         assert telpher.ok("cp", destination + "x", "-").stdout == b"p"
+
+
+@pytest.mark.parametrize("destination", ["tree/copy/", "tree/new/deeper/", "tree", "link/x/"])
+def test_cp_a_directory_into_itself(telpher, tree, tmp_path, destination):
+    """It would find its own copies without end."""
+    (tmp_path / "link").symlink_to("tree")
+    before = read_tree(tmp_path / "tree")
+    done = telpher.run("cp", "tree", destination, timeout=30)
+    assert done.returncode == 2, done.err
+    assert "itself" in done.err
+    assert read_tree(tmp_path / "tree") == before
+    assert not (tmp_path / "tree/new").exists()
+
+
+def test_cp_leaves_unfinished_downloads_alone(telpher, tree, tmp_path):
+    """A download under way in a tree is nobody's file yet."""
+    (tmp_path / "tree/.big.telpher-0123abcd.part").write_text("half")
+    (tmp_path / "tree/.big.telpher-nothex!!.part").write_text("a file")
+    for destination in ("local://bucket/t/", "./out/"):
+        telpher.ok("cp", "tree", destination)
+    telpher.ok("cp", "local://bucket/t/", "./back/")
+    for folder in ("out", "back"):
+        names = {name for name in read_tree(tmp_path / folder)}
+        assert ".big.telpher-0123abcd.part" not in names
+        assert ".big.telpher-nothex!!.part" in names
