@@ -154,25 +154,28 @@ def test_faults_that_last(telpher, s3, data):
 # --- kill -9 at every step of the journal --------------------------------------------------------
 
 def stalled(operation, **more):
-    return {"on": operation, "count": 1, "ms": STALL_MS, **more}
+    return [{"on": operation, "count": 1, "ms": STALL_MS, **more}]
+
+
+def lost(operation):
+    """It is done, the answer is lost, and asking again takes forever."""
+    return [{"on": operation, "count": 1, "do": "lose_answer"}, *stalled(operation, do="delay")]
 
 
 STEPS = {
     "before the upload exists": stalled("CreateMultipartUpload", do="delay"),
-    "upload made, its id not yet known": stalled("CreateMultipartUpload", do="stall",
-                                                 after_bytes=0),
+    "upload made, its id not yet known": lost("CreateMultipartUpload"),
     "before the first part": stalled("UploadPart", do="delay"),
     "in the middle of a part": stalled("UploadPart", do="stall", after_bytes=1000000),
     "between parts": stalled("UploadPart", do="delay", after=3),
     "before the parts are joined": stalled("CompleteMultipartUpload", do="delay"),
-    "joined, but the answer not yet seen": stalled("CompleteMultipartUpload", do="stall",
-                                                   after_bytes=0),
+    "joined, but the answer not yet seen": lost("CompleteMultipartUpload"),
 }
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_kill_9_at_every_step(telpher, s3, data, step):
-    server = s3([STEPS[step]])
+    server = s3(STEPS[step])
     process = telpher.start(*cp_args(), "--json")
     server.wait_until_met()
     acknowledged = server.stats()["requests"].get("UploadPart", 0)
@@ -190,7 +193,7 @@ def test_kill_9_at_every_step(telpher, s3, data, step):
 @pytest.mark.parametrize("step", STEPS)
 def test_kill_9_at_every_step_then_sweep(telpher, s3, data, step):
     """Nobody runs the command again: sweep leaves no upload open."""
-    server = s3([STEPS[step]])
+    server = s3(STEPS[step])
     process = telpher.start(*cp_args(), "--json")
     server.wait_until_met()
     kill(process)
@@ -202,7 +205,7 @@ def test_kill_9_at_every_step_then_sweep(telpher, s3, data, step):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_while_a_part_is_sent(telpher, s3, data, number):
-    server = s3([stalled("UploadPart", do="stall", after_bytes=1000000)])
+    server = s3(stalled("UploadPart", do="stall", after_bytes=1000000))
     process = telpher.start(*cp_args())
     server.wait_until_met()
     process.send_signal(number)
