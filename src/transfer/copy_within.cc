@@ -15,6 +15,61 @@ namespace {
 constexpr ByteCount kSingleCopyMax = 64 * kMiB;  // larger ones gain from parts side by side
 constexpr ByteCount kCopyPartSize = 256 * kMiB;  // no byte passes through us
 
+bool is_empty(const ObjectMetadata& metadata) {
+  return metadata.content_type.empty() && metadata.content_encoding.empty() &&
+         metadata.content_language.empty() && metadata.content_disposition.empty() &&
+         metadata.cache_control.empty() && metadata.expires.empty() && metadata.user.empty();
+}
+
+/// What the object had, with what the user wants changed.
+ObjectMetadata merged(ObjectMetadata metadata, const ObjectMetadata& wanted) {
+  const auto set = [](std::string& value, const std::string& other) {
+    if (!other.empty()) value = other;
+  };
+  set(metadata.content_type, wanted.content_type);
+  set(metadata.content_encoding, wanted.content_encoding);
+  set(metadata.content_language, wanted.content_language);
+  set(metadata.content_disposition, wanted.content_disposition);
+  set(metadata.cache_control, wanted.cache_control);
+  set(metadata.expires, wanted.expires);
+  for (const auto& [name, value] : wanted.user) metadata.user[name] = value;
+  return metadata;
+}
+
+/// Whether the store's own checksum of the source proves or refutes `expect`; nullopt: it must be
+/// read.
+std::optional<bool> store_knows(const ObjectInfo& info, const Digest& expect) {
+  if (!info.checksum || info.checksum->parts != 0 ||
+      info.checksum->digest.algorithm() != expect.algorithm()) {
+    return std::nullopt;
+  }
+  return info.checksum->digest == expect;
+}
+
+/// One CopyObject, and a look at what came of it.
+Task<Result<TransferResult>> copy_at_once(ObjectStore* store, ObjectAddress from, ObjectAddress to,
+                                          ObjectInfo info, TransferOptions options) {
+  CopyOptions copy{.storage = options.storage,
+                   .condition = {.if_none_match = options.if_none_match},
+                   .source_if_match = info.etag};
+  if (!is_empty(options.metadata)) copy.metadata = merged(info.metadata, options.metadata);
+  CO_TRY(PutResult stored, co_await store->copy(std::move(from), to, std::move(copy)));
+  CO_TRY(const ObjectInfo made, co_await store->head(to));
+  if (made.size != info.size) {
+    co_return make_error(ErrorKind::kCorrupt, "the store's copy has " + std::to_string(made.size) +
+                                                  " bytes, its source " +
+                                                  std::to_string(info.size));
+  }
+  TransferResult result{.mode = TransferMode::kServerSideCopy, .size = info.size};
+  const bool same_checksum = made.checksum && made.checksum == info.checksum;
+  result.verified_by = same_checksum            ? "checksum, by the store"
+                       : made.etag == info.etag ? "ETag, by the store"
+                                                : "length, by the store";
+  result.etag = std::move(stored.etag);
+  result.version_id = std::move(stored.version_id);
+  co_return result;
+}
+
 }  // namespace
 
 Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, ObjectAddress from,
@@ -39,22 +94,29 @@ Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, Obj
       co_return skipped;
     }
   }
+  if (options.expect) {
+    const std::optional<bool> right = store_knows(info, *options.expect);
+    // Only the bytes themselves can tell: they are read and written.
+    if (!right) {
+      co_return co_await upload(engine, *source, store, std::move(to), std::move(name),
+                                std::move(options), progress);
+    }
+    if (!*right) {
+      co_return make_error(ErrorKind::kCorrupt, "the source has " + info.checksum->digest.to_hex() +
+                                                    ", expected " + options.expect->to_hex());
+    }
+    options.expect.reset();  // proven
+  }
   progress.phase = "copying";
   const Capabilities& can = store.capabilities();
   if (info.size <= std::min(kSingleCopyMax, can.put_size_max)) {
-    CopyOptions copy{.storage = options.storage,
-                     .condition = {.if_none_match = options.if_none_match},
-                     .source_if_match = info.etag};
-    CO_TRY(PutResult stored, co_await store.copy(from, to, std::move(copy)));
-    progress.bytes_done = info.size;
-    progress.phase = "done";
-    TransferResult result{.mode = TransferMode::kServerSideCopy, .size = info.size};
-    result.etag = stored.etag;
-    result.version_id = stored.version_id;
-    result.verified_by = stored.etag == info.etag ? "ETag, by the store" : "the store's own copy";
+    Result<TransferResult> result =
+        co_await copy_at_once(&store, std::move(from), std::move(to), info, std::move(options));
+    if (result) progress.bytes_done = info.size;
+    progress.phase = result ? "done" : "failed";
     co_return result;
   }
-  if (options.metadata.content_type.empty()) options.metadata = info.metadata;
+  options.metadata = merged(info.metadata, options.metadata);
   PlanInput input =
       make_plan_input(seen, true, store.capabilities(), options, engine.buffers.budget());
   input.part_size = {PartSizePolicy::Kind::kFixed,

@@ -1,6 +1,7 @@
 // download(): a store's object into a file, by ranges side by side; download_stream(): in order to
 // a descriptor; copy_within(): the store copies by itself.
 
+#include "base/unique_fd.h"
 #include "runtime/offload.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
@@ -14,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <filesystem>
 #include <memory>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,7 +27,26 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t kReadSize = 256 * 1024;
+constexpr ByteCount kLargestFile = ByteCount{1} << 62;
 constexpr auto kLeaseWait = 24h;
+
+/// Absolute, so that the journal and its lease mean one file wherever a command is run, and with
+/// links followed: a link stays, the file behind it is replaced.
+Result<std::string> real_path(std::string path) {
+  std::error_code problem;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, problem);
+  if (problem) return make_errno_error(problem.value(), "cannot write '" + path + "'");
+  if (!std::filesystem::is_symlink(absolute, problem)) return absolute.string();
+  const std::filesystem::path target = std::filesystem::weakly_canonical(absolute, problem);
+  if (problem) return make_errno_error(problem.value(), "cannot write '" + path + "'");
+  return target.string();
+}
+
+/// Pipes and devices (/dev/null) are written to, never replaced.
+bool is_device(const std::string& path) {
+  struct stat status;
+  return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
 
 /// What the destination says against being written, or the result of leaving it alone.
 Result<std::optional<TransferResult>> check_existing(const std::string& path,
@@ -94,6 +115,8 @@ class Download {
   ChecksumAlgorithm pick_algorithm() const {
     if (options_.expect) return options_.expect->algorithm();
     if (seen_.digest) return seen_.digest->algorithm();
+    // Parts on the disk are taken over by their digest only, so one is always computed.
+    if (options_.checksum == ChecksumAlgorithm::kNone) return ChecksumAlgorithm::kCrc64Nvme;
     return options_.checksum;
   }
 
@@ -308,7 +331,7 @@ Task<Result<void>> write_all(int fd, Bytes bytes) {
       return written < 0 ? -errno : written;
     });
     if (count == -EINTR) continue;
-    if (count < 0) co_return make_errno_error(static_cast<int>(-count), "write to standard output");
+    if (count < 0) co_return make_errno_error(static_cast<int>(-count), "write");
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   co_return Result<void>();
@@ -319,7 +342,20 @@ Task<Result<void>> write_all(int fd, Bytes bytes) {
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress) {
   progress.phase = "probing";
+  CO_TRY(path, real_path(std::move(path)));
+  if (is_device(path)) {
+    const UniqueFd device(co_await offload([&path] { return ::open(path.c_str(), O_WRONLY); }));
+    if (device.get() < 0) {
+      co_return make_error(ErrorKind::kIo, "cannot open '" + path + "' for writing");
+    }
+    co_return co_await download_stream(engine, source, device.get(), std::move(options), progress);
+  }
   CO_TRY(SourceInfo seen, co_await source.probe());
+  if (seen.size.value_or(0) > kLargestFile) {
+    co_return make_error(
+        ErrorKind::kProtocol,
+        "the source announces " + std::to_string(*seen.size) + " bytes, which no file can hold");
+  }
   CO_TRY(std::optional<TransferResult> skipped, check_existing(path, options, seen));
   if (skipped) {
     progress.phase = "done";

@@ -45,6 +45,26 @@ HashPlan make_hash_plan(const TransferOptions& options, const SourceInfo& seen,
   return plan;
 }
 
+namespace {
+
+/// The exact source and what the object is to be like: parts sent for another wish are not
+/// continued.
+std::string hash_of_job(const Source& source, const TransferOptions& options) {
+  const ObjectMetadata& metadata = options.metadata;
+  std::string text = source.identity();
+  for (const std::string* value :
+       {&metadata.content_type, &metadata.content_encoding, &metadata.content_language,
+        &metadata.content_disposition, &metadata.cache_control, &metadata.expires,
+        &options.storage.storage_class, &options.storage.server_side_encryption,
+        &options.storage.sse_kms_key_id, &options.storage.acl}) {
+    text += '\0' + *value;
+  }
+  for (const auto& [name, value] : metadata.user) text += '\0' + name + '\0' + value;
+  return checksum_of(ChecksumAlgorithm::kSha256, as_bytes(text)).to_hex();
+}
+
+}  // namespace
+
 std::string hash_of_source(const Source& source) {
   return checksum_of(ChecksumAlgorithm::kSha256, as_bytes(source.identity())).to_hex();
 }
@@ -57,6 +77,7 @@ MultipartUpload::MultipartUpload(Input input)
       name_(std::move(input.name)),
       options_(std::move(input.options)),
       progress_(*input.progress),
+      job_hash_(hash_of_job(source_, options_)),
       seen_(std::move(input.seen)),
       plan_(std::move(input.plan)),
       copy_from_(std::move(input.copy_from)),
@@ -91,8 +112,8 @@ Task<Result<TransferResult>> MultipartUpload::transfer(std::optional<Started> st
     CO_TRY(lease_, co_await engine_.journal->acquire(name_, loop.now() + kLeaseWait));
     if (lease_->waited) {
       CO_TRY(const auto finished, co_await engine_.journal->last_finished(name_));
-      if (finished && finished->source_hash == hash_of_source(source_) &&
-          !seen_.validator.empty() && finished->validator == seen_.validator) {
+      if (finished && finished->source_hash == job_hash_ && !seen_.validator.empty() &&
+          finished->validator == seen_.validator) {
         TransferResult result = result_so_far();
         result.mode = TransferMode::kSkipped;
         result.etag = finished->etag;
@@ -124,12 +145,30 @@ Task<Result<TransferResult>> MultipartUpload::transfer(std::optional<Started> st
 
 // --- beginning and continuing -----------------------------------------------------------------
 
+bool MultipartUpload::can_adopt(ByteCount part_size) const {
+  if (part_size == plan_.part_size) return true;
+  const bool wished = options_.part_size.kind == PartSizePolicy::Kind::kFixed;
+  return !wished && part_size > 0 && (!plan_.buffered || 2 * part_size <= plan_.memory_budget);
+}
+
+// The parts that are there decide: another --concurrency must not throw them away.
+void MultipartUpload::adopt(ByteCount part_size) {
+  if (part_size == plan_.part_size) return;
+  plan_.part_size = plan_.part_size_max = part_size;
+  plan_.parts = static_cast<int>((*seen_.size + part_size - 1) / part_size);
+  if (plan_.buffered) {
+    const ByteCount held = plan_.memory_budget / part_size;
+    plan_.parts_in_flight =
+        static_cast<int>(std::min<ByteCount>(static_cast<ByteCount>(plan_.parts_in_flight), held));
+  }
+  progress_.parts = plan_.parts;
+}
+
 bool MultipartUpload::continues(const JournalEntry& entry) const {
   return options_.resume && entry.kind == (copy_from_ ? "copy" : "upload") &&
-         entry.object == object_ && entry.source_hash == hash_of_source(source_) &&
-         !seen_.validator.empty() && entry.validator == seen_.validator &&
-         entry.size == seen_.size && entry.size && entry.part_size == plan_.part_size &&
-         entry.checksum == to_string(options_.checksum);
+         entry.object == object_ && entry.source_hash == job_hash_ && !seen_.validator.empty() &&
+         entry.validator == seen_.validator && entry.size == seen_.size && entry.size &&
+         can_adopt(entry.part_size) && entry.checksum == to_string(options_.checksum);
 }
 
 Task<Result<void>> MultipartUpload::find_or_begin() {
@@ -138,6 +177,7 @@ Task<Result<void>> MultipartUpload::find_or_begin() {
     for (JournalEntry& entry : entries) {
       if (entry_.id.empty() && continues(entry)) {
         entry_ = std::move(entry);
+        adopt(entry_.part_size);
       } else {
         CO_TRY_VOID(co_await discard_transfer(*engine_.journal, store_, std::move(entry)));
       }
@@ -160,7 +200,7 @@ Task<Result<void>> MultipartUpload::create_upload() {
   if (engine_.journal && entry_.id.empty()) {
     entry_.kind = copy_from_ ? "copy" : "upload";
     entry_.source = source_.redacted_address();
-    entry_.source_hash = hash_of_source(source_);
+    entry_.source_hash = job_hash_;
     entry_.destination = name_;
     entry_.object = object_;
     entry_.size = seen_.size;
@@ -241,8 +281,7 @@ Task<Result<TransferResult>> MultipartUpload::already_there() {
   result.version_id = finished_earlier_->version_id;
   result.verified_by = "what the journal expected: an earlier run had completed it";
   CO_TRY_VOID(co_await engine_.journal->finish(
-      entry_.id,
-      FinishedTransfer{hash_of_source(source_), seen_.validator, result.etag, result.size, {}}));
+      entry_.id, FinishedTransfer{job_hash_, seen_.validator, result.etag, result.size, {}}));
   co_return result;
 }
 
@@ -298,7 +337,13 @@ Result<void> MultipartUpload::check_expectations() {
                                                                       : &PartDigests::proof)) {
     got = *whole;
   }
-  if (!got) return {};  // a file was digested before; a source's own digest may stay unproven
+  if (!got) {
+    // A file was digested before, and a source's own digest may stay unproven; a user's may not.
+    if (!options_.expect || source_.fd() >= 0) return {};
+    return make_error(ErrorKind::kUnsupported, "the expected " +
+                                                   std::string(to_string(wanted->algorithm())) +
+                                                   " cannot be proven on this way of copying");
+  }
   if (*got == *wanted) return {};
   return make_error(ErrorKind::kCorrupt, "the source's bytes have " +
                                              std::string(to_string(wanted->algorithm())) + " " +
@@ -329,8 +374,7 @@ Task<Result<TransferResult>> MultipartUpload::complete() {
   result.version_id = stored.version_id;
   if (!entry_.id.empty()) {
     CO_TRY_VOID(co_await engine_.journal->finish(
-        entry_.id,
-        FinishedTransfer{hash_of_source(source_), seen_.validator, result.etag, result.size, {}}));
+        entry_.id, FinishedTransfer{job_hash_, seen_.validator, result.etag, result.size, {}}));
     entry_ = {};
   }
   upload_id_.clear();

@@ -58,6 +58,8 @@ class MultipartUpload {
   Task<Result<TransferResult>> transfer(std::optional<Started> started);
   Task<Result<void>> find_or_begin();
   bool continues(const JournalEntry& entry) const;
+  bool can_adopt(ByteCount part_size) const;
+  void adopt(ByteCount part_size);
   Task<Result<bool>> reload_parts();
   void accept_stored_part(PartInfo info, const std::map<PartNumber, JournalPart>& hints);
   Task<Result<void>> create_upload();
@@ -94,8 +96,9 @@ class MultipartUpload {
   const DestinationName name_;
   const TransferOptions options_;
   TransferProgress& progress_;
+  const std::string job_hash_;
   const SourceInfo seen_;
-  const UploadPlan plan_;
+  UploadPlan plan_;
   const std::optional<ObjectAddress> copy_from_;
   const std::string copy_etag_;
 

@@ -99,7 +99,9 @@ Task<Result<void>> ResumingReader::back_off(Error error) {
   const auto ceiling = std::min(policy_.backoff_max, policy_.backoff_base * (1 << failures_));
   std::chrono::milliseconds wait(
       loop.random().below(static_cast<std::uint64_t>(ceiling.count()) + 1));
-  if (error.context.retry_after) wait = std::max(wait, *error.context.retry_after);
+  if (error.context.retry_after) {
+    wait = std::max(wait, std::min(policy_.retry_after_max, *error.context.retry_after));
+  }
   co_return co_await sleep_for(wait);
 }
 

@@ -14,6 +14,7 @@ struct ResumePolicy {
   int attempts_max = 8;  // failures in a row without a byte in between
   std::chrono::milliseconds backoff_base{100};
   std::chrono::milliseconds backoff_max{20'000};
+  std::chrono::milliseconds retry_after_max{300'000};  // more than the server asked for is cut
 };
 
 class ResumingReader : public ByteReader {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace telpher {
@@ -416,6 +417,61 @@ TEST(Download, RangesMakeTheFile) {
   ASSERT_TRUE(back);
   const auto info = bed.loop.run((*back)->probe());
   EXPECT_EQ(info->size, source.text_.size());
+}
+
+TEST(Download, LinksStayAndDevicesAreWrittenTo) {
+  Bed bed;
+  TextSource source(random_text(1000));
+  TemporaryFile file("old");
+  const std::string link = file.path + ".link";
+  ASSERT_EQ(symlink(file.path.c_str(), link.c_str()), 0);
+  ASSERT_TRUE(bed.loop.run(download(bed.engine, source, link, bed.options, bed.progress)));
+  char target[512] = {};
+  EXPECT_GT(readlink(link.c_str(), target, sizeof target - 1), 0) << "the link was replaced";
+  unlink(link.c_str());
+  auto back = open_file_source(file.path);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(bed.loop.run((*back)->probe())->size, 1000u);
+
+  ASSERT_TRUE(bed.loop.run(download(bed.engine, source, "/dev/null", bed.options, bed.progress)));
+  struct stat status{};
+  ASSERT_EQ(stat("/dev/null", &status), 0);
+  EXPECT_TRUE(S_ISCHR(status.st_mode));
+}
+
+TEST(CopyWithin, AnExpectedDigestIsProvenOrNothingAppears) {
+  for (const ChecksumAlgorithm algorithm :
+       {ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kCrc64Nvme}) {
+    for (const bool right : {true, false}) {
+      Bed bed;
+      const std::string text = random_text(1000);
+      ASSERT_TRUE(bed.loop.run(bed.store.put({"bucket", "from"}, Body::of(as_bytes(text)), {})));
+      bed.options.part_size = {};
+      bed.options.expect = checksum_of(algorithm, as_bytes(right ? text : "other"));
+      const auto result =
+          bed.loop.run(copy_within(bed.engine, bed.store, {"bucket", "from"}, {"bucket", "key"},
+                                   "memory://bucket/key", bed.options, bed.progress));
+      EXPECT_EQ(result.has_value(), right) << to_string(algorithm);
+      EXPECT_EQ(bed.content().has_value(), right);
+    }
+  }
+}
+
+TEST(CopyWithin, NewMetadataIsMergedIntoTheOld) {
+  Bed bed;
+  PutOptions put;
+  put.metadata.content_type = "text/old";
+  put.metadata.cache_control = "max-age=1";
+  put.metadata.user["k"] = "old";
+  ASSERT_TRUE(bed.loop.run(bed.store.put({"bucket", "from"}, Body::of(as_bytes("hello")), put)));
+  bed.options.metadata.content_type = "text/new";
+  bed.options.metadata.user["k"] = "new";
+  ASSERT_TRUE(bed.loop.run(copy_within(bed.engine, bed.store, {"bucket", "from"}, {"bucket", "key"},
+                                       "memory://bucket/key", bed.options, bed.progress)));
+  const auto made = bed.loop.run(bed.store.head({"bucket", "key"}));
+  EXPECT_EQ(made->metadata.content_type, "text/new");
+  EXPECT_EQ(made->metadata.cache_control, "max-age=1");
+  EXPECT_EQ(made->metadata.user.at("k"), "new");
 }
 
 TEST(Download, WrongBytesLeaveTheOldFile) {
