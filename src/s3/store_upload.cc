@@ -3,6 +3,7 @@
 
 #include "codec/checksum.h"
 #include "runtime/offload.h"
+#include "runtime/task_group.h"
 #include "s3/client_store.h"
 #include "s3/response.h"
 
@@ -88,6 +89,14 @@ Task<Result<void>> S3Store::prove(const S3Target target, Body body, const PutRes
   co_return bytes_differ(target);
 }
 
+/// Removes an object that the store took, but took wrong. When another has been put there meanwhile
+/// (its ETag differs) it stays.
+Task<Result<void>> S3Store::take_away(ObjectAddress object, std::string etag) {
+  CO_TRY(const ObjectInfo there, co_await head(object));
+  if (there.etag == etag) CO_TRY_VOID(co_await remove(std::move(object)));
+  co_return Result<void>();
+}
+
 Task<Result<PutResult>> S3Store::exchange_upload(S3Request request, Place* at, Body body,
                                                  std::optional<Digest> checksum) {
   const S3Target target = request.target;
@@ -98,8 +107,16 @@ Task<Result<PutResult>> S3Store::exchange_upload(S3Request request, Place* at, B
   if (response->length != 0u) {
     CO_TRY_VOID(co_await response->read_all(s3_response::kErrorBytesMax));
   }
-  if (to_prove) CO_TRY_VOID(co_await prove(target, body, &result, checksum));
-  co_return result;
+  if (!to_prove) co_return result;
+  auto proven = co_await prove(target, body, &result, checksum);
+  if (proven) co_return result;
+  // A wrong part is replaced or given up with its upload; a wrong object would be found and read.
+  if (target.operation == "PutObject" && proven.error().kind != ErrorKind::kCancelled) {
+    constexpr std::chrono::seconds kTakeAwayLimit{10};
+    ObjectAddress object{std::string(target.bucket), std::string(target.key)};
+    (void)co_await shielded(take_away(std::move(object), result.etag), kTakeAwayLimit);
+  }
+  co_return std::move(proven).error();
 }
 
 Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, PutOptions options) {

@@ -245,6 +245,27 @@ TEST_F(S3Faults, PartsAreNotBelievedForTheStoresNameEither) {
   EXPECT_EQ(corrupt.error().kind, ErrorKind::kCorrupt);
 }
 
+TEST_F(S3Faults, AnObjectThatIsFoundToBeWrongIsTakenAway) {
+  S3ImposterOptions options;
+  options.checksums = Checksums::kIgnored;
+  open(R"({"rules": [{"on": "PutObject", "count": 1, "do": "corrupt"}]})", options);
+  const auto corrupt = put(*store_, "bytes", with_checksum("bytes"));
+  ASSERT_FALSE(corrupt);
+  EXPECT_EQ(corrupt.error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(stored(), std::nullopt);
+}
+
+TEST_F(S3Faults, AConditionalPutIsNotInTheWayOfItsOwnWrongObject) {
+  S3ImposterOptions options;
+  options.checksums = Checksums::kIgnored;
+  open(R"({"rules": [{"on": "PutObject", "count": 1, "do": "corrupt"}]})", options);
+  PutOptions if_new = with_checksum("bytes");
+  if_new.condition.if_none_match = true;
+  const auto done = put(*retry_, "bytes", if_new);
+  EXPECT_TRUE(done) << done.error().message;
+  EXPECT_EQ(stored(), "bytes");
+}
+
 TEST_F(S3Faults, CreatingAnUploadFallsBackToNoChecksumToo) {
   S3ImposterOptions options;
   options.checksums = Checksums::kRejected;

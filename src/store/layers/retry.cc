@@ -42,8 +42,11 @@ void RetryStore::count_cause(ErrorKind kind) {
 
 bool RetryStore::plan_retry(Series& series, Error& error, Random& random, Duration& pause) {
   const bool throttled = error.kind == ErrorKind::kThrottled;
-  // A throttled or corrupt request was refused; whatever else failed may have been carried out.
-  if (!throttled && error.kind != ErrorKind::kCorrupt) {
+  // A throttled request was refused, and one that the store itself called corrupt; whatever else
+  // failed may have been carried out. Corruption that we found is of something it has kept.
+  const bool refused_as_corrupt =
+      error.kind == ErrorKind::kCorrupt && error.context.http_status >= 400;
+  if (!throttled && !refused_as_corrupt) {
     series.maybe_done = true;
     if (series.doubt) *series.doubt = true;
   }

@@ -235,5 +235,29 @@ TEST_F(RetryStoreTest, CorruptionOnTheWayIsRepeated) {
   EXPECT_EQ(stats_.corrupt.value(), 3u);
 }
 
+/// Keeps what it is given, and then says once that it was other bytes.
+class DoubtingStore final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override {
+    CO_TRY(PutResult result, co_await inner().put(std::move(object), body, std::move(options)));
+    if (std::exchange(doubted_, true)) co_return result;
+    co_return make_temporary_error(ErrorKind::kCorrupt, "other bytes");
+  }
+
+ private:
+  bool doubted_ = false;
+};
+
+TEST_F(RetryStoreTest, APutThatWasFoundWrongAfterwardsMayHaveBeenDone) {
+  ASSERT_TRUE(loop_.run(memory_.create_bucket("bucket")));
+  DoubtingStore doubting(memory_);
+  RetryStore store(doubting, quota_, stats_);
+  PutOptions options{.condition = {.if_none_match = true}};
+  options.checksum = checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes("hello"));
+  const auto done = loop_.run(store.put({"bucket", "key"}, Body::of(as_bytes("hello")), options));
+  EXPECT_TRUE(done) << done.error().message;
+}
+
 }  // namespace
 }  // namespace telpher
