@@ -48,7 +48,7 @@ bool RetryStore::plan_retry(Series& series, Error& error, Random& random, Durati
       error.kind == ErrorKind::kCorrupt && error.context.http_status >= 400;
   if (!throttled && !refused_as_corrupt) {
     series.maybe_done = true;
-    if (series.doubt) *series.doubt = true;
+    if (series.doubts) ++*series.doubts;
   }
   const std::int64_t cost = throttled ? policy_.throttle_cost : policy_.cost;
   if (series.attempts >= policy_.attempts_max || !quota_.take(cost)) {
@@ -177,35 +177,56 @@ Task<Result<std::string>> RetryStore::create_upload(ObjectAddress object,
                                                     CreateUploadOptions options) {
   Loop& loop = co_await current_loop();
   const TimePoint began = loop.now();
-  bool doubt = false;
+  int doubts = 0;
   Result<std::string> upload_id = co_await attempts<std::string>(
-      {.operation = Operation::kCreateUpload, .doubt = &doubt},
+      {.operation = Operation::kCreateUpload, .doubts = &doubts},
       [this, &object, &options] { return inner().create_upload(object, options); });
   if (!upload_id) co_return upload_id;
   open_uploads_.insert(*upload_id);
-  if (doubt) CO_TRY_VOID(co_await end_twins(object, *upload_id, loop.now() - began));
+  if (doubts > 0) {
+    CO_TRY_VOID(co_await end_twins(object, *upload_id, loop.now() - began, doubts));
+  }
   co_return upload_id;
+}
+
+/// Every page of the uploads whose keys begin with `object.key`.
+Task<Result<std::vector<UploadInfo>>> RetryStore::uploads_like(ObjectAddress object) {
+  std::vector<UploadInfo> all;
+  ListUploadsOptions options;
+  options.prefix = object.key;
+  while (true) {
+    CO_TRY(UploadsPage page, co_await list_uploads(object.bucket, options));
+    std::ranges::move(page.uploads, std::back_inserter(all));
+    const bool stuck =
+        page.key_marker == options.key_marker && page.upload_id_marker == options.upload_id_marker;
+    if (page.key_marker.empty() || stuck) co_return all;
+    options.key_marker = std::move(page.key_marker);
+    options.upload_id_marker = std::move(page.upload_id_marker);
+  }
 }
 
 // An attempt whose answer was lost left an upload that nobody knows. It was begun, by the store's
 // own clock, at most `elapsed` before the one that was answered; those that were answered here are
 // no twins. When they cannot be ended now, the call fails: its caller must not forget that
-// something was begun. Where we are not allowed to look, they are left to sweep.
+// something was begun. Where we are not allowed to look, they are left to sweep; so are they where
+// the store tells no times, or where there are more than attempts in doubt: some are not ours.
 Task<Result<void>> RetryStore::end_twins(ObjectAddress object, std::string upload_id,
-                                         Duration elapsed) {
-  ListUploadsOptions options;
-  options.prefix = object.key;
-  const Result<UploadsPage> page = co_await list_uploads(object.bucket, options);
-  if (!page && is_refusal(page.error())) co_return Result<void>();
-  if (!page) co_return page.error();
-  const auto ours = std::ranges::find(page->uploads, upload_id, &UploadInfo::upload_id);
-  if (ours == page->uploads.end()) co_return Result<void>();
-  for (const UploadInfo& upload : page->uploads) {
+                                         Duration elapsed, int doubts) {
+  const auto uploads = co_await uploads_like(object);
+  if (!uploads && is_refusal(uploads.error())) co_return Result<void>();
+  if (!uploads) co_return uploads.error();
+  const auto ours = std::ranges::find(*uploads, upload_id, &UploadInfo::upload_id);
+  if (ours == uploads->end() || ours->initiated == WallTime{}) co_return Result<void>();
+  std::vector<std::string> twins;
+  for (const UploadInfo& upload : *uploads) {
     const bool twin = upload.key == object.key && !open_uploads_.contains(upload.upload_id) &&
                       upload.initiated <= ours->initiated &&
                       ours->initiated - upload.initiated <= elapsed + std::chrono::seconds(1);
-    if (!twin) continue;
-    Result<void> ended = co_await abort(object, upload.upload_id);
+    if (twin) twins.push_back(upload.upload_id);
+  }
+  if (twins.size() > static_cast<std::size_t>(doubts)) co_return Result<void>();
+  for (const std::string& twin : twins) {
+    Result<void> ended = co_await abort(object, twin);
     if (!ended && !is_refusal(ended.error())) co_return ended;
   }
   co_return Result<void>();

@@ -80,7 +80,7 @@ class RetryStore final : public ForwardingStore {
     int attempts = 0;
     std::int64_t paid = 0;    // for the last retry
     bool maybe_done = false;  // an attempt failed in a way that may have done the work
-    bool* doubt = nullptr;    // set when maybe_done is
+    int* doubts = nullptr;    // counts such attempts
   };
 
   /// `make` starts one attempt; `settle` is asked about a permanent failure that may be the echo of
@@ -94,7 +94,9 @@ class RetryStore final : public ForwardingStore {
   bool plan_retry(Series& series, Error& error, Random& random, Duration& pause);
   void count_cause(ErrorKind kind);
 
-  Task<Result<void>> end_twins(ObjectAddress object, std::string upload_id, Duration elapsed);
+  Task<Result<std::vector<UploadInfo>>> uploads_like(ObjectAddress object);
+  Task<Result<void>> end_twins(ObjectAddress object, std::string upload_id, Duration elapsed,
+                               int doubts);
   Task<std::optional<PutResult>> settle_put(ObjectAddress object, Body body, PutOptions options,
                                             Error error);
   Task<std::optional<PutResult>> settle_copy(ObjectAddress from, ObjectAddress to, Error error);

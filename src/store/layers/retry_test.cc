@@ -259,5 +259,51 @@ TEST_F(RetryStoreTest, APutThatWasFoundWrongAfterwardsMayHaveBeenDone) {
   EXPECT_TRUE(done) << done.error().message;
 }
 
+/// Lists one upload a page.
+class ShortPages final : public ForwardingStore {
+ public:
+  using ForwardingStore::ForwardingStore;
+  Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override {
+    CO_TRY(UploadsPage page, co_await inner().list_uploads(std::move(bucket), std::move(options)));
+    if (no_times) {
+      for (UploadInfo& upload : page.uploads) upload.initiated = {};
+    }
+    if (page.uploads.size() > 1) {
+      page.uploads.resize(1);
+      page.key_marker = page.uploads[0].key;
+      page.upload_id_marker = page.uploads[0].upload_id;
+    }
+    co_return page;
+  }
+
+  bool no_times = false;
+};
+
+TEST_F(RetryStoreTest, ALostUploadIsFoundOnAnyPage) {
+  script({{.after = 3, .count = 1, .what = FaultKind::kLoseAnswer}});
+  ShortPages pages(chaos_);
+  RetryStore store(pages, quota_, stats_);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(loop_.run(store.create_upload({"bucket", "key"}, {})));
+  ASSERT_TRUE(loop_.run(store.create_upload({"bucket", "key"}, {})));
+  EXPECT_EQ(loop_.run(memory_.list_uploads("bucket", {}))->uploads.size(), 4u);
+}
+
+TEST_F(RetryStoreTest, UploadsThatMayBeSomeoneElsesAreLeftAlone) {
+  // Two that could be the lost one: another program's, begun in the same second, is among them.
+  script({{.count = 1, .what = FaultKind::kLoseAnswer}});
+  ASSERT_TRUE(loop_.run(memory_.create_upload({"bucket", "key"}, {})));
+  ASSERT_TRUE(loop_.run(store_.create_upload({"bucket", "key"}, {})));
+  EXPECT_EQ(loop_.run(memory_.list_uploads("bucket", {}))->uploads.size(), 3u);
+}
+
+TEST_F(RetryStoreTest, WithoutTimesNoUploadIsTakenForALostOne) {
+  script({{.count = 1, .what = FaultKind::kLoseAnswer}});
+  ShortPages pages(chaos_);
+  pages.no_times = true;
+  RetryStore store(pages, quota_, stats_);
+  ASSERT_TRUE(loop_.run(store.create_upload({"bucket", "key"}, {})));
+  EXPECT_EQ(loop_.run(memory_.list_uploads("bucket", {}))->uploads.size(), 2u);
+}
+
 }  // namespace
 }  // namespace telpher
