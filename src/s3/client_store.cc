@@ -139,7 +139,30 @@ Task<Result<PutResult>> S3Store::copy(ObjectAddress from, ObjectAddress to, Copy
   }
   CO_TRY(S3Request request, s3_request::copy_object(from, at.route, to.key, options, dialect()));
   CO_TRY(const Document answer, co_await exchange_document(std::move(request), &at));
-  co_return s3_response::parse_write_document(answer.body, answer.headers);
+  CO_TRY(PutResult result, s3_response::parse_write_document(answer.body, answer.headers));
+  // The ETag of the source shows that it was found and read.
+  const bool plausible = !result.etag.empty() && result.etag == options.source_if_match;
+  if (!plausible)
+    CO_TRY_VOID(co_await check_stored(std::move(to), result.etag, options.source_if_match));
+  co_return result;
+}
+
+/// Is the object there that a success spoke of, under the ETag of the answer or of its source?
+/// Where we may not look, it is believed.
+Task<Result<void>> S3Store::check_stored(ObjectAddress object, std::string etag,
+                                         std::string source_etag) {
+  const auto bare = [](std::string_view text) {
+    const bool quoted = text.size() >= 2 && text.front() == '"' && text.back() == '"';
+    return quoted ? text.substr(1, text.size() - 2) : text;
+  };
+  const auto there = co_await head(object);
+  if (!there && there.error().kind != ErrorKind::kNotFound) co_return Result<void>();
+  const bool right = there && (etag.empty() || bare(there->etag) == bare(etag) ||
+                               bare(there->etag) == bare(source_etag));
+  if (right) co_return Result<void>();
+  co_return make_temporary_error(
+      ErrorKind::kServer, "The store answered success but does not have s3://" + object.bucket +
+                              "/" + object.key + " as it said");
 }
 
 Task<Result<ListPage>> S3Store::list(std::string bucket, ListOptions options) {

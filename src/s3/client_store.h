@@ -110,6 +110,7 @@ class S3Store final : public ObjectStore {
                                           std::optional<Digest> checksum);
   Task<Result<void>> prove(S3Target target, Body body, const PutResult* result,
                            std::optional<Digest> checksum);
+  Task<Result<void>> check_stored(ObjectAddress object, std::string etag, std::string source_etag);
   Task<Result<void>> take_away(ObjectAddress object, std::string etag);
   /// What to send to a store that does not take `checksum`; `given` when it need not be computed.
   Task<Result<std::string>> content_md5(Body body, std::optional<Digest> checksum,

@@ -29,6 +29,20 @@ TEST_F(S3Faults, ACopyThatFailsInside200IsAnError) {
   EXPECT_FALSE(imposter_->content("bucket", "copy"));
 }
 
+TEST_F(S3Faults, ACopyThatIsOnlySaidToBeDoneIsNotBelieved) {
+  open(R"({"rules": [{"on": "CopyObject", "count": 1, "do": "fake_success"}]})");
+  const auto source = put(*store_, "bytes");
+  ASSERT_TRUE(source);
+  CopyOptions options;
+  options.source_if_match = source->etag;
+  const auto faked = run(store_->copy({"bucket", "key"}, {"bucket", "copy"}, options));
+  ASSERT_FALSE(faked);
+  EXPECT_TRUE(faked.error().is_temporary());
+  const auto done = run(store_->copy({"bucket", "key"}, {"bucket", "copy"}, options));
+  EXPECT_TRUE(done) << done.error().message;
+  EXPECT_EQ(imposter_->content("bucket", "copy"), "bytes");
+}
+
 TEST_F(S3Faults, CompleteWhoseAnswerWasLostIsSeenThrough) {
   open(R"({"rules": [{"on": "CompleteMultipartUpload", "count": 1, "do": "lose_answer"}]})");
   const auto upload = run(send_parts(retry_.get(), {"one", "two"}));
