@@ -1,3 +1,24 @@
 #include "cli/run.h"
 
-int main(int argc, char** argv) { return telpher::run_command_line(argc, argv); }
+#include <cerrno>
+#include <fcntl.h>
+
+namespace {
+
+/// A standard descriptor that is closed at the start would become one of our own files, and what
+/// is printed would go into it. Its place is taken by one that cannot be used: a copy from or to
+/// it fails rather than being empty.
+void take_missing_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number is given out, and those below are taken.
+    (void)open("/dev/null", fd == 1 ? O_RDONLY : O_WRONLY);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  take_missing_standard_descriptors();
+  return telpher::run_command_line(argc, argv);
+}

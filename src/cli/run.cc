@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
 
 #ifndef TELPHER_VERSION
 #define TELPHER_VERSION "0.0.0"
@@ -80,7 +82,10 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
                   .arguments = std::move(parsed->arguments),
                   .on_interrupt = {}};
   const int code = loop.run(run_verb(verb.get(), &command, &signals));
-  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout);
+  // Who closed it before we started wants no results.
+  const bool wanted = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;
+  if (failed && wanted) {
     std::fputs("telpher: standard output could not be written\n", stderr);
     return code == kExitDone ? kExitDestination : code;
   }

@@ -158,6 +158,23 @@ def test_unreadable_standard_output(telpher, tmp_path):
     assert done.returncode == 4, done.stderr
 
 
+def test_standard_descriptors_that_are_closed(telpher, tmp_path):
+    """None of them becomes a file of ours; a copy from or to one fails."""
+    def run(*args):
+        return subprocess.run(["sh", "-c", '"$@" <&- >&- 2>&-', "sh", *telpher.command(args)],
+                              env=telpher.env, cwd=tmp_path).returncode
+
+    data = random_bytes(3 * MIB)
+    (tmp_path / "f").write_bytes(data)
+    assert run("cp", "f", "local://bucket/k") == 0
+    assert run("cp", "local://bucket/k", "./back") == 0
+    assert (tmp_path / "back").read_bytes() == data
+    assert telpher.read("local://bucket/k") == data
+    assert run("cp", "local://bucket/k", "-") == 4
+    assert run("cp", "-", "local://bucket/nothing") == 3
+    assert not telpher.exists("local://bucket/nothing")
+
+
 # --- a file that changes while it is read --------------------------------------------------------
 
 @pytest.mark.parametrize("change", ["grow", "shrink"])
