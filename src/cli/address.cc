@@ -76,7 +76,10 @@ Result<Address> parse_address(std::string_view text) {
   address.kind = Address::Kind::kUrl;
   Result<Uri> uri = parse_uri(text);
   if (!uri) {
-    return make_error(ErrorKind::kInvalid, "Invalid URL format: " + uri.error().message);
+    const std::string& why = uri.error().message;
+    constexpr std::string_view kPrefix = "Invalid URL format: ";
+    return make_error(ErrorKind::kInvalid,
+                      why.starts_with(kPrefix) ? why : std::string(kPrefix) + why);
   }
   return address;
 }

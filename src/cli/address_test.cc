@@ -47,6 +47,8 @@ TEST(Address, WhatIsWrongIsSaid) {
     ASSERT_FALSE(address) << text;
     EXPECT_EQ(address.error().kind, ErrorKind::kInvalid) << text;
   }
+  const std::string once = parse_address("http://").error().message;
+  EXPECT_EQ(once.rfind("Invalid URL format"), 0u) << once;
   EXPECT_TRUE(parse_address("gopher://x/").error().message.starts_with("Invalid URL format"));
 }
 

@@ -6,6 +6,8 @@
 #include "cli/verbs.h"
 #include "runtime/task_group.h"
 
+#include <algorithm>
+
 namespace telpher {
 namespace {
 
@@ -85,6 +87,7 @@ std::string interruption_text(const Reporter& reporter, bool resumable) {
 
 Task<int> Copy::run(Command* command) {
   output_.results_to_stderr = command->arguments.back() == "-";
+  output_.continues = std::ranges::find(command->arguments, "-") == command->arguments.end();
   Session session(command->loop, command->settings, access_);
   Reporter reporter(output_, command->loop);
   session.notice = [&reporter](std::string_view text) { reporter.note(text); };
@@ -100,7 +103,7 @@ Task<int> Copy::run(Command* command) {
   (void)co_await drawing.join();
 
   const bool interrupted = context.cancel->cancelled();
-  const bool resumable = session.has_journal() && copy_.transfer.resume;
+  const bool resumable = session.has_journal() && copy_.transfer.resume && output_.continues;
   std::vector<StatsGroup> stats;
   if (output_.stats) stats = session.stats(copy_, reporter);
   // The journal is closed although we were interrupted: that is what a resume lives on.

@@ -17,6 +17,7 @@ struct OutputOptions {
   ShowProgress progress = ShowProgress::kAuto;
   std::optional<std::chrono::milliseconds> interval;  // of progress
   bool results_to_stderr = false;                     // standard output carries the bytes
+  bool continues = true;                              // the same command again goes on with a copy
 };
 
 /// --json, --quiet.

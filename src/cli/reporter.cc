@@ -127,14 +127,21 @@ void Reporter::print_done(const CopyNames& names, const TransferResult& result,
   result_line(line);
 }
 
+std::string Reporter::advice(const Error& error, ExitCode code) const {
+  // What has gone to standard output is out, and a pipe cannot be read twice.
+  if (code == kExitIntegrity && options_.results_to_stderr) return {};
+  if (code == kExitGaveUp && !options_.continues) return {};
+  return advice_for(error, code);
+}
+
 void Reporter::print_failed(const CopyNames& names, const Error& error, ExitCode code) {
   if (options_.json) result_line(json_failed(names, error, code));
   std::string text = printable(names.source);
   if (!names.destination.empty()) text += " -> " + printable(names.destination);
   if (!text.empty()) text += ": ";
   text += printable(error.message);
-  const std::string advice = advice_for(error, code);
-  if (!advice.empty()) text += (text.ends_with('.') ? " " : ". ") + advice;
+  const std::string what_to_do = advice(error, code);
+  if (!what_to_do.empty()) text += (text.ends_with('.') ? " " : ". ") + what_to_do;
   error_line(text);
 }
 

@@ -108,6 +108,7 @@ class Reporter {
   void count(const TransferResult& result);
   void print_done(const CopyNames& names, const TransferResult& result,
                   std::optional<Duration> took);
+  std::string advice(const Error& error, ExitCode code) const;
   void print_failed(const CopyNames& names, const Error& error, ExitCode code);
   std::FILE* results() const { return options_.results_to_stderr ? stderr : stdout; }
 

@@ -31,6 +31,7 @@ def failing(telpher, code, text, *args, **kwargs):
     (["cp", "a", "local://bucket/" + "k" * 1025], "1024"),
     (["cp", "a", "local://bucket/k", "--concurrency", "257"], "from 1 to 256"),
     (["cp", "a", "local://bucket/k", "--part-size", "1MiB"], "--part-size"),
+    (["cp", "a", "local://bucket/k", "--expect", "none:"], "--expect"),
     (["cp", "a", "local://bucket/k", "--nonsense"], "unknown option '--nonsense'"),
     (["cp", "-", "local://bucket/"], "standard input has no name"),
     (["frobnicate"], "unknown verb 'frobnicate'"),

@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import subprocess
 
 import pytest
 
@@ -88,6 +89,19 @@ def test_interrupted_says_how_to_go_on(telpher, slow_web, number):
     assert b"Sanitizer" not in err, err
     assert not telpher.exists("local://bucket/f")
     assert check_resumed(telpher, slow_web, wanted)["parts_resumed"] >= 1
+
+
+def test_interrupted_standard_input_promises_nothing(telpher):
+    process = telpher.start("cp", "-", "local://bucket/f", "--json", "--progress-interval", "100ms",
+                            stdin=subprocess.PIPE)
+    process.stdin.write(bytes(1000))
+    process.stdin.flush()
+    wait_for_event(process, lambda event: event["event"] == "progress")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"continues" not in err
+    assert not telpher.exists("local://bucket/f")
 
 
 def test_a_second_signal_stops_at_once(telpher, web):

@@ -92,6 +92,14 @@ def test_cp_url_with_expect(telpher, nginx, digest, code):
     assert telpher.exists("local://bucket/f") == (code == 0)
 
 
+def test_cp_to_standard_output_with_a_wrong_digest(telpher, nginx):
+    """The bytes are out: nobody may say that nothing appeared."""
+    done = telpher.run("cp", nginx.put("f", b"data"), "-", "--expect", "sha256:" + sha256(b"other"))
+    assert done.returncode == 6, done.err
+    assert done.stdout == b"data"
+    assert "Nothing appeared" not in done.err
+
+
 @pytest.mark.slow
 def test_cp_url_of_several_gib(telpher, nginx, tmp_path):
     block = random_bytes(64 * MIB)
