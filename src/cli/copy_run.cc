@@ -50,6 +50,8 @@ Task<Result<CopyRun::Shape>> CopyRun::shape_of(const Address* source) {
     co_return is_glob(source->path) && !exists(source->path) ? Shape::kTree : Shape::kSingle;
   }
   if (!source->in_store()) co_return Shape::kSingle;
+  // A home that cannot be used concerns the whole command, not this source.
+  if (source->kind == Address::Kind::kLocal) CO_TRY_VOID(session_.store(source->kind));
   if (source->object.bucket.empty()) co_return usage("'" + source->text + "' names no bucket");
   if (source->is_prefix()) co_return Shape::kTree;
   if (!is_glob(source->object.key)) co_return Shape::kSingle;
@@ -57,8 +59,8 @@ Task<Result<CopyRun::Shape>> CopyRun::shape_of(const Address* source) {
   CO_TRY(ObjectStore * store, session_.store(source->kind));
   Result<ObjectInfo> info = co_await store->head(source->object);
   if (info) co_return Shape::kSingle;
-  if (info.error().kind == ErrorKind::kNotFound) co_return Shape::kTree;
-  co_return std::move(info).error();
+  // Any other refusal is said by the copy itself, with its names.
+  co_return info.error().kind == ErrorKind::kNotFound ? Shape::kTree : Shape::kSingle;
 }
 
 Result<void> CopyRun::settle_destination(std::size_t sources, std::size_t trees) {
@@ -141,13 +143,20 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   }
   if (!outcome) co_return outcome.error();
   if (!joined) co_return joined.error();
-  co_return several&& exit_code_ != 0 ? kExitSomeFailed : exit_code_;
+  const bool any = reporter_.copies_done() + reporter_.copies_skipped() > 0;
+  // When nothing could be done, and for one reason, that reason is the answer.
+  co_return exit_code_ != 0 && several && (any || mixed_) ? kExitSomeFailed : exit_code_;
 }
 
 void CopyRun::fail(std::string source, std::string destination, const Error& error, CopyEnds ends) {
   const ExitCode code = exit_code_for(error, ends);
-  if (exit_code_ == 0) exit_code_ = code;
+  note_failure(code);
   reporter_.failed({std::move(source), std::move(destination)}, error, code);
+}
+
+void CopyRun::note_failure(ExitCode code) {
+  mixed_ = mixed_ || (exit_code_ != 0 && exit_code_ != code);
+  if (exit_code_ == 0) exit_code_ = code;
 }
 
 Result<void> CopyRun::claim(const std::string& destination, const std::string& source) {
@@ -163,7 +172,8 @@ Result<void> CopyRun::claim(const std::string& destination, const std::string& s
 
 Task<Result<void>> CopyRun::spawn(TaskGroup* group, Address source, Address destination,
                                   std::optional<ByteCount> size) {
-  if (copy_.dry_run) co_return co_await describe(std::move(source), std::move(destination));
+  if (copy_.dry_run)
+    co_return co_await describe(std::move(source), std::move(destination), size.has_value());
   // A copy takes as many slots as it can have parts in flight; one whose size is not known yet
   // leaves room for others.
   const auto limit = static_cast<std::uint64_t>(copy_.transfer.concurrency);
@@ -195,7 +205,7 @@ Task<Result<void>> CopyRun::copy_single(Address source, Address destination, std
     co_return std::move(result).error();
   }
   const ExitCode code = exit_code_for(result.error(), ends_of(source));
-  if (exit_code_ == 0) exit_code_ = code;
+  note_failure(code);
   reporter_.failed(copy, result.error(), code);
   co_return Result<void>();
 }
@@ -258,24 +268,29 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
                             std::move(options), copy->progress);
 }
 
-Task<Result<void>> CopyRun::describe(Address source, Address destination) {
-  std::string how = "copy";
-  if (destination.in_store() && !(source.kind == destination.kind)) {
-    CO_TRY(ObjectStore * store, session_.store(destination.kind));
-    Result<std::unique_ptr<Source>> from =
-        co_await session_.open_source(source, copy_.source_headers);
-    Result<std::string> described =
-        from
-            ? co_await describe_upload(*engine_, **from, *store, destination.object, copy_.transfer)
-            : Result<std::string>(from.error());
-    if (!described) {
-      fail(redacted(source), redacted(destination), described.error(), ends_of(source));
-      co_return Result<void>();
-    }
-    how = *std::move(described);
+Task<Result<std::string>> CopyRun::describe_copy(const Address* source, const Address* destination,
+                                                 bool seen) {
+  const bool uploaded = destination->in_store() && source->kind != destination->kind;
+  if (!uploaded && (seen || source->kind == Address::Kind::kStdio)) co_return "copy";
+  CO_TRY(std::unique_ptr<Source> from,
+         co_await session_.open_source(*source, copy_.source_headers));
+  if (!uploaded) {
+    CO_TRY_VOID(co_await from->probe());
+    co_return "copy";
+  }
+  CO_TRY(ObjectStore * store, session_.store(destination->kind));
+  co_return co_await describe_upload(*engine_, *from, *store, destination->object, copy_.transfer);
+}
+
+Task<Result<void>> CopyRun::describe(Address source, Address destination, bool seen) {
+  const Result<std::string> how = co_await describe_copy(&source, &destination, seen);
+  if (!how) {
+    if (how.error().kind == ErrorKind::kCancelled) co_return how.error();
+    fail(redacted(source), redacted(destination), how.error(), ends_of(source));
+    co_return Result<void>();
   }
   reporter_.result_line("would copy " + printable(redacted(source)) + " -> " +
-                        printable(redacted(destination)) + ": " + how);
+                        printable(redacted(destination)) + ": " + *how);
   co_return Result<void>();
 }
 

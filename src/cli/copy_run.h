@@ -41,7 +41,11 @@ class CopyRun {
                                     TransferOptions options, Reporter::Copy* copy);
   Task<Result<TransferResult>> into_store(const Address* source, const Address* destination,
                                           TransferOptions options, Reporter::Copy* copy);
-  Task<Result<void>> describe(Address source, Address destination);
+  /// For --dry-run. A source that nobody has seen yet is probed: one that is missing fails here as
+  /// it would for real.
+  Task<Result<void>> describe(Address source, Address destination, bool seen);
+  Task<Result<std::string>> describe_copy(const Address* source, const Address* destination,
+                                          bool seen);
   /// Waits until there is room for a copy of `size` bytes, then starts it.
   Task<Result<void>> spawn(TaskGroup* group, Address source, Address destination,
                            std::optional<ByteCount> size);
@@ -60,6 +64,7 @@ class CopyRun {
   Task<Result<void>> start_object(TaskGroup* group, const Address* source, std::string name,
                                   const ListEntry* entry);
   void fail(std::string source, std::string destination, const Error& error, CopyEnds ends);
+  void note_failure(ExitCode code);
   /// Two sources that were named one by one must not become the same thing: the second would
   /// replace the first. Errors: kPrecondition, naming both.
   Result<void> claim(const std::string& destination, const std::string& source);
@@ -72,8 +77,9 @@ class CopyRun {
   Engine* engine_ = nullptr;
   Address destination_;
   NameFilter filter_;
-  Semaphore slots_;  // parts in flight of copies side by side
-  int exit_code_ = 0;
+  Semaphore slots_;     // parts in flight of copies side by side
+  int exit_code_ = 0;   // of the first failure
+  bool mixed_ = false;  // others failed otherwise
   // By destination, the source that becomes it: of listed sources only, so that a tree costs none.
   std::unordered_map<std::string, std::string> claims_;
   bool listed_ = false;  // what is started now was named on the command line

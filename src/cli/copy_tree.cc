@@ -138,7 +138,16 @@ Task<Result<void>> CopyRun::copy_files_into_store(Address source) {
   DirectoryWalk& walk = **opened;
   bool any = false;
   NextItem next = [&]() -> Result<std::optional<SetItem>> {
-    TRY(std::optional<FileEntry> entry, next_wanted(walk, filter_));
+    Result<std::optional<FileEntry>> found = next_wanted(walk, filter_);
+    if (!found) {
+      const std::string name = walk.current_path();
+      const std::string& folder = walk.root();
+      ObjectAddress object = object_for(destination_, name);
+      set_entry_ = {folder + (folder.ends_with('/') ? "" : "/") + name,
+                    destination_text(destination_.kind, object)};
+      return std::move(found).error();
+    }
+    std::optional<FileEntry>& entry = *found;
     if (!entry) return std::nullopt;
     any = true;
     SetItem item{.path = std::move(entry->path), .key = {}, .size = entry->size};
@@ -180,13 +189,18 @@ Task<Result<void>> CopyRun::copy_files_to_files(Address source) {
   const std::string& folder = (*opened)->root();
   TaskGroup group(co_await current_context());
   Result<void> outcome;
+  bool any = false;
   while (outcome) {
     Result<std::optional<FileEntry>> entry = next_wanted(**opened, filter_);
     if (!entry) {
-      fail(source.text, "", entry.error(), ends_of(source));
+      const std::string name = (*opened)->current_path();
+      const Result<Address> to = below_destination(name);
+      fail(folder + (folder.ends_with('/') ? "" : "/") + name, to ? to->text : "", entry.error(),
+           ends_of(source));
       continue;
     }
     if (!*entry) break;
+    any = true;
     Address file;
     file.path = folder + (folder.ends_with('/') ? "" : "/") + (*entry)->path;
     file.text = file.path;
@@ -198,6 +212,9 @@ Task<Result<void>> CopyRun::copy_files_to_files(Address source) {
     outcome = co_await spawn(&group, std::move(file), *std::move(to), (*entry)->size);
   }
   Result<void> joined = co_await group.join();
+  if (outcome && !any && root->pattern && exit_code_ == 0) {
+    fail(source.text, "", make_error(ErrorKind::kNotFound, "no file matches"), ends_of(source));
+  }
   co_return outcome ? joined : outcome;
 }
 
@@ -248,7 +265,9 @@ Task<Result<void>> CopyRun::copy_objects(Address source) {
   } while (outcome && !options.continuation.empty());
   Result<void> joined = co_await group.join();
   if (!outcome && outcome.error().kind != ErrorKind::kCancelled) {
-    fail(source.text, redacted(destination_), outcome.error(), ends_of(source));
+    // Listing is reading, whatever stands at the other end.
+    fail(source.text, redacted(destination_), outcome.error(),
+         {.source_is_store = true, .destination_is_store = false});
     co_return Result<void>();
   }
   if (outcome && !any) {

@@ -121,7 +121,11 @@ Task<int> Copy::run(Command* command) {
   }
   if (!code) {
     reporter.error_line(printable(code.error().message));
-    co_return exit_code_for(code.error(), {.source_is_store = false, .destination_is_store = true});
+    // What fails for the whole command is never one source: it is where things are to go or be
+    // kept.
+    const ExitCode side =
+        exit_code_for(code.error(), {.source_is_store = false, .destination_is_store = true});
+    co_return side == kExitSource ? kExitDestination : side;
   }
   if (!closed) reporter.note(closed.error().message);
   co_return *code;

@@ -45,7 +45,8 @@ ExitCode exit_code_for(const Error& error, CopyEnds ends) {
     case ErrorKind::kSourceChanged: return kExitIntegrity;
     case ErrorKind::kInvalid: return error.context.http_status >= 400 ? side : kExitUsage;
     case ErrorKind::kPrecondition: return kExitDestination;
-    case ErrorKind::kNotFound:
+    // Of files that are written, what is missing is said as kIo.
+    case ErrorKind::kNotFound: return ends.destination_is_store ? side : kExitSource;
     case ErrorKind::kDenied:
     case ErrorKind::kIo: return side;
     case ErrorKind::kNetwork:

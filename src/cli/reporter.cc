@@ -137,7 +137,9 @@ std::string Reporter::advice(const Error& error, ExitCode code) const {
 void Reporter::print_failed(const CopyNames& names, const Error& error, ExitCode code) {
   if (options_.json) result_line(json_failed(names, error, code));
   std::string text = printable(names.source);
-  if (!names.destination.empty()) text += " -> " + printable(names.destination);
+  if (!names.destination.empty()) {
+    text += (text.empty() ? "" : " -> ") + printable(names.destination);
+  }
   if (!text.empty()) text += ": ";
   text += printable(error.message);
   const std::string what_to_do = advice(error, code);

@@ -41,6 +41,8 @@ class DirectoryWalk {
 
   /// The directory's descriptor: `openat(root_fd(), entry.path)`.
   int root_fd() const { return root_fd_.get(); }
+  /// What next() has looked at last, relative to the root: what its error is about.
+  const std::string& current_path() const { return path_; }
   const std::string& root() const { return root_; }
 
  private:

@@ -139,6 +139,48 @@ def test_server_that_is_down(telpher):
             "--retries", "1")
 
 
+def test_home_that_cannot_be_used(telpher, tmp_path):
+    (tmp_path / "f").write_text("x")
+    env = {"TELPHER_HOME": "/dev/null/home"}
+    for args in (["f", "local://bucket/k"], ["local://bucket/k", "./out"],
+                 ["f", "f", "local://bucket/p/"], ["local://bucket/p/", "./out/"]):
+        failing(telpher, 4, "", "cp", *args, env=env)
+
+
+@pytest.mark.parametrize("args", [
+    ["nofile", "x"], ["nofile", "local://bucket/x"], ["local://bucket/nokey", "x"],
+    ["local://bucket/nokey", "local://bucket/x"], ["nofile", "./"]])
+def test_dry_run_without_a_source_fails_as_the_copy_would(telpher, args):
+    telpher.ok("mb", "local://bucket")
+    for dry_run in ([], ["-n"]):
+        failing(telpher, 3, "", "cp", *args, *dry_run)
+
+
+# --- one cause that refuses everything -----------------------------------------------------------
+
+@pytest.mark.parametrize("code, args", [
+    (3, ["s3://no-such-bucket/p/", "./out/"]),
+    (3, ["s3://no-such-bucket/p/", "s3://bucket/p/"]),
+    (3, ["s3://no-such-bucket/p/", "local://bucket/p/"]),
+    (3, ["s3://no-such-bucket/a", "s3://no-such-bucket/b", "./out/"]),
+    (3, ["local://no-such-bucket/p/", "./out/"]),
+    (3, ["local://no-such-bucket/p/", "local://bucket/p/"]),
+    (3, ["*.nothing", "local://bucket/p/"]),
+    (3, ["*.nothing", "./out/"]),
+    (3, ["local://bucket/*.nothing", "./out/"]),
+    (4, ["tree", "s3://no-such-bucket/p/"]),
+    (4, ["tree/a", "tree/b", "s3://no-such-bucket/p/"]),
+])
+def test_everything_is_refused_alike(telpher, s3, tmp_path, code, args):
+    s3([])
+    telpher.ok("mb", "local://bucket")
+    (tmp_path / "tree").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "tree" / name).write_text(name)
+    done = failing(telpher, code, "", "cp", *args)
+    assert not done.err.startswith("telpher:  ->"), done.err
+
+
 # --- several: 1, each named ----------------------------------------------------------------------
 
 def test_one_of_several_fails(telpher, nginx):
@@ -148,6 +190,18 @@ def test_one_of_several_fails(telpher, nginx):
     assert telpher.read("local://bucket/one") == b"1"
     assert telpher.read("local://bucket/two") == b"2"
     assert "one: " not in done.err
+
+
+@pytest.mark.parametrize("destination", ["local://bucket/t/", "out/"])
+def test_entries_of_a_tree_are_named(telpher, tmp_path, destination):
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/good").write_text("x")
+    (tmp_path / "tree/dangling").symlink_to("/nowhere/at/all")
+    done = telpher.events("cp", "tree", destination)
+    assert done.returncode == 1, done.err
+    failed = [event for event in done.events if event["event"] == "failed"]
+    assert [(e["source"], e["destination"]) for e in failed] == [
+        ("tree/dangling", destination + "dangling")]
 
 
 def test_unreadable_standard_output(telpher, tmp_path):
