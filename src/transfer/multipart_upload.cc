@@ -345,9 +345,7 @@ Result<void> MultipartUpload::check_expectations() {
                                                    " cannot be proven on this way of copying");
   }
   if (*got == *wanted) return {};
-  return make_error(ErrorKind::kCorrupt, "the source's bytes have " +
-                                             std::string(to_string(wanted->algorithm())) + " " +
-                                             got->to_hex() + ", expected " + wanted->to_hex());
+  return wrong_digest(*got, *wanted);
 }
 
 Task<Result<TransferResult>> MultipartUpload::complete() {

@@ -5,6 +5,7 @@
 #include "codec/checksum.h"
 
 #include <optional>
+#include <string>
 
 namespace telpher {
 
@@ -20,6 +21,13 @@ struct HashPlan {
   ChecksumAlgorithm proof = ChecksumAlgorithm::kNone;
   bool md5 = false;
 };
+
+/// kCorrupt: the source's bytes are not those that were announced or asked for.
+inline Error wrong_digest(const Digest& got, const Digest& wanted) {
+  return make_error(ErrorKind::kCorrupt, "the source's bytes have " +
+                                             std::string(to_string(wanted.algorithm())) + " " +
+                                             got.to_hex() + ", expected " + wanted.to_hex());
+}
 
 class PartHash {
  public:

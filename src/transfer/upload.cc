@@ -72,9 +72,7 @@ Task<Result<std::optional<TransferResult>>> check_overwrite(Engine* engine, Sour
 
 Result<void> check_digest(const std::optional<Digest>& wanted, const Digest& got) {
   if (!wanted || got.algorithm() != wanted->algorithm() || *wanted == got) return {};
-  return make_error(ErrorKind::kCorrupt, "the source's bytes have " +
-                                             std::string(to_string(wanted->algorithm())) + " " +
-                                             got.to_hex() + ", expected " + wanted->to_hex());
+  return wrong_digest(got, *wanted);
 }
 
 /// A file is digested before anything is sent when the digest the user expects needs the whole.
