@@ -212,6 +212,23 @@ TEST_F(Verifying, TakesWhatWasSignedAndNothingElse) {
   EXPECT_EQ(code("PUT", target_, garbage), "AuthorizationHeaderMalformed");
 }
 
+// The names that a request says it signed are the attacker's to choose.
+TEST_F(Verifying, RefusesAbsurdListsOfSignedHeaders) {
+  for (const std::size_t names : {2, 40, 127, 128, 30'000}) {
+    Headers headers;
+    headers.add("Host", kHost);
+    headers.add("x-amz-date", format_amz_date(now_));
+    headers.add("x-amz-content-sha256", kUnsignedPayload);
+    headers.add("authorization",
+                "AWS4-HMAC-SHA256 Credential=" + example_credentials().access_key +
+                    "/20130524/eu-west-1/s3/aws4_request, SignedHeaders=host;x-amz-date;"
+                    "x-amz-content-sha256" +
+                    std::string(names, ';') + ", Signature=00");
+    EXPECT_EQ(code("PUT", target_, headers), names < 126 ? "SignatureDoesNotMatch" : "AccessDenied")
+        << names;
+  }
+}
+
 TEST_F(Verifying, LinksAreValidUntilTheyExpire) {
   SigV4Signer signer("eu-west-1");
   const std::string link =

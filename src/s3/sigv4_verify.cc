@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <vector>
 
 namespace telpher {
 namespace {
@@ -15,6 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr auto kSkewMax = 15min;
 constexpr std::size_t kSignersMax = 64;  // regions are the client's choice: bounded
+constexpr std::ptrdiff_t kSignedHeadersMax = 128;
 
 Error denied(std::string_view code, std::string message) {
   Error error = make_error(ErrorKind::kDenied, std::move(message));
@@ -177,9 +180,12 @@ Result<Signatory> SigV4Verifier::verify(const SignedRequest& request,
                   "The AWS Access Key Id you provided does not exist in our records.");
   }
 
+  if (std::count(claim.signed_headers.begin(), claim.signed_headers.end(), ';') >=
+      kSignedHeadersMax) {
+    return denied("AccessDenied", "Too many signed headers");
+  }
   std::vector<Header> headers;
-  std::vector<std::string> joined;  // fields that came more than once
-  joined.reserve(claim.signed_headers.size() / 2 + 1);
+  std::deque<std::string> joined;  // fields that came more than once; `headers` points into it
   bool has_host = false;
   for_each_split(claim.signed_headers, ';', [&](std::string_view name) {
     has_host = has_host || iequals(name, "host");
