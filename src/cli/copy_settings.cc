@@ -78,7 +78,7 @@ std::function<Result<void>(std::string_view)> size_setter(T& target) {
 void add_speed_options(CommandLine& line, CopySettings& copy) {
   line.group("Speed and memory");
   line.number("--concurrency", "parts in flight (default 10)", {1, 256}, copy.transfer.concurrency);
-  line.number("--source-connections", "connections to one source (default 8)", {1, 64},
+  line.number("--source-connections", "connections to one source, at most (default 8)", {1, 64},
               copy.transfer.source_connections);
   line.add({.names = "--part-size",
             .value = "auto|tiered|SIZE",

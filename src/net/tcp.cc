@@ -4,6 +4,7 @@
 #include "runtime/task_group.h"
 
 #include <cerrno>
+#include <cstdint>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <optional>
@@ -18,6 +19,19 @@ void set_option(int fd, int level, int option) {
   setsockopt(fd, level, option, &on, sizeof on);
 }
 
+// A peer on this host or beside it needs little under way: more only means that bytes are copied
+// into memory which has left the caches, and out of it again. Measured on loopback: 0.66 CPU-s for
+// a GiB passed on with the kernel's own limit (4 MiB), 0.45 with this one. To farther peers the
+// kernel's tuning stays as it is.
+void keep_little_under_way_to_near_peer(int fd) {
+  constexpr std::uint32_t kNearUs = 500;   // 256 KiB in such a round trip are 500 MiB/s
+  constexpr int kSendBuffer = 256 * 1024;  // the kernel doubles it for its own overhead
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt > kNearUs) return;
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
+}
+
 Task<Result<std::unique_ptr<Socket>>> connect_one(SocketAddress address, TimePoint deadline) {
   UniqueFd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const std::string what = "connect to " + address.to_string();
@@ -30,6 +44,7 @@ Task<Result<std::unique_ptr<Socket>>> connect_one(SocketAddress address, TimePoi
     CO_TRY_VOID(co_await result->wait(FdWatch::kWrite, deadline));
     if (const int error = result->connect_error()) co_return make_network_error(error, what);
   }
+  keep_little_under_way_to_near_peer(result->fd());
   co_return result;
 }
 

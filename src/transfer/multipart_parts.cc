@@ -7,6 +7,11 @@
 #include <utility>
 
 namespace telpher {
+namespace {
+
+constexpr std::size_t kSlice = std::size_t{1} << 20;  // how often the source's speed is looked at
+
+}  // namespace
 
 Task<Result<void>> MultipartUpload::move_parts(std::optional<Started> started) {
   progress_.phase = "copying";
@@ -76,21 +81,30 @@ Task<Result<void>> MultipartUpload::hash_and_put_file(PartNumber number, ByteRan
 }
 
 Task<Result<void>> MultipartUpload::read_and_put(PartNumber number, ByteRange range) {
+  CO_TRY(Semaphore::Permit connection, co_await source_connections_.acquire());
   CO_TRY(Buffer buffer, co_await engine_.buffers.acquire(range.length));
   PartHash hash(hashes_);
-  {
-    CO_TRY(Semaphore::Permit slot, co_await source_slots_.acquire());
-    ResumingReader reader(source_, seen_, range);
-    CO_TRY(const std::size_t filled,
-           co_await fill_part(&engine_, &reader, buffer.bytes().first(range.length), &hash));
-    if (reader.reopened() > 0) {
-      engine_.stats.part_retries.add(static_cast<std::uint64_t>(reader.reopened()));
-    }
-    if (filled != range.length) {
+  CO_TRY_VOID(co_await read_range(range, buffer.bytes().first(range.length), &hash));
+  connection.release();
+  co_return co_await put_buffer(number, std::move(buffer), range.length, hash.finish());
+}
+
+Task<Result<void>> MultipartUpload::read_range(ByteRange range, MutableBytes room, PartHash* hash) {
+  const Loop& loop = co_await current_loop();
+  ResumingReader reader(source_, seen_, range);
+  while (!room.empty()) {
+    const MutableBytes slice = room.first(std::min(kSlice, room.size()));
+    CO_TRY(const std::size_t count, co_await fill_part(&engine_, &reader, slice, hash));
+    if (count < slice.size()) {
       co_return make_temporary_error(ErrorKind::kNetwork, "the body ended early");
     }
+    source_connections_.received(count, loop.now());
+    room = room.subspan(count);
   }
-  co_return co_await put_buffer(number, std::move(buffer), range.length, hash.finish());
+  if (reader.reopened() > 0) {
+    engine_.stats.part_retries.add(static_cast<std::uint64_t>(reader.reopened()));
+  }
+  co_return Result<void>();
 }
 
 // --- one stream -------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ MultipartUpload::MultipartUpload(Input input)
       copy_etag_(std::move(input.copy_etag)),
       hashes_(make_hash_plan(options_, seen_, store_.capabilities())),
       total_(seen_.size),
-      source_slots_(static_cast<std::uint64_t>(options_.source_connections)),
+      source_connections_(options_.source_connections),
       put_slots_(static_cast<std::uint64_t>(plan_.parts_in_flight)),
       note_(plan_.note) {
   const std::optional<Digest>& wanted = options_.expect ? options_.expect : seen_.digest;

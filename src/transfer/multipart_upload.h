@@ -8,6 +8,7 @@
 #include "transfer/part_hash.h"
 #include "transfer/plan.h"
 #include "transfer/resuming_reader.h"
+#include "transfer/source_connections.h"
 #include "transfer/transfer.h"
 
 #include <map>
@@ -74,6 +75,7 @@ class MultipartUpload {
   Task<Result<void>> move_ranges();
   Task<Result<void>> move_range(PartNumber number);
   Task<Result<void>> read_and_put(PartNumber number, ByteRange range);
+  Task<Result<void>> read_range(ByteRange range, MutableBytes room, PartHash* hash);
   Task<Result<void>> hash_and_put_file(PartNumber number, ByteRange range);
   Task<Result<void>> move_stream(std::optional<Started> started);
   Task<Result<void>> read_stream(Stream* stream, TaskGroup* group);
@@ -110,7 +112,7 @@ class MultipartUpload {
   std::optional<ByteCount> total_;  // known from the start or when the stream has ended
   std::optional<PutResult> finished_earlier_;
   std::optional<Checksum> in_order_;  // a digest that only a stream can compute
-  Semaphore source_slots_;
+  SourceConnections source_connections_;
   Semaphore put_slots_;
   std::string note_;
   bool ranges_ignored_ = false;  // the server promised them and did not keep it

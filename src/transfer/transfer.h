@@ -26,7 +26,7 @@ struct PartSizePolicy {
 
 struct TransferOptions {
   int concurrency = 10;        // parts in flight, 1..256
-  int source_connections = 8;  // per source, 1..64
+  int source_connections = 8;  // per source, at most; 1..64
   PartSizePolicy part_size;
   OverwritePolicy overwrite = OverwritePolicy::kAlways;
   bool if_none_match = false;  // the write itself is conditional
