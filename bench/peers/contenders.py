@@ -39,6 +39,7 @@ class Row:
     subtract_start: bool = False
     subject: str = "telpher"
     optional: bool = False
+    reads: object = None  # Lab -> the file or folder that is to be in the page cache
     note: str = ""
 
 
@@ -143,6 +144,7 @@ def file_to_s3():
             Target("≤ 1.4 × the read+send floor", "at-most", 1.4, "floor read+send"),
             Target("≥ 2 × below aws-cli with CRT", "times-below", 2, "aws-cli (CRT)"),
         ],
+        reads=lambda lab: lab.large_file(),
     )  # fmt: skip
 
 
@@ -201,6 +203,7 @@ def url_to_s3_nginx():
             Target("≤ 1.6 × the recv+send floor", "at-most", 1.6, "floor recv+send"),
             Target("≥ 4 × less than rclone copyurl", "times-below", 4, "rclone copyurl"),
         ],
+        reads=lambda lab: lab.large_file(),
     )  # fmt: skip
 
 
@@ -325,6 +328,7 @@ def small_64k():
             Target("≥ 5 × less than rclone", "times-below", 5, "rclone"),
         ],
         subtract_start=True,
+        reads=folder,
     )  # fmt: skip
 
 
@@ -348,6 +352,7 @@ def small_10k():
         ],
         [Target("≤ 20 µs of CPU per object", "at-most", 20)],
         subtract_start=True,
+        reads=folder,
     )  # fmt: skip
 
 

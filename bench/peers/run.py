@@ -110,12 +110,14 @@ def measure_start(lab, contender):
     return statistics.median(lab.measure(command)["cpu_s"] for _ in range(11))
 
 
-def run_once(lab, contender):
+def run_once(lab, row, contender):
     """One checked run."""
     command = contender.make(lab)
     lab.reset_sink()
     if lab.options.wait_quiet:
         wait_until_quiet(lab.options.wait_quiet)
+    if row.reads:
+        lab.read_through(row.reads(lab))
     cost = lab.measure(command)
     if contender.check:
         cost.update(contender.check(lab))
@@ -142,7 +144,7 @@ def measure_row(lab, row, options):
             if "problem" in record:
                 continue
             try:
-                cost, command = run_once(lab, contender)
+                cost, command = run_once(lab, row, contender)
                 if turn < 0 and row.subtract_start and contender.start:
                     record["start_cpu_s"] = measure_start(lab, contender)
             except Failure as problem:

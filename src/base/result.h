@@ -1,6 +1,6 @@
 #pragma once
-// Result<T>: a value or an Error. It is std::expected made [[nodiscard]], with macros that pass
-// failures up.
+// Result<T>: a value or an Error. It is std::expected made [[nodiscard]] and small, with macros
+// that pass failures up.
 //
 //   TRY(Uri uri, parse_uri(text));          in a function that returns Result
 //   CO_TRY(auto info, co_await store.head(…));   in a Task<Result<…>>
@@ -9,22 +9,39 @@
 #include "base/error.h"
 
 #include <expected>
+#include <memory>
 #include <utility>
 
 namespace telpher {
 
-template <class T>
-class [[nodiscard]] Result : public std::expected<T, Error> {
+/// An Error on the heap: failures are rare and 160 bytes large, and each Result that is on its way
+/// through a coroutine has its place in the frame. Copies are deep; moved-from, it is empty.
+class BoxedError {
  public:
-  using std::expected<T, Error>::expected;
-  Result(Error error) : std::expected<T, Error>(std::unexpected(std::move(error))) {}
+  explicit BoxedError(Error error) : error_(std::make_unique<Error>(std::move(error))) {}
+  BoxedError(const BoxedError& other) : BoxedError(*other.error_) {}
+  BoxedError(BoxedError&&) noexcept = default;
+  BoxedError& operator=(const BoxedError& other) { return *this = BoxedError(other); }
+  BoxedError& operator=(BoxedError&&) noexcept = default;
+  ~BoxedError() = default;
+  Error& operator*() const { return *error_; }
+
+ private:
+  std::unique_ptr<Error> error_;
 };
 
-template <>
-class [[nodiscard]] Result<void> : public std::expected<void, Error> {
+template <class T>
+class [[nodiscard]] Result : public std::expected<T, BoxedError> {
+  using Base = std::expected<T, BoxedError>;
+
  public:
-  using std::expected<void, Error>::expected;
-  Result(Error error) : std::expected<void, Error>(std::unexpected(std::move(error))) {}
+  using Base::Base;
+  Result(Error error) : Base(std::unexpect, std::move(error)) {}
+
+  /// Only where there is no value, and not after the Result has been moved from.
+  Error& error() & { return *Base::error(); }
+  const Error& error() const& { return *Base::error(); }
+  Error&& error() && { return std::move(*Base::error()); }
 };
 
 }  // namespace telpher

@@ -12,9 +12,9 @@ namespace {
 
 #ifndef TELPHER_PLAIN_FRAMES
 
-// Frames up to 4 KiB in steps of 128 bytes; at most 64 idle ones of a size are kept per thread.
+// Frames up to 8 KiB in steps of 128 bytes; at most 64 idle ones of a size are kept per thread.
 constexpr std::size_t kStep = 128;
-constexpr std::size_t kClasses = 32;
+constexpr std::size_t kClasses = 64;
 constexpr int kIdleFramesMax = 64;
 
 struct FreeFrame {

@@ -119,7 +119,7 @@ Task<Result<PutResult>> S3Store::exchange_upload(S3Request request, Place* at, B
   co_return std::move(proven).error();
 }
 
-Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, PutOptions options) {
+Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, const PutOptions& options) {
   CO_TRY_VOID(check_bucket_name(object.bucket));
   CO_TRY_VOID(check_key(object.key));
   Place& at = place(object.bucket);
@@ -127,13 +127,16 @@ Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, PutOptions
     co_await settle(&at);
     CO_TRY_VOID(check_condition(options.condition, capabilities_.conditional_writes));
   }
+  std::optional<PutOptions> with_md5;  // for a store that takes no checksum headers
   for (;;) {
     const bool with_checksum = capabilities_.checksums && is_sendable(options.checksum);
     if (!capabilities_.checksums) {
-      CO_TRY(options.content_md5,
-             co_await content_md5(body, options.checksum, std::move(options.content_md5)));
+      with_md5 = options;
+      CO_TRY(with_md5->content_md5,
+             co_await content_md5(body, options.checksum, options.content_md5));
     }
-    CO_TRY(S3Request request, s3_request::put_object(at.route, object.key, options, dialect()));
+    CO_TRY(S3Request request,
+           s3_request::put_object(at.route, object.key, with_md5 ? *with_md5 : options, dialect()));
     auto result = co_await exchange_upload(std::move(request), &at, body, options.checksum);
     // The store turned out not to take checksum headers: once more with Content-MD5.
     const bool again = !result && with_checksum && !capabilities_.checksums &&

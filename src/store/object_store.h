@@ -116,8 +116,10 @@ class ObjectStore {
 
   virtual Task<Result<ObjectInfo>> head(ObjectAddress object) = 0;
   virtual Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) = 0;
+  /// `options` stay the caller's and must outlive the task: they pass through every layer.
   /// Errors also: kPrecondition (condition), kConflict (409, repeat), kCorrupt (checksum).
-  virtual Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) = 0;
+  virtual Task<Result<PutResult>> put(ObjectAddress object, Body body,
+                                      const PutOptions& options) = 0;
   /// Deleting what does not exist succeeds.
   virtual Task<Result<void>> remove(ObjectAddress object) = 0;
   /// Copies within this store, ≤ 5 GiB. Errors also: kPrecondition (source_if_match, condition).

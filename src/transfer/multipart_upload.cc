@@ -127,8 +127,7 @@ Task<Result<TransferResult>> MultipartUpload::transfer(std::optional<Started> st
   // The first answers may have told what the store takes.
   hashes_ = make_hash_plan(options_, seen_, store_.capabilities());
   for (int round = 1;; ++round) {
-    CO_TRY_VOID(co_await move_parts(std::move(started)));
-    started.reset();
+    CO_TRY_VOID(co_await move_parts(std::exchange(started, std::nullopt)));
     CO_TRY_VOID(co_await source_.check_unchanged(seen_));
     CO_TRY_VOID(check_expectations());
     Result<TransferResult> result = co_await complete();

@@ -118,7 +118,7 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
     result.verified_by = std::string(to_string(put.checksum->algorithm())) + ", by the store";
   }
   const bool with_checksum = put.checksum.has_value();
-  CO_TRY(PutResult stored, co_await job.store->put(job.object, body, std::move(put)));
+  CO_TRY(PutResult stored, co_await job.store->put(job.object, body, put));
   if (with_checksum && !can.checksums) result.verified_by = "md5, by the store";
   const bool other_checksum = stored.checksum && stored.checksum->parts == 0 &&
                               stored.checksum->digest.algorithm() == digests.checksum.algorithm() &&

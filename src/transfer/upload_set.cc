@@ -63,8 +63,8 @@ Task<Result<TransferResult>> put_small(SetRun* run, const SetItem* item, Bytes b
     put.checksum = digests.checksum;
   }
   if (!digests.md5.empty()) put.content_md5 = digests.md5.to_base64();
-  CO_TRY(PutResult stored, co_await run->set.store->put({run->set.bucket, item->key},
-                                                        Body::of(bytes), std::move(put)));
+  CO_TRY(PutResult stored,
+         co_await run->set.store->put({run->set.bucket, item->key}, Body::of(bytes), put));
   run->set.engine->stats.bytes_read.add(bytes.size());
   run->set.engine->stats.bytes_written.add(bytes.size());
   TransferResult result;

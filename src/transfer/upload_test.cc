@@ -331,7 +331,7 @@ TEST(Upload, FileThatChangesWhileItIsReadNeverAppears) {
 /// A store that lets nobody in.
 class ClosedStore : public MemoryStore {
  public:
-  Task<Result<PutResult>> put(ObjectAddress, Body, PutOptions) override {
+  Task<Result<PutResult>> put(ObjectAddress, Body, const PutOptions&) override {
     ++puts;
     co_return make_error(ErrorKind::kDenied, "no credentials");
   }

@@ -196,7 +196,8 @@ Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options
   co_return std::move(result);
 }
 
-Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body, PutOptions options) {
+Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
+                                        const PutOptions& options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutObject, key);
   AlteredBody altered = alter(disturbance, body);
@@ -205,9 +206,9 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body, PutOpti
   if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
     fake = fake_put(body, options, capabilities().etag_is_md5);
   }
-  Result<PutResult> result = co_await apply(
-      std::move(disturbance), inner().put(std::move(object), altered.body, std::move(options)),
-      std::move(fake));
+  Result<PutResult> result =
+      co_await apply(std::move(disturbance), inner().put(std::move(object), altered.body, options),
+                     std::move(fake));
   co_await end(Operation::kPutObject, key, result.has_value());
   co_return result;
 }

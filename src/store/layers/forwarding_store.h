@@ -19,8 +19,8 @@ class ForwardingStore : public ObjectStore {
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override {
     return inner_.get(std::move(object), std::move(options));
   }
-  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override {
-    return inner_.put(std::move(object), body, std::move(options));
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override {
+    return inner_.put(std::move(object), body, options);
   }
   Task<Result<void>> remove(ObjectAddress object) override {
     return inner_.remove(std::move(object));
@@ -106,9 +106,9 @@ class AroundStore : public ForwardingStore {
     return layer().around({Operation::kGetObject},
                           inner().get(std::move(object), std::move(options)));
   }
-  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override {
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override {
     return layer().around({Operation::kPutObject, body.size},
-                          inner().put(std::move(object), body, std::move(options)));
+                          inner().put(std::move(object), body, options));
   }
   Task<Result<void>> remove(ObjectAddress object) override {
     return layer().around({Operation::kDeleteObject}, inner().remove(std::move(object)));

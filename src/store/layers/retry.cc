@@ -126,29 +126,29 @@ Task<Result<GetResult>> RetryStore::get(ObjectAddress object, GetOptions options
                              });
 }
 
-Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body, PutOptions options) {
+Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
+                                        const PutOptions& options) {
   const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
   struct Arguments {
     RetryStore* self;
     ObjectAddress object;
     Body body;
-    PutOptions options;
+    const PutOptions* options;
   };
+  Arguments arguments{this, std::move(object), body, &options};
   if (!conditional) {
     return attempts<PutResult>(
-        {Operation::kPutObject, body.size},
-        [arguments = Arguments{this, std::move(object), body, std::move(options)}] {
-          return arguments.self->inner().put(arguments.object, arguments.body, arguments.options);
+        {Operation::kPutObject, body.size}, [arguments = std::move(arguments)] {
+          return arguments.self->inner().put(arguments.object, arguments.body, *arguments.options);
         });
   }
-  const Arguments arguments{this, std::move(object), body, std::move(options)};
   return attempts<PutResult>(
       {Operation::kPutObject, body.size},
       [arguments] {
-        return arguments.self->inner().put(arguments.object, arguments.body, arguments.options);
+        return arguments.self->inner().put(arguments.object, arguments.body, *arguments.options);
       },
       [arguments](const Error& error) {
-        return arguments.self->settle_put(arguments.object, arguments.body, arguments.options,
+        return arguments.self->settle_put(arguments.object, arguments.body, *arguments.options,
                                           error);
       });
 }
@@ -336,7 +336,7 @@ Task<Result<void>> RetryStore::set_tags(ObjectAddress object,
 // Settling: is the object that is there the one an earlier attempt was asked to make?
 
 Task<std::optional<PutResult>> RetryStore::settle_put(ObjectAddress object, Body body,
-                                                      PutOptions options, Error error) {
+                                                      const PutOptions& options, Error error) {
   if (error.kind != ErrorKind::kPrecondition) co_return std::nullopt;
   const Result<ObjectInfo> info = co_await head(object);
   if (!info || info->metadata.user != options.metadata.user) co_return std::nullopt;

@@ -47,7 +47,7 @@ class RetryStore final : public ForwardingStore {
 
   Task<Result<ObjectInfo>> head(ObjectAddress object) override;
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
-  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override;
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
   Task<Result<void>> remove(ObjectAddress object) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
   Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;
@@ -97,8 +97,8 @@ class RetryStore final : public ForwardingStore {
   Task<Result<std::vector<UploadInfo>>> uploads_like(ObjectAddress object);
   Task<Result<void>> end_twins(ObjectAddress object, std::string upload_id, Duration elapsed,
                                int doubts);
-  Task<std::optional<PutResult>> settle_put(ObjectAddress object, Body body, PutOptions options,
-                                            Error error);
+  Task<std::optional<PutResult>> settle_put(ObjectAddress object, Body body,
+                                            const PutOptions& options, Error error);
   Task<std::optional<PutResult>> settle_copy(ObjectAddress from, ObjectAddress to, Error error);
   Task<std::optional<PutResult>> settle_complete(ObjectAddress object, std::string upload_id,
                                                  std::vector<PartInfo> parts,

@@ -239,8 +239,8 @@ TEST_F(RetryStoreTest, CorruptionOnTheWayIsRepeated) {
 class DoubtingStore final : public ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
-  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override {
-    CO_TRY(PutResult result, co_await inner().put(std::move(object), body, std::move(options)));
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override {
+    CO_TRY(PutResult result, co_await inner().put(std::move(object), body, options));
     if (std::exchange(doubted_, true)) co_return result;
     co_return make_temporary_error(ErrorKind::kCorrupt, "other bytes");
   }

@@ -100,7 +100,8 @@ Task<Result<GetResult>> LocalStore::get(ObjectAddress object, GetOptions options
   });
 }
 
-Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body, PutOptions options) {
+Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body,
+                                        const PutOptions& options) {
   CO_TRY_VOID(check_address(object));
   CO_TRY_VOID(check_put_options(capabilities_, options));
   if (body.size > capabilities_.put_size_max) {
@@ -124,8 +125,8 @@ Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body, PutOpti
   LocalIndex::Object made;
   made.info.size = body.size;
   made.info.last_modified = loop.wall_now();
-  made.info.metadata = std::move(options.metadata);
-  made.info.storage_class = std::move(options.storage.storage_class);
+  made.info.metadata = options.metadata;
+  made.info.storage_class = options.storage.storage_class;
   write.apply = [&](LocalIndex& index) {
     made.info.etag = write.written.digests.etag;
     made.info.checksum = StoredChecksum{write.written.digests.checksum, 0};

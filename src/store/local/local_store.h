@@ -30,7 +30,7 @@ class LocalStore final : public ObjectStore {
   const Capabilities& capabilities() const override { return capabilities_; }
   Task<Result<ObjectInfo>> head(ObjectAddress object) override;
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
-  Task<Result<PutResult>> put(ObjectAddress object, Body body, PutOptions options) override;
+  Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
   Task<Result<void>> remove(ObjectAddress object) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
   Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;

@@ -136,7 +136,8 @@ Task<Result<GetResult>> MemoryStore::get(ObjectAddress object, GetOptions option
   co_return GetResult{found->info, range.length, std::make_unique<Reader>(found->content, range)};
 }
 
-Task<Result<PutResult>> MemoryStore::put(ObjectAddress object, Body body, PutOptions options) {
+Task<Result<PutResult>> MemoryStore::put(ObjectAddress object, Body body,
+                                         const PutOptions& options) {
   CO_TRY_VOID(check_address(object));
   CO_TRY_VOID(check_put_options(capabilities_, options));
   if (body.size > capabilities_.put_size_max) {
@@ -159,8 +160,8 @@ Task<Result<PutResult>> MemoryStore::put(ObjectAddress object, Body body, PutOpt
   made.info = {.size = read.size,
                .etag = read.digests.etag,
                .last_modified = loop.wall_now(),
-               .metadata = std::move(options.metadata),
-               .storage_class = std::move(options.storage.storage_class)};
+               .metadata = options.metadata,
+               .storage_class = options.storage.storage_class};
   if (capabilities_.checksums) made.info.checksum = StoredChecksum{read.digests.checksum, 0};
   if (read.size > 0) made.content.chunks.push_back({std::move(read.data), read.size});
   PutResult result{made.info.etag, "", made.info.checksum};
