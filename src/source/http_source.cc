@@ -221,7 +221,7 @@ Task<Result<SourceInfo>> HttpSource::probe_once() {
   CO_TRY(info.size, content_length(head.headers));
   // Servers that make up their answers often say 0 to HEAD: an empty object must not come of it.
   if (info.size.value_or(0) == 0) co_return co_await probe_by_get();
-  if (info.validator.empty() || !info.content_encoding.empty() ||
+  if (info.validator.empty() || !info.metadata.content_encoding.empty() ||
       head.headers.has_token("Accept-Ranges", "none")) {
     co_return info;
   }
@@ -268,7 +268,7 @@ Result<SourceInfo> HttpSource::info_from_first_byte(const HttpResponse& response
   TRY(const ContentRange said, parse_content_range(*content_range));
   info.size = said.total;
   info.ranges = said.total && said.range == ByteRange{0, 1} && !info.validator.empty() &&
-                info.content_encoding.empty();
+                info.metadata.content_encoding.empty();
   return info;
 }
 
@@ -277,9 +277,9 @@ SourceInfo HttpSource::info_from(const HttpResponse& response, std::chrono::sys_
   SourceInfo info;
   info.rereadable = true;
   info.validator = strong_validator(headers, now);
-  info.content_encoding = content_encoding_in(headers);
+  info.metadata.content_encoding = content_encoding_in(headers);
   info.digest = digest_in(headers, response.status);
-  info.content_type = headers.find("Content-Type").value_or("");
+  info.metadata.content_type = headers.find("Content-Type").value_or("");
   if (const auto modified = headers.find("Last-Modified")) {
     info.last_modified = parse_http_date(*modified);
   }
@@ -324,7 +324,8 @@ Result<void> HttpSource::check_answer(const HttpResponse& response, std::optiona
   if (likeness == Likeness::kOther) {
     return make_source_changed_error("its ETag or date is another one");
   }
-  if (const std::string coding = content_encoding_in(headers); coding != seen.content_encoding) {
+  if (const std::string coding = content_encoding_in(headers);
+      coding != seen.metadata.content_encoding) {
     return make_error(
         ErrorKind::kProtocol,
         "the server sends the content encoded as '" + coding +

@@ -36,8 +36,8 @@ struct HttpSourceOptions {
 /// transfer/resuming_reader.h), who opens the rest when a body breaks (kNetwork, temporary).
 ///
 /// An answer with a Content-Encoding although identity was asked for is copied as it is, as one
-/// stream without ranges, and SourceInfo::content_encoding says what it is; one that appears only
-/// after the probe is refused (kProtocol).
+/// stream without ranges, and SourceInfo::metadata.content_encoding says what it is; one that
+/// appears only after the probe is refused (kProtocol).
 ///
 /// Redirects are followed hop by hop, never from https to http; Authorization and Cookie go no
 /// further than the first origin. Ranges are asked for where the probe ended; should that refuse

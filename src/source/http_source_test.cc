@@ -87,7 +87,7 @@ TEST_F(HttpSourceTest, ProbesByHeadAndReadsByRanges) {
   EXPECT_TRUE(info->ranges && info->rereadable);
   EXPECT_EQ(info->validator, "\"v1\"");
   EXPECT_EQ(info->name, "f");
-  EXPECT_EQ(info->content_type, "text/plain");
+  EXPECT_EQ(info->metadata.content_type, "text/plain");
   EXPECT_EQ(read({}, *info).value(), imposter_content(1, {0, 100'000}));
   EXPECT_EQ(read(ByteRange{99'000, 1000}, *info).value(), imposter_content(1, {99'000, 1000}));
   EXPECT_EQ(asked(), "HEAD /f\nGET /f\nGET /f\n");
@@ -232,7 +232,7 @@ TEST_F(HttpSourceTest, GzipDespiteIdentityIsCopiedAsItIsAndNamed) {
   packed.gzip = true;
   serve({packed});
   const Result<SourceInfo> info = probe();
-  EXPECT_EQ(info->content_encoding, "gzip");
+  EXPECT_EQ(info->metadata.content_encoding, "gzip");
   EXPECT_FALSE(info->ranges);
   EXPECT_EQ(read({}, *info)->substr(0, 2), "\x1f\x8b");
 }

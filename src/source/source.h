@@ -18,8 +18,7 @@ struct SourceInfo {
   bool rereadable = false;        // open() can be called more than once (not stdin)
   std::string validator;          // strong ETag, or device/inode/mtime/size of a file; may be empty
   std::string name;               // one path segment, never empty
-  std::string content_type;       // as the source says; may be empty
-  std::string content_encoding;   // the bytes are in this coding; empty = none
+  ObjectMetadata metadata;        // as the source says; fields may be empty
   std::optional<std::chrono::system_clock::time_point> last_modified;
   std::optional<Digest> digest;  // of the whole, when the source tells it
 };

@@ -24,8 +24,7 @@ class StoreSource : public Source {
     while (key.ends_with('/')) key.remove_suffix(1);
     info.name = safe_file_name(key);
     if (info.name.empty()) info.name = "download";
-    info.content_type = object.metadata.content_type;
-    info.content_encoding = object.metadata.content_encoding;
+    info.metadata = std::move(object.metadata);
     info.last_modified = object.last_modified;
     if (object.checksum && object.checksum->parts == 0) info.digest = object.checksum->digest;
     co_return info;

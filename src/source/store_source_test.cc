@@ -43,8 +43,8 @@ TEST_F(StoreSourceTest, ReadsAnObject) {
   EXPECT_EQ(info->size, 17u);
   EXPECT_TRUE(info->ranges && info->rereadable);
   EXPECT_EQ(info->name, "b.txt");
-  EXPECT_EQ(info->content_type, "text/x-test");
-  EXPECT_EQ(info->content_encoding, "zstd");
+  EXPECT_EQ(info->metadata.content_type, "text/x-test");
+  EXPECT_EQ(info->metadata.content_encoding, "zstd");
   EXPECT_EQ(loop.run(read_all(source.get(), {}, *info)).value(), "hello, wide world");
   EXPECT_EQ(loop.run(read_all(source.get(), ByteRange{7, 4}, *info)).value(), "wide");
 }

@@ -100,4 +100,18 @@ Result<void> check_key(std::string_view key) {
   return {};
 }
 
+ObjectMetadata merged(ObjectMetadata metadata, const ObjectMetadata& wanted) {
+  const auto set = [](std::string& value, const std::string& other) {
+    if (!other.empty()) value = other;
+  };
+  set(metadata.content_type, wanted.content_type);
+  set(metadata.content_encoding, wanted.content_encoding);
+  set(metadata.content_language, wanted.content_language);
+  set(metadata.content_disposition, wanted.content_disposition);
+  set(metadata.cache_control, wanted.cache_control);
+  set(metadata.expires, wanted.expires);
+  for (const auto& [name, value] : wanted.user) metadata.user[name] = value;
+  return metadata;
+}
+
 }  // namespace telpher

@@ -47,6 +47,9 @@ struct ObjectMetadata {
   std::map<std::string, std::string> user;  // x-amz-meta-*, names in lower case
 };
 
+/// What an object had, with what somebody wants changed.
+ObjectMetadata merged(ObjectMetadata metadata, const ObjectMetadata& wanted);
+
 /// How an object is to be stored. Empty = the store's default. Stores without the ability refuse
 /// with kUnsupported.
 struct StorageOptions {

@@ -21,21 +21,6 @@ bool is_empty(const ObjectMetadata& metadata) {
          metadata.cache_control.empty() && metadata.expires.empty() && metadata.user.empty();
 }
 
-/// What the object had, with what the user wants changed.
-ObjectMetadata merged(ObjectMetadata metadata, const ObjectMetadata& wanted) {
-  const auto set = [](std::string& value, const std::string& other) {
-    if (!other.empty()) value = other;
-  };
-  set(metadata.content_type, wanted.content_type);
-  set(metadata.content_encoding, wanted.content_encoding);
-  set(metadata.content_language, wanted.content_language);
-  set(metadata.content_disposition, wanted.content_disposition);
-  set(metadata.cache_control, wanted.cache_control);
-  set(metadata.expires, wanted.expires);
-  for (const auto& [name, value] : wanted.user) metadata.user[name] = value;
-  return metadata;
-}
-
 /// Whether the store's own checksum of the source proves or refutes `expect`; nullopt: it must be
 /// read.
 std::optional<bool> store_knows(const ObjectInfo& info, const Digest& expect) {
@@ -46,15 +31,29 @@ std::optional<bool> store_knows(const ObjectInfo& info, const Digest& expect) {
   return info.checksum->digest == expect;
 }
 
+struct CopyJob {
+  Engine* engine;
+  Source* source;
+  ObjectStore* store;
+  ObjectAddress from;
+  ObjectAddress to;
+  DestinationName name;
+  ObjectInfo info;
+  SourceInfo seen;
+  TransferOptions options;
+  TransferProgress* progress;
+};
+
 /// One CopyObject, and a look at what came of it.
-Task<Result<TransferResult>> copy_at_once(ObjectStore* store, ObjectAddress from, ObjectAddress to,
-                                          ObjectInfo info, TransferOptions options) {
+Task<Result<TransferResult>> copy_at_once(const CopyJob* job) {
+  const ObjectInfo& info = job->info;
+  const TransferOptions& options = job->options;
   CopyOptions copy{.storage = options.storage,
                    .condition = {.if_none_match = options.if_none_match},
                    .source_if_match = info.etag};
   if (!is_empty(options.metadata)) copy.metadata = merged(info.metadata, options.metadata);
-  CO_TRY(PutResult stored, co_await store->copy(std::move(from), to, std::move(copy)));
-  CO_TRY(const ObjectInfo made, co_await store->head(to));
+  CO_TRY(PutResult stored, co_await job->store->copy(job->from, job->to, std::move(copy)));
+  CO_TRY(const ObjectInfo made, co_await job->store->head(job->to));
   if (made.size != info.size) {
     co_return make_error(ErrorKind::kCorrupt, "the store's copy has " + std::to_string(made.size) +
                                                   " bytes, its source " +
@@ -68,6 +67,31 @@ Task<Result<TransferResult>> copy_at_once(ObjectStore* store, ObjectAddress from
   result.etag = std::move(stored.etag);
   result.version_id = std::move(stored.version_id);
   co_return result;
+}
+
+/// UploadPartCopy, range by range.
+Task<Result<TransferResult>> copy_in_parts(const CopyJob* job) {
+  TransferOptions options = job->options;
+  options.metadata = merged(job->info.metadata, options.metadata);
+  const Capabilities& can = job->store->capabilities();
+  PlanInput input = make_plan_input(job->seen, true, can, options, job->engine->buffers.budget());
+  input.part_size = {PartSizePolicy::Kind::kFixed,
+                     std::clamp(std::max<ByteCount>(kCopyPartSize, job->info.size / 9'000),
+                                can.part_size_min, can.part_size_max)};
+  CO_TRY(UploadPlan plan, make_plan(input));
+  plan.mode = TransferMode::kRanged;
+  MultipartUpload multipart({.engine = job->engine,
+                             .source = job->source,
+                             .store = job->store,
+                             .object = job->to,
+                             .name = job->name,
+                             .options = std::move(options),
+                             .progress = job->progress,
+                             .seen = job->seen,
+                             .plan = std::move(plan),
+                             .copy_from = job->from,
+                             .copy_etag = job->info.etag});
+  co_return co_await multipart.run(std::nullopt);
 }
 
 }  // namespace
@@ -94,48 +118,29 @@ Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, Obj
       co_return skipped;
     }
   }
+  bool must_be_read = false;
   if (options.expect) {
     const std::optional<bool> right = store_knows(info, *options.expect);
-    // Only the bytes themselves can tell: they are read and written.
-    if (!right) {
-      co_return co_await upload(engine, *source, store, std::move(to), std::move(name),
-                                std::move(options), progress);
-    }
-    if (!*right) {
+    must_be_read = !right;  // only the bytes themselves can tell
+    if (right == false) {
       co_return make_error(ErrorKind::kCorrupt, "the source has " + info.checksum->digest.to_hex() +
                                                     ", expected " + options.expect->to_hex());
     }
-    options.expect.reset();  // proven
+    if (right) options.expect.reset();  // proven
   }
-  progress.phase = "copying";
-  const Capabilities& can = store.capabilities();
-  if (info.size <= std::min(kSingleCopyMax, can.put_size_max)) {
+  if (!must_be_read) {
+    progress.phase = "copying";
+    const CopyJob job{&engine, source.get(), &store, from,    to,
+                      name,    info,         seen,   options, &progress};
+    const bool at_once = info.size <= std::min(kSingleCopyMax, store.capabilities().put_size_max);
     Result<TransferResult> result =
-        co_await copy_at_once(&store, std::move(from), std::move(to), info, std::move(options));
-    if (result) progress.bytes_done = info.size;
+        at_once ? co_await copy_at_once(&job) : co_await copy_in_parts(&job);
+    if (result && at_once) progress.bytes_done = info.size;
     progress.phase = result ? "done" : "failed";
-    co_return result;
+    if (result || result.error().kind != ErrorKind::kUnsupported) co_return result;
   }
-  options.metadata = merged(info.metadata, options.metadata);
-  PlanInput input =
-      make_plan_input(seen, true, store.capabilities(), options, engine.buffers.budget());
-  input.part_size = {PartSizePolicy::Kind::kFixed,
-                     std::clamp(std::max<ByteCount>(kCopyPartSize, info.size / 9'000),
-                                can.part_size_min, can.part_size_max)};
-  CO_TRY(UploadPlan plan, make_plan(input));
-  plan.mode = TransferMode::kRanged;
-  MultipartUpload multipart({.engine = &engine,
-                             .source = source.get(),
-                             .store = &store,
-                             .object = std::move(to),
-                             .name = std::move(name),
-                             .options = std::move(options),
-                             .progress = &progress,
-                             .seen = std::move(seen),
-                             .plan = std::move(plan),
-                             .copy_from = std::move(from),
-                             .copy_etag = info.etag});
-  co_return co_await multipart.run(std::nullopt);
+  co_return co_await upload(engine, *source, store, std::move(to), std::move(name),
+                            std::move(options), progress);
 }
 
 }  // namespace telpher

@@ -210,7 +210,6 @@ Task<Result<void>> MultipartUpload::create_upload() {
     CO_TRY(entry_.id, co_await engine_.journal->begin(entry_));
   }
   CreateUploadOptions create{.metadata = options_.metadata, .storage = options_.storage};
-  if (create.metadata.content_type.empty()) create.metadata.content_type = seen_.content_type;
   if (store_.capabilities().checksums) create.checksum = hashes_.checksum;
   CO_TRY(upload_id_, co_await store_.create_upload(object_, std::move(create)));
   if (!entry_.id.empty()) {

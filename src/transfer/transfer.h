@@ -32,7 +32,7 @@ struct TransferOptions {
   bool if_none_match = false;  // the write itself is conditional
   ChecksumAlgorithm checksum = ChecksumAlgorithm::kCrc64Nvme;
   std::optional<Digest> expect;  // of the whole; another digest = kCorrupt, nothing appears
-  ObjectMetadata metadata;       // content_type empty = the source's
+  ObjectMetadata metadata;       // over the source's own, field by field
   StorageOptions storage;
   bool resume = true;  // false: unfinished work of before is aborted, not continued
 };

@@ -26,7 +26,9 @@ bool needs_order(const TransferOptions& options) {
 Task<Result<Prepared>> prepare(Engine* engine, Source* source, ObjectStore* store,
                                const TransferOptions* options) {
   CO_TRY(SourceInfo seen, co_await source->probe());
-  if (seen.content_type.empty()) seen.content_type = std::string(media_type_of_name(seen.name));
+  if (seen.metadata.content_type.empty()) {
+    seen.metadata.content_type = std::string(media_type_of_name(seen.name));
+  }
   PlanInput input = make_plan_input(seen, source->fd() >= 0, store->capabilities(), *options,
                                     engine->buffers.budget());
   if (needs_order(*options) && source->fd() < 0) input.ranges = false;
@@ -105,7 +107,6 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
   PutOptions put{.metadata = job.options->metadata,
                  .storage = job.options->storage,
                  .condition = {.if_none_match = job.options->if_none_match}};
-  if (put.metadata.content_type.empty()) put.metadata.content_type = job.seen->content_type;
   // A store that is found out only now not to take checksums makes an MD5 of it itself.
   if (!digests.checksum.empty() && (can.checksums || digests.md5.empty())) {
     put.checksum = digests.checksum;
@@ -218,9 +219,7 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
                                     TransferOptions options, TransferProgress& progress) {
   progress.phase = "probing";
   CO_TRY(Prepared prepared, co_await prepare(&engine, &source, &store, &options));
-  if (options.metadata.content_encoding.empty()) {
-    options.metadata.content_encoding = prepared.seen.content_encoding;
-  }
+  options.metadata = merged(prepared.seen.metadata, options.metadata);
   progress.size = prepared.seen.size;
   progress.parts = prepared.plan.parts;
   CO_TRY(std::optional<TransferResult> skipped,

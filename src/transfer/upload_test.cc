@@ -3,6 +3,7 @@
 #include "codec/hex.h"
 #include "runtime/task_group.h"
 #include "source/file_source.h"
+#include "store/layers/forwarding_store.h"
 #include "store/memory/memory_store.h"
 #include "transfer/transfer.h"
 #include "transfer/upload_set.h"
@@ -399,6 +400,43 @@ TEST(CopyWithin, TheStoreCopiesWithoutUs) {
     EXPECT_EQ(bed.loop.run(bed.store.head({"bucket", "key"}))->metadata.content_type,
               "text/x-test");
     EXPECT_EQ(bed.stats.bytes_read.value(), 0u);
+    EXPECT_EQ(bed.open_uploads(), 0u);
+  }
+}
+
+/// A store that copies nothing by itself.
+struct NoCopyStore final : ForwardingStore {
+  using ForwardingStore::ForwardingStore;
+  Task<Result<PutResult>> copy(ObjectAddress, ObjectAddress, CopyOptions) override {
+    co_return make_error(ErrorKind::kUnsupported, "no CopyObject here");
+  }
+  Task<Result<PartInfo>> copy_part(ObjectAddress, ByteRange, ObjectAddress, std::string, PartNumber,
+                                   std::string) override {
+    co_return make_error(ErrorKind::kUnsupported, "no UploadPartCopy here");
+  }
+};
+
+TEST(CopyWithin, WhatTheStoreCannotCopyIsReadAndWritten) {
+  for (const std::size_t size : {std::size_t{1000}, std::size_t{70 * kMiB}}) {
+    Capabilities can;
+    can.part_size_min = 64 * kKiB;
+    Bed bed{can};
+    NoCopyStore store(bed.store);
+    const std::string text = random_text(size);
+    PutOptions put;
+    put.metadata.content_type = "text/x-test";
+    put.metadata.cache_control = "max-age=1";
+    put.metadata.user["colour"] = "red";
+    ASSERT_TRUE(bed.loop.run(bed.store.put({"bucket", "from"}, Body::of(as_bytes(text)), put)));
+    const auto result =
+        bed.loop.run(copy_within(bed.engine, store, {"bucket", "from"}, {"bucket", "key"},
+                                 "memory://bucket/key", bed.options, bed.progress));
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_TRUE(bed.content() == text);
+    const auto made = bed.loop.run(bed.store.head({"bucket", "key"}));
+    EXPECT_EQ(made->metadata.content_type, "text/x-test");
+    EXPECT_EQ(made->metadata.cache_control, "max-age=1");
+    EXPECT_EQ(made->metadata.user.at("colour"), "red");
     EXPECT_EQ(bed.open_uploads(), 0u);
   }
 }
