@@ -28,7 +28,8 @@ void keep_little_under_way_to_near_peer(int fd) {
   constexpr int kSendBuffer = 256 * 1024;  // the kernel doubles it for its own overhead
   tcp_info info{};
   socklen_t size = sizeof info;
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 || info.tcpi_rtt > kNearUs) return;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return;
+  if (info.tcpi_rtt == 0 || info.tcpi_rtt > kNearUs) return;  // 0 = not measured
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kSendBuffer, sizeof kSendBuffer);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <memory>
 #include <vector>
 
 namespace telpher {
@@ -80,6 +81,25 @@ TEST(TaskGroup, FirstFailureCancelsTheOthers) {
   EXPECT_EQ(result.error().kind, ErrorKind::kCorrupt);
   EXPECT_EQ(log, std::vector{1});
   EXPECT_EQ(loop.now().time_since_epoch(), 2s);
+}
+
+Task<Result<void>> hold(std::shared_ptr<int> held) {
+  EXPECT_NE(held, nullptr);
+  co_return Result<void>();
+}
+
+Task<Result<void>> held_by_an_ended_child(std::shared_ptr<int> held) {
+  TaskGroup group(co_await current_context());
+  group.spawn(hold(held));
+  CO_TRY_VOID(co_await sleep_for(1s));
+  EXPECT_EQ(held.use_count(), 2) << "the test's and ours";
+  co_return co_await group.join();
+}
+
+TEST(TaskGroup, AChildThatHasEndedHoldsNothing) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  const auto held = std::make_shared<int>(1);
+  EXPECT_TRUE(loop.run(held_by_an_ended_child(held)));
 }
 
 Task<Result<int>> bounded_add() {

@@ -18,7 +18,12 @@ void TaskGroup::spawn(Task<Result<void>> child) {
 }
 
 Task<void> TaskGroup::run(Task<Result<void>> child, std::list<Child>::iterator self) {
-  Result<void> result = co_await std::move(child);
+  Result<void> result;
+  {
+    // Destroyed as soon as it has ended: others may wait for what its frame holds.
+    Task<Result<void>> ending = std::move(child);
+    result = co_await std::move(ending);
+  }
   if (!result && !error_) {
     error_ = std::move(result).error();
     cancel_.cancel();

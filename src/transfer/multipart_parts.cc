@@ -7,11 +7,6 @@
 #include <utility>
 
 namespace telpher {
-namespace {
-
-constexpr std::size_t kSlice = std::size_t{1} << 20;  // how often the source's speed is looked at
-
-}  // namespace
 
 Task<Result<void>> MultipartUpload::move_parts(std::optional<Started> started) {
   progress_.phase = "copying";
@@ -90,19 +85,14 @@ Task<Result<void>> MultipartUpload::read_and_put(PartNumber number, ByteRange ra
 }
 
 Task<Result<void>> MultipartUpload::read_range(ByteRange range, MutableBytes room, PartHash* hash) {
-  const Loop& loop = co_await current_loop();
   ResumingReader reader(source_, seen_, range);
-  while (!room.empty()) {
-    const MutableBytes slice = room.first(std::min(kSlice, room.size()));
-    CO_TRY(const std::size_t count, co_await fill_part(&engine_, &reader, slice, hash));
-    if (count < slice.size()) {
-      co_return make_temporary_error(ErrorKind::kNetwork, "the body ended early");
-    }
-    source_connections_.received(count, loop.now());
-    room = room.subspan(count);
-  }
+  MeasuredReader measured(reader, source_connections_);
+  CO_TRY(const std::size_t filled, co_await fill_part(&engine_, &measured, room, hash));
   if (reader.reopened() > 0) {
     engine_.stats.part_retries.add(static_cast<std::uint64_t>(reader.reopened()));
+  }
+  if (filled < room.size()) {
+    co_return make_temporary_error(ErrorKind::kNetwork, "the body ended early");
   }
   co_return Result<void>();
 }
@@ -183,7 +173,8 @@ Task<Result<void>> MultipartUpload::read_stream(Stream* stream, TaskGroup* group
 Task<Result<void>> MultipartUpload::put_buffer(PartNumber number, Buffer buffer, std::size_t size,
                                                PartDigests digests) {
   if (const auto there = parts_.find(number); there != parts_.end()) {
-    // Stored by an earlier run: the stream had to be read again, but need not be sent again.
+    // Stored before, by ranges or by an earlier run: the stream had to be read again, but need not
+    // be sent again.
     Part& part = there->second;
     const bool same_digest =
         !part.digests.checksum.empty() && part.digests.checksum == digests.checksum;
@@ -193,7 +184,12 @@ Task<Result<void>> MultipartUpload::put_buffer(PartNumber number, Buffer buffer,
       part.digests = digests;
       co_return Result<void>();
     }
-    if (!part.resumed) co_return Result<void>();
+    const bool both_known = !part.digests.checksum.empty() && !digests.checksum.empty();
+    if (!part.resumed && (both_known || part.info.size != size)) {
+      co_return make_error(ErrorKind::kSourceChanged,
+                           "the source changed while it was being copied: part " +
+                               std::to_string(number) + " has other bytes now");
+    }
     parts_.erase(there);
   }
   CO_TRY(Semaphore::Permit slot, co_await put_slots_.acquire());

@@ -231,11 +231,13 @@ void MultipartUpload::accept_stored_part(PartInfo info,
       part.digests.checksum = *digest;
     }
   }
-  // A digest the user asked for cannot be had from a part that was not read: it is read again.
-  if (options_.expect && whole_digest(&PartDigests::checksum).has_value() &&
-      options_.expect->algorithm() != hashes_.checksum) {
-    return;
-  }
+  // Ranges are combined to the digest the user asked for: a part without its own is read again.
+  const bool must_prove =
+      options_.expect && plan_.mode == TransferMode::kRanged && !copy_from_ && source_.fd() < 0;
+  const Digest& piece = must_prove && options_.expect->algorithm() != hashes_.checksum
+                            ? part.digests.proof
+                            : part.digests.checksum;
+  if (must_prove && piece.empty()) return;
   progress_.bytes_done += part.info.size;
   progress_.bytes_resumed += part.info.size;
   ++progress_.parts_done;

@@ -2,6 +2,7 @@
 // SourceConnections: how many connections read one source side by side.
 
 #include "base/units.h"
+#include "runtime/body.h"
 #include "runtime/semaphore.h"
 
 #include <algorithm>
@@ -10,8 +11,9 @@
 namespace telpher {
 
 /// Begins with two connections and doubles them, up to `limit`, as long as each gives less than
-/// kEnough: a source that limits every connection soon serves `limit` of them, while a fast one is
-/// read by few, so that a part is sent on before it has left the processor's caches. One loop.
+/// kEnough while it is read from: a source that limits every connection soon serves `limit` of
+/// them, while a fast one is read by few, so that a part is sent on before it has left the
+/// processor's caches. One loop.
 class SourceConnections {
  public:
   static constexpr ByteCount kEnough = 256 * kMiB;  // a second, from each
@@ -22,36 +24,48 @@ class SourceConnections {
       : limit_(static_cast<std::uint64_t>(limit)), slots_(std::min<std::uint64_t>(2, limit_)) {}
 
   /// Waits for a connection to be allowed. Errors: kCancelled.
-  Task<Result<Semaphore::Permit>> acquire() {
-    if (slots_.in_use() == 0) start_window((co_await current_loop()).now());
-    co_return co_await slots_.acquire();
-  }
+  Task<Result<Semaphore::Permit>> acquire() { return slots_.acquire(); }
 
-  /// Tells that `bytes` have come, over whichever connection.
-  void received(ByteCount bytes, TimePoint now) {
-    received_ += bytes;
-    const std::chrono::duration<double> passed = now - window_start_;
-    if (passed < kWindow) return;
-    const double wanted =
-        static_cast<double>(kEnough) * passed.count() * static_cast<double>(slots_.limit());
-    if (static_cast<double>(received_) < wanted) {
+  /// Tells that one connection has given `bytes` after `waited`. What else the program waits for,
+  /// a buffer or a slow store, says nothing about the source.
+  void received(ByteCount bytes, Duration waited) {
+    bytes_ += bytes;
+    waited_ += waited;
+    const std::chrono::duration<double> seconds = waited_;
+    if (seconds < kWindow * slots_.limit()) return;
+    if (static_cast<double>(bytes_) < static_cast<double>(kEnough) * seconds.count()) {
       slots_.set_limit(std::min(limit_, 2 * slots_.limit()));
     }
-    start_window(now);
+    bytes_ = 0;
+    waited_ = {};
   }
 
   std::uint64_t allowed() const { return slots_.limit(); }
 
  private:
-  void start_window(TimePoint now) {
-    window_start_ = now;
-    received_ = 0;
-  }
-
   const std::uint64_t limit_;
   Semaphore slots_;
-  TimePoint window_start_{};
-  ByteCount received_ = 0;
+  ByteCount bytes_ = 0;
+  Duration waited_{};
+};
+
+/// Reads from `reader` and tells `connections` how fast it goes; both outlive this.
+class MeasuredReader : public ByteReader {
+ public:
+  MeasuredReader(ByteReader& reader, SourceConnections& connections)
+      : reader_(reader), connections_(connections) {}
+
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    const Loop& loop = co_await current_loop();
+    const TimePoint asked = loop.now();
+    CO_TRY(const std::size_t count, co_await reader_.read_some(buffer));
+    connections_.received(count, loop.now() - asked);
+    co_return count;
+  }
+
+ private:
+  ByteReader& reader_;
+  SourceConnections& connections_;
 };
 
 }  // namespace telpher

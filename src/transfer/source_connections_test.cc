@@ -7,39 +7,39 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Tells of `rate` bytes a second from every connection for `windows` windows.
-std::uint64_t allowed_after(SourceConnections& connections, TimePoint& now, ByteCount rate,
-                            int windows) {
-  for (int i = 0; i < windows; ++i) {
-    now += SourceConnections::kWindow;
-    connections.received(rate * connections.allowed() / (1s / SourceConnections::kWindow), now);
+/// Tells of `rate` bytes a second from every connection, for a second and in small pieces.
+std::uint64_t allowed_after_a_second_of(SourceConnections& connections, ByteCount rate) {
+  for (int i = 0; i < 1000; ++i) {
+    const std::uint64_t side_by_side = connections.allowed();
+    for (std::uint64_t one = 0; one < side_by_side; ++one) connections.received(rate / 1000, 1ms);
   }
   return connections.allowed();
 }
 
 TEST(SourceConnections, OpensMoreOnlyToASourceThatLimitsEach) {
   SourceConnections connections(8);
-  TimePoint now{};
-  EXPECT_EQ(allowed_after(connections, now, SourceConnections::kEnough + kMiB, 10), 2U)
-      << "fast enough";
-  EXPECT_EQ(allowed_after(connections, now, 20 * kMiB, 1), 4U);
-  EXPECT_EQ(allowed_after(connections, now, 20 * kMiB, 1), 8U);
-  EXPECT_EQ(allowed_after(connections, now, 0, 10), 8U) << "never more than asked for";
+  EXPECT_EQ(allowed_after_a_second_of(connections, SourceConnections::kEnough + kMiB), 2U);
+  EXPECT_EQ(allowed_after_a_second_of(connections, 50 * kKiB), 8U);
+  EXPECT_EQ(allowed_after_a_second_of(connections, 0), 8U) << "never more than asked for";
 }
 
-TEST(SourceConnections, JudgesByWholeWindows) {
+TEST(SourceConnections, OneWindowIsOneStep) {
   SourceConnections connections(8);
-  TimePoint now{};
-  for (int i = 0; i < 49; ++i) connections.received(1, now += 1ms);
+  for (int i = 0; i < 99; ++i) connections.received(1, 1ms);
   EXPECT_EQ(connections.allowed(), 2U);
-  connections.received(1, now += 1ms);
+  connections.received(1, 1ms);  // 50 ms of each of two
   EXPECT_EQ(connections.allowed(), 4U);
+}
+
+TEST(SourceConnections, WhatCostsNoWaitingIsFast) {
+  SourceConnections connections(8);
+  for (int i = 0; i < 1000; ++i) connections.received(256 * kKiB, 0ms);
+  EXPECT_EQ(connections.allowed(), 2U);
 }
 
 TEST(SourceConnections, OneIsOne) {
   SourceConnections connections(1);
-  TimePoint now{};
-  EXPECT_EQ(allowed_after(connections, now, 1, 5), 1U);
+  EXPECT_EQ(allowed_after_a_second_of(connections, 1), 1U);
 }
 
 }  // namespace

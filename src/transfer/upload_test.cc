@@ -40,8 +40,9 @@ class TextSource : public Source {
   Task<Result<std::unique_ptr<ByteReader>>> open(std::optional<ByteRange> range,
                                                  SourceInfo) override {
     ++opened;
+    if (range && ranges_served-- == 0) ignores_ranges = true;
     if (range && ignores_ranges) co_return make_error(ErrorKind::kUnsupported, "no ranges");
-    const std::string_view all = text_;
+    const std::string_view all = ignores_ranges && !replaced_by.empty() ? replaced_by : text_;
     co_return std::make_unique<Reader>(
         *this,
         range ? all.substr(std::min<std::size_t>(range->offset, all.size()), range->length) : all);
@@ -51,7 +52,9 @@ class TextSource : public Source {
 
   SourceInfo info;
   bool ignores_ranges = false;
-  int break_every = 0;  // reads; 0 = never
+  int ranges_served = -1;   // then they are ignored; -1 = always served
+  std::string replaced_by;  // what is read once ranges are ignored, under the same validator
+  int break_every = 0;      // reads; 0 = never
   ByteCount bytes_read = 0;
   int opened = 0;
   std::string text_;
@@ -109,6 +112,44 @@ struct Bed {
   TransferOptions options;
   TransferProgress progress;
 };
+
+/// A store that needs a second for every part.
+struct SlowStore final : ForwardingStore {
+  using ForwardingStore::ForwardingStore;
+  Task<Result<PartInfo>> put_part(ObjectAddress object, std::string upload_id, PartNumber number,
+                                  Body body, PutPartOptions options) override {
+    CO_TRY_VOID(co_await sleep_for(std::chrono::seconds(1)));
+    co_return co_await inner().put_part(std::move(object), std::move(upload_id), number, body,
+                                        std::move(options));
+  }
+};
+
+Task<Result<void>> upload_to(Bed* bed, Source* source, std::string key,
+                             TransferProgress* progress) {
+  SlowStore store(bed->store);
+  CO_TRY_VOID(co_await upload(bed->engine, *source, store, {"bucket", key},
+                              "memory://bucket/" + key, bed->options, *progress));
+  co_return Result<void>();
+}
+
+Task<Result<void>> upload_both(Bed* bed, Source* one, Source* two) {
+  TransferProgress progress[2];
+  TaskGroup group(co_await current_context());
+  group.spawn(upload_to(bed, one, "one", &progress[0]));
+  group.spawn(upload_to(bed, two, "two", &progress[1]));
+  co_return co_await group.join();
+}
+
+TEST(Upload, StreamsShareASmallBudget) {
+  Bed bed;
+  bed.options.part_size = {PartSizePolicy::Kind::kFixed, 1 * kMiB};
+  TextSource one(random_text(24 * kMiB, 1));
+  TextSource two(random_text(24 * kMiB, 2));
+  one.info.ranges = two.info.ranges = false;
+  ASSERT_TRUE(bed.loop.run(upload_both(&bed, &one, &two)));
+  EXPECT_TRUE(bed.store.content("bucket", "one") == one.text_);
+  EXPECT_TRUE(bed.store.content("bucket", "two") == two.text_);
+}
 
 TEST(Upload, RangedPartsMakeTheSource) {
   Bed bed;
@@ -171,6 +212,30 @@ TEST(Upload, ServerThatIgnoresRangesIsReadAsAStream) {
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(result->note, "the server ignores ranges: copied as a single stream");
   EXPECT_EQ(bed.content(), source.text_);
+}
+
+TEST(Upload, RangesOfOneVersionAndAStreamOfAnotherNeverAppear) {
+  for (const ChecksumAlgorithm checksum :
+       {ChecksumAlgorithm::kCrc64Nvme, ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kNone}) {
+    for (const bool replaced : {false, true}) {
+      Bed bed;
+      bed.options.checksum = checksum;
+      bed.options.concurrency = 1;
+      TextSource source(random_text(2 * kMiB, 1));
+      source.ranges_served = 3;
+      if (replaced) source.replaced_by = random_text(2 * kMiB, 2);
+      const auto result = bed.copy(source);
+      if (bed.content()) {
+        EXPECT_TRUE(bed.content() == (replaced ? source.replaced_by : source.text_));
+      }
+      EXPECT_EQ(result.has_value(), bed.content().has_value());
+      EXPECT_TRUE(result || replaced) << result.error().message;
+      const bool can_tell = checksum != ChecksumAlgorithm::kNone;
+      if (!result) EXPECT_EQ(result.error().kind, ErrorKind::kSourceChanged);
+      EXPECT_EQ(result.has_value(), !(replaced && can_tell));
+      EXPECT_EQ(bed.open_uploads(), 0u);
+    }
+  }
 }
 
 TEST(Upload, BrokenReadsGoOnAtTheByteWhereTheyBroke) {

@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import subprocess
+import zlib
 
 import pytest
 
@@ -56,6 +57,20 @@ def test_kill_9_then_the_same_command(telpher, slow_web):
     # At least one part was acknowledged; at most the four in flight are fetched again.
     assert result["parts_resumed"] >= 1
     assert len(ranges_fetched(slow_web)) <= SIZE // PART - result["parts_resumed"]
+
+
+@pytest.mark.parametrize("checksum", ["crc64nvme", "none"])
+def test_kill_9_then_the_same_command_with_an_expected_digest(telpher, slow_web, checksum):
+    """Parts of the first run may lack the digest that is asked for: they are read again."""
+    content = slow_web.content("/f")
+    expect = ["--expect", f"crc32:{zlib.crc32(content):08x}", "--checksum", checksum]
+    process = telpher.start(*copy_args(slow_web), *expect)
+    wait_for_event(process, progressed(5 * PART))
+    kill(process)
+    done = telpher.run(*copy_args(slow_web), *expect)
+    assert done.returncode == 0, done.err
+    assert sha256(telpher.read("local://bucket/f")) == sha256(content)
+    assert telpher.open_uploads("local://bucket") == []
 
 
 @pytest.mark.slow
