@@ -98,6 +98,8 @@ Task<Result<TransferResult>> copy_item(SetRun* run, const SetItem* item, Mutable
     if (size) {
       *of_file = false;
       CO_TRY_VOID(co_await run->set.engine->rate.pass(*size));
+      // All whose turn it is read first and send then: a server beside us is woken once for many.
+      co_await Yield{};
       co_return co_await put_small(run, item, buffer.first(*size));
     }
     if (size.error().kind != ErrorKind::kLimit) co_return size.error();
