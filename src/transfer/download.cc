@@ -219,6 +219,7 @@ class Download {
       CO_TRY_VOID(co_await group.join());
     }
     progress_.phase = "verifying";
+    CO_TRY_VOID(co_await source_.check_unchanged(seen_));
     TransferResult result{.mode = TransferMode::kDownload, .part_size = part_size_};
     CO_TRY_VOID(co_await prove(&result));
     CO_TRY_VOID(co_await offload([this] { return file_.commit(); }));
@@ -385,6 +386,11 @@ Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int
     engine.stats.bytes_read.add(count);
     engine.stats.bytes_written.add(count);
     CO_TRY_VOID(co_await engine.rate.pass(count));
+  }
+  if (Result<void> unchanged = co_await source.check_unchanged(seen); !unchanged) {
+    Error error = std::move(unchanged).error();
+    error.message += ": do not use the bytes already written";
+    co_return error;
   }
   result.digest = checksum.finish();
   result.verified_by = wanted ? std::string(to_string(wanted->algorithm())) : "length";

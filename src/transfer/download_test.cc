@@ -1,0 +1,199 @@
+#include "base/random.h"
+#include "base/unique_fd.h"
+#include "base/units.h"
+#include "runtime/task_group.h"
+#include "source/file_source.h"
+#include "transfer/transfer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace telpher {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string random_text(std::size_t size) {
+  Random random(1);
+  std::string text(size, '\0');
+  for (char& c : text) c = static_cast<char>(random.next());
+  return text;
+}
+
+/// A folder that is removed at the end.
+struct Folder {
+  Folder() {
+    path = ::testing::TempDir() + "telpher-download-test-" + std::to_string(getpid());
+    fs::create_directory(path);
+  }
+  ~Folder() { fs::remove_all(path); }
+  std::string file(const std::string& name) const { return path + '/' + name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(file(name), std::ios::binary) << text;
+  }
+  std::string read(const std::string& name) const {
+    std::ostringstream text;
+    text << std::ifstream(file(name), std::ios::binary).rdbuf();
+    return text.str();
+  }
+  std::size_t files() const {
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), {}));
+  }
+  mode_t mode(const std::string& name) const {
+    struct stat status{};
+    EXPECT_EQ(stat(file(name).c_str(), &status), 0);
+    return status.st_mode & 07777;
+  }
+  std::string path;
+};
+
+/// A source in memory that is read slowly, so that its readers work side by side.
+class SlowText : public Source {
+ public:
+  explicit SlowText(std::string text) : text_(std::move(text)) {
+    info.size = text_.size();
+    info.ranges = info.rereadable = true;
+    info.validator = "\"v1\"";
+    info.name = "name";
+  }
+  Task<Result<SourceInfo>> probe() override { co_return info; }
+  Task<Result<std::unique_ptr<ByteReader>>> open(std::optional<ByteRange> range,
+                                                 SourceInfo) override {
+    const std::string_view all = text_;
+    co_return std::make_unique<Reader>(*this,
+                                       range ? all.substr(range->offset, range->length) : all);
+  }
+  std::string redacted_address() const override { return "test://text"; }
+  std::string identity() const override { return "test://text"; }
+
+  SourceInfo info;
+  std::function<void()> on_read;
+  int readers = 0;
+  int readers_most = 0;
+
+ private:
+  class Reader : public ByteReader {
+   public:
+    Reader(SlowText& source, std::string_view text) : source_(source), text_(text) {
+      source_.readers_most = std::max(source_.readers_most, ++source_.readers);
+    }
+    ~Reader() override { --source_.readers; }
+    Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+      CO_TRY_VOID(co_await sleep_for(std::chrono::milliseconds(1)));
+      const std::size_t count = std::min(buffer.size(), text_.size());
+      std::copy_n(as_bytes(text_).data(), count, buffer.data());
+      text_.remove_prefix(count);
+      if (source_.on_read) source_.on_read();
+      co_return count;
+    }
+
+   private:
+    SlowText& source_;
+    std::string_view text_;
+  };
+  const std::string text_;
+};
+
+/// A file with which something happens after it has been opened.
+class MeddledFile : public Source {
+ public:
+  MeddledFile(std::unique_ptr<Source> file, std::function<void()> meddle)
+      : file_(std::move(file)), meddle_(std::move(meddle)) {}
+  Task<Result<SourceInfo>> probe() override { return file_->probe(); }
+  Task<Result<std::unique_ptr<ByteReader>>> open(std::optional<ByteRange> range,
+                                                 SourceInfo seen) override {
+    auto reader = co_await file_->open(range, std::move(seen));
+    meddle_();
+    co_return reader;
+  }
+  Task<Result<void>> check_unchanged(SourceInfo seen) override {
+    return file_->check_unchanged(std::move(seen));
+  }
+  std::string redacted_address() const override { return file_->redacted_address(); }
+  std::string identity() const override { return file_->identity(); }
+
+ private:
+  std::unique_ptr<Source> file_;
+  std::function<void()> meddle_;
+};
+
+struct Bed {
+  Result<TransferResult> copy(Source& source, const std::string& name) {
+    return loop.run(download(engine, source, folder.file(name), options, progress));
+  }
+  Folder folder;
+  Loop loop{Loop::Mode::kVirtual, 1};
+  BufferPool buffers{4 * kMiB};
+  RateLimiter rate{0};
+  TransferStats stats;
+  Engine engine{buffers, nullptr, rate, stats};
+  TransferOptions options;
+  TransferProgress progress;
+};
+
+/// What others may do to a file while it is copied.
+enum class Meddling { kNone, kOverwritten, kAppended };
+
+std::unique_ptr<Source> meddled(const Bed& bed, Meddling meddling) {
+  bed.folder.write("from", std::string(100'000, 'a'));
+  // Long ago, so that every clock sees that it has been written to.
+  const std::array<timespec, 2> long_ago{timespec{1, 0}, timespec{1, 0}};
+  const std::string path = bed.folder.file("from");
+  EXPECT_EQ(utimensat(AT_FDCWD, path.c_str(), long_ago.data(), 0), 0);
+  auto file = open_file_source(path);
+  EXPECT_TRUE(file);
+  return std::make_unique<MeddledFile>(*std::move(file), [path, meddling] {
+    if (meddling == Meddling::kNone) return;
+    const UniqueFd fd(::open(path.c_str(), O_WRONLY));
+    const off_t place = meddling == Meddling::kAppended ? 100'000 : 50'000;
+    EXPECT_EQ(pwrite(fd.get(), "b", 1, place), 1);
+  });
+}
+
+TEST(Download, FileThatIsWrittenToMeanwhileDoesNotAppear) {
+  for (const Meddling meddling : {Meddling::kOverwritten, Meddling::kAppended}) {
+    Bed bed;
+    bed.folder.write("to", "old");
+    const auto result = bed.copy(*meddled(bed, meddling), "to");
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::kSourceChanged);
+    EXPECT_EQ(bed.folder.read("to"), "old");
+    EXPECT_EQ(bed.folder.files(), 2u);
+  }
+}
+
+TEST(DownloadStream, FileThatIsWrittenToMeanwhileIsNoSuccess) {
+  for (const Meddling meddling : {Meddling::kNone, Meddling::kOverwritten, Meddling::kAppended}) {
+    Bed bed;
+    const UniqueFd out(::open("/dev/null", O_WRONLY));
+    const auto source = meddled(bed, meddling);
+    const auto result =
+        bed.loop.run(download_stream(bed.engine, *source, out.get(), bed.options, bed.progress));
+    EXPECT_EQ(result.has_value(), meddling == Meddling::kNone);
+    if (!result) EXPECT_EQ(result.error().kind, ErrorKind::kSourceChanged);
+  }
+}
+
+TEST(Download, ANewFileHasTheUsualMode) {
+  Bed bed;
+  SlowText source("hello");
+  const mode_t before = umask(027);
+  const auto result = bed.copy(source, "to");
+  umask(before);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(bed.folder.mode("to"), 0640u);
+}
+
+}  // namespace
+}  // namespace telpher
