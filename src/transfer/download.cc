@@ -278,6 +278,8 @@ class Download {
         CO_TRY(whole, combine_digests(*whole, part.digest, part.size));
       }
     }
+    // Of parts that do not combine, the first one's digest is not that of the whole.
+    if (parts_ > 1 && !checksum_combines(algorithm_)) whole.reset();
     result->parts = parts_;
     result->parts_resumed = resumed_;
     result->verified_by = "length";

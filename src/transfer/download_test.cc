@@ -185,6 +185,25 @@ TEST(DownloadStream, FileThatIsWrittenToMeanwhileIsNoSuccess) {
   }
 }
 
+TEST(Download, DigestIsOfTheWholeOrNotTold) {
+  for (const ChecksumAlgorithm algorithm :
+       {ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kMd5, ChecksumAlgorithm::kCrc32c}) {
+    for (const std::size_t size : {std::size_t{1000}, 17 * kMiB}) {
+      Bed bed;
+      bed.options.checksum = algorithm;
+      const std::string text = random_text(size);
+      SlowText source(text);
+      const auto result = bed.copy(source, "to");
+      ASSERT_TRUE(result) << result.error().message;
+      if (result->parts > 1 && !checksum_combines(algorithm)) {
+        EXPECT_TRUE(result->digest.empty()) << to_string(algorithm);
+      } else {
+        EXPECT_EQ(result->digest, checksum_of(algorithm, as_bytes(text))) << to_string(algorithm);
+      }
+    }
+  }
+}
+
 TEST(Download, ANewFileHasTheUsualMode) {
   Bed bed;
   SlowText source("hello");
