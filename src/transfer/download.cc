@@ -210,7 +210,9 @@ class Download {
       CO_TRY_VOID(co_await fetch(1, std::nullopt));
     } else {
       TaskGroup group(co_await current_context());
-      const auto in_flight = static_cast<std::size_t>(options_.concurrency);
+      // Each part in flight is a connection to the source.
+      const auto in_flight =
+          static_cast<std::size_t>(std::min(options_.concurrency, options_.source_connections));
       for (PartNumber number = 1; number <= parts_ && !group.cancelled(); ++number) {
         if (done_.contains(number)) continue;
         co_await group.wait_until_at_most(in_flight - 1);

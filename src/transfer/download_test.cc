@@ -214,5 +214,16 @@ TEST(Download, ANewFileHasTheUsualMode) {
   EXPECT_EQ(bed.folder.mode("to"), 0640u);
 }
 
+TEST(Download, OpensNoMoreConnectionsThanAllowed) {
+  for (const int limit : {1, 2}) {
+    Bed bed;
+    bed.options.source_connections = limit;
+    SlowText source(random_text(65 * kMiB));
+    const auto result = bed.copy(source, "to");
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(source.readers_most, limit);
+  }
+}
+
 }  // namespace
 }  // namespace telpher
