@@ -7,6 +7,8 @@
 #include "runtime/task_group.h"
 
 #include <algorithm>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace telpher {
 namespace {
@@ -71,6 +73,16 @@ Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
   co_return co_await run.run(std::move(sources), std::move(destination));
 }
 
+/// "-", or the pipe that standard output is under another name (/dev/stdout): what is said there
+/// would get among the bytes.
+bool is_standard_output(const std::string& destination) {
+  if (destination == "-") return true;
+  struct stat there{};
+  struct stat output{};
+  return ::stat(destination.c_str(), &there) == 0 && ::fstat(STDOUT_FILENO, &output) == 0 &&
+         S_ISFIFO(there.st_mode) && there.st_dev == output.st_dev && there.st_ino == output.st_ino;
+}
+
 /// What the last line says after Ctrl-C.
 std::string interruption_text(const Reporter& reporter, bool resumable) {
   std::string text = "interrupted";
@@ -86,7 +98,7 @@ std::string interruption_text(const Reporter& reporter, bool resumable) {
 }
 
 Task<int> Copy::run(Command* command) {
-  output_.results_to_stderr = command->arguments.back() == "-";
+  output_.results_to_stderr = is_standard_output(command->arguments.back());
   output_.continues = std::ranges::find(command->arguments, "-") == command->arguments.end();
   Session session(command->loop, command->settings, access_);
   Reporter reporter(output_, command->loop);

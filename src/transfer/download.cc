@@ -347,14 +347,15 @@ Task<Result<void>> write_all(int fd, Bytes bytes) {
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress) {
   progress.phase = "probing";
-  CO_TRY(path, real_path(std::move(path)));
-  if (is_device(path)) {
+  if (is_device(
+          path)) {  // as it was given: /dev/stdout may lead to "pipe:[4711]", which is no path
     const UniqueFd device(co_await offload([&path] { return ::open(path.c_str(), O_WRONLY); }));
     if (device.get() < 0) {
       co_return make_error(ErrorKind::kIo, "cannot open '" + path + "' for writing");
     }
     co_return co_await download_stream(engine, source, device.get(), std::move(options), progress);
   }
+  CO_TRY(path, real_path(std::move(path)));
   CO_TRY(SourceInfo seen, co_await source.probe());
   if (seen.size.value_or(0) > kLargestFile) {
     co_return make_error(

@@ -204,6 +204,21 @@ TEST(Download, DigestIsOfTheWholeOrNotTold) {
   }
 }
 
+TEST(Download, PipesAreWrittenToUnderAnyName) {
+  Bed bed;
+  SlowText source("hello");
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const UniqueFd reader(ends[0]);
+  const UniqueFd writer(ends[1]);
+  const std::string path = "/dev/fd/" + std::to_string(writer.get());
+  const auto result = bed.loop.run(download(bed.engine, source, path, bed.options, bed.progress));
+  ASSERT_TRUE(result) << result.error().message;
+  std::array<char, 8> text{};
+  EXPECT_EQ(read(reader.get(), text.data(), text.size()), 5);
+  EXPECT_STREQ(text.data(), "hello");
+}
+
 TEST(Download, ANewFileHasTheUsualMode) {
   Bed bed;
   SlowText source("hello");

@@ -170,3 +170,21 @@ def test_cp_leaves_unfinished_downloads_alone(telpher, tree, tmp_path):
         names = {name for name in read_tree(tmp_path / folder)}
         assert ".big.telpher-0123abcd.part" not in names
         assert ".big.telpher-nothex!!.part" in names
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_cp_to_standard_output_by_any_name(telpher, name):
+    """Nothing but the bytes."""
+    data = random_bytes(20 * MIB)
+    telpher.ok("cp", "-", "local://bucket/k", input=data)
+    assert telpher.ok("cp", "local://bucket/k", name).stdout == data
+
+
+def test_cp_to_a_process(telpher, tmp_path):
+    """As the shell's >(cat > copy) does it."""
+    telpher.ok("cp", "-", "local://bucket/k", input=b"hello")
+    reader, writer = os.pipe()
+    telpher.ok("cp", "local://bucket/k", f"/dev/fd/{writer}", pass_fds=[writer])
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        assert pipe.read() == b"hello"
