@@ -70,6 +70,9 @@ Result<std::optional<TransferResult>> check_existing(const std::string& path,
     skipped.note = "it is the same already (size, and not older)";
     return skipped;
   }
+  if (options.if_none_match) {  // asked again when the file takes its name
+    return make_error(ErrorKind::kPrecondition, "'" + path + "' exists already");
+  }
   return std::nullopt;
 }
 
@@ -132,7 +135,7 @@ class Download {
   }
 
   bool keeps(const Error& error) const {
-    if (entry_.id.empty()) return false;
+    if (entry_.id.empty() || parts_ == 1) return false;
     switch (error.kind) {
       case ErrorKind::kCancelled:
       case ErrorKind::kNetwork:
@@ -150,14 +153,18 @@ class Download {
   }
 
   bool continues(const JournalEntry& entry) const {
-    return options_.resume && entry.kind == "download" && entry.validator == seen_.validator &&
-           !seen_.validator.empty() && entry.size == seen_.size &&
-           entry.source_hash == hash_of_source(source_) && entry.part_size == part_size_ &&
-           entry.checksum == to_string(algorithm_);
+    return options_.resume && parts_ > 1 && entry.kind == "download" &&
+           entry.validator == seen_.validator && !seen_.validator.empty() &&
+           entry.size == seen_.size && entry.source_hash == hash_of_source(source_) &&
+           entry.part_size == part_size_ && entry.checksum == to_string(algorithm_);
   }
 
   Task<Result<void>> find_or_begin() {
-    if (!engine_.journal || parts_ == 1) co_return file_.create(path_, seen_.size);
+    if (!engine_.journal || parts_ == 1) {
+      CO_TRY(const bool created, file_.create_unnamed(path_, seen_.size));
+      if (created) co_return Result<void>();
+      if (!engine_.journal) co_return file_.create(path_, seen_.size);
+    }
     Loop& loop = co_await current_loop();
     CO_TRY(lease_, co_await engine_.journal->acquire(path_, loop.now() + kLeaseWait));
     CO_TRY(std::vector<JournalEntry> entries, co_await engine_.journal->unfinished_at(path_));
@@ -224,7 +231,9 @@ class Download {
     CO_TRY_VOID(co_await source_.check_unchanged(seen_));
     TransferResult result{.mode = TransferMode::kDownload, .part_size = part_size_};
     CO_TRY_VOID(co_await prove(&result));
-    CO_TRY_VOID(co_await offload([this] { return file_.commit(); }));
+    const auto if_exists =
+        options_.if_none_match ? DownloadFile::IfExists::kRefuse : DownloadFile::IfExists::kReplace;
+    CO_TRY_VOID(co_await offload([this, if_exists] { return file_.commit(if_exists); }));
     if (!entry_.id.empty()) {
       CO_TRY_VOID(co_await engine_.journal->finish(entry_.id, std::nullopt));
     }

@@ -1,5 +1,7 @@
 #include "transfer/download_file.h"
 
+#include "base/unique_fd.h"
+
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
@@ -9,6 +11,30 @@
 #include <utility>
 
 namespace telpher {
+namespace {
+
+/// With its "/" at the end; empty = the working directory.
+std::string folder_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+/// The kernel's name for a file that may have no other.
+std::string name_of(int fd) { return "/proc/self/fd/" + std::to_string(fd); }
+
+/// A further name for the open file. Sets errno; EEXIST when the name is taken.
+bool give_name(int fd, const std::string& name) {
+  return linkat(AT_FDCWD, name_of(fd).c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW) == 0;
+}
+
+/// Sets errno; EEXIST when the name is taken.
+bool rename_to_free_name(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;  // these: not on this file system
+  return link(from.c_str(), to.c_str()) == 0 && unlink(from.c_str()) == 0;
+}
+
+}  // namespace
 
 DownloadFile::~DownloadFile() {
   if (remove_at_end_) remove();
@@ -16,8 +42,7 @@ DownloadFile::~DownloadFile() {
 }
 
 std::string DownloadFile::temporary_name(const std::string& path, Random& random) {
-  const std::size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "" : path.substr(0, slash + 1);
+  const std::string folder = folder_of(path);
   // A long name is cut: the temporary one must fit in 255 bytes too.
   const std::string name = path.substr(folder.size()).substr(0, 200);
   char suffix[32];
@@ -37,9 +62,19 @@ Error DownloadFile::failed(int errno_value, std::string_view what) const {
   return error;
 }
 
+mode_t DownloadFile::first_mode() const {
+  struct stat status{};
+  // What the old file keeps from others, they must not read in the new one meanwhile.
+  return stat(path_.c_str(), &status) == 0 ? 0600 : 0666;
+}
+
 Result<void> DownloadFile::open(std::optional<ByteCount> size) {
-  fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, first_mode());
   if (fd_ < 0) return failed(errno, "cannot write");
+  return reserve(size);
+}
+
+Result<void> DownloadFile::reserve(std::optional<ByteCount> size) {
   if (size && *size > 0 && fallocate(fd_, 0, 0, static_cast<off_t>(*size)) != 0 &&
       errno != EOPNOTSUPP && errno != ENOSYS) {
     const int problem = errno;
@@ -47,6 +82,19 @@ Result<void> DownloadFile::open(std::optional<ByteCount> size) {
     return failed(problem, "cannot write");
   }
   return {};
+}
+
+Result<bool> DownloadFile::create_unnamed(const std::string& path, std::optional<ByteCount> size) {
+  path_ = path;
+  const std::string folder = folder_of(path);
+  fd_ = ::open(folder.empty() ? "." : folder.c_str(), O_RDWR | O_TMPFILE | O_CLOEXEC, first_mode());
+  if (fd_ < 0) return false;                      // whatever else is wrong, create() meets too
+  if (access(name_of(fd_).c_str(), F_OK) != 0) {  // without /proc it could never get a name
+    close(std::exchange(fd_, -1));
+    return false;
+  }
+  TRY_VOID(reserve(size));
+  return true;
 }
 
 Result<void> DownloadFile::create(const std::string& path, std::optional<ByteCount> size) {
@@ -83,12 +131,53 @@ Result<void> DownloadFile::write(ByteCount offset, Bytes bytes) {
   return {};
 }
 
-Result<void> DownloadFile::commit() {
-  if (fdatasync(fd_) != 0 && errno != EINVAL) return failed(errno, "cannot write");
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) return failed(errno, "cannot write");
+void DownloadFile::take_over_mode() const {
+  struct stat old{};
+  if (stat(path_.c_str(), &old) != 0) return;
+  // Not everybody may give files away, and some file systems know neither owners nor modes.
+  (void)!fchown(fd_, static_cast<uid_t>(-1), old.st_gid);
+  (void)!fchown(fd_, old.st_uid, static_cast<gid_t>(-1));
+  (void)!fchmod(fd_, old.st_mode & 0777);
+}
+
+Result<void> DownloadFile::take_name(IfExists if_exists) {
+  const bool refuse = if_exists == IfExists::kRefuse;
+  const auto cannot = [&] {
+    if (!refuse || errno != EEXIST) return failed(errno, "cannot write");
+    return make_error(ErrorKind::kPrecondition, "'" + path_ + "' exists already");
+  };
+  if (temporary_.empty()) {
+    if (give_name(fd_, path_)) return {};
+    if (errno != EEXIST || refuse) return cannot();
+    // A link replaces nothing, a rename does.
+    Random random(random_seed());
+    const std::string temporary = temporary_name(path_, random);
+    if (!give_name(fd_, temporary)) return cannot();
+    temporary_ = temporary;
+    remove_at_end_ = true;
+  }
+  const bool renamed = refuse ? rename_to_free_name(temporary_, path_)
+                              : rename(temporary_.c_str(), path_.c_str()) == 0;
+  if (!renamed) return cannot();
+  return {};
+}
+
+Result<void> DownloadFile::sync_folder() const {
+  const std::string folder = folder_of(path_);
+  const UniqueFd fd(
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return {};  // one may write into a folder without reading it
+  if (fsync(fd.get()) != 0 && errno != EINVAL) return failed(errno, "cannot write");
+  return {};
+}
+
+Result<void> DownloadFile::commit(IfExists if_exists) {
+  take_over_mode();
+  if (fsync(fd_) != 0 && errno != EINVAL) return failed(errno, "cannot write");
+  TRY_VOID(take_name(if_exists));
   remove_at_end_ = false;
   temporary_.clear();
-  return {};
+  return sync_folder();
 }
 
 void DownloadFile::remove() {

@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "runtime/task_group.h"
 #include "source/file_source.h"
+#include "transfer/download_file.h"
 #include "transfer/transfer.h"
 
 #include <gtest/gtest.h>
@@ -219,6 +220,70 @@ TEST(Download, PipesAreWrittenToUnderAnyName) {
   EXPECT_STREQ(text.data(), "hello");
 }
 
+TEST(Download, IfNoneMatchLeavesWhatIsThere) {
+  Bed bed;
+  bed.options.if_none_match = true;
+  SlowText source("hello");
+  int reads = 0;
+  source.on_read = [&reads] { ++reads; };
+  bed.folder.write("to", "old");
+  const auto result = bed.copy(source, "to");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().kind, ErrorKind::kPrecondition);
+  EXPECT_EQ(reads, 0) << "found out before anything is fetched";
+  EXPECT_EQ(bed.folder.read("to"), "old");
+  ASSERT_TRUE(bed.copy(source, "new"));
+  EXPECT_EQ(bed.folder.read("new"), "hello");
+}
+
+TEST(Download, IfNoneMatchLeavesWhatAppearsMeanwhile) {
+  for (const std::size_t size : {std::size_t{1000}, 17 * kMiB}) {  // in one part, in two
+    Bed bed;
+    bed.options.if_none_match = true;
+    SlowText source(random_text(size));
+    source.on_read = [&bed] { bed.folder.write("to", "another's"); };
+    const auto result = bed.copy(source, "to");
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::kPrecondition);
+    EXPECT_EQ(bed.folder.read("to"), "another's");
+    EXPECT_EQ(bed.folder.files(), 1u);
+  }
+}
+
+TEST(DownloadFile, WithANameOfItsOwnReplacesOrRefuses) {
+  Folder folder;
+  for (const bool there : {false, true}) {
+    for (const auto if_exists :
+         {DownloadFile::IfExists::kReplace, DownloadFile::IfExists::kRefuse}) {
+      unlink(folder.file("to").c_str());
+      if (there) folder.write("to", "old");
+      DownloadFile file;
+      ASSERT_TRUE(file.create(folder.file("to"), 3));
+      ASSERT_TRUE(file.write(0, as_bytes("new")));
+      const auto committed = file.commit(if_exists);
+      const bool refused = there && if_exists == DownloadFile::IfExists::kRefuse;
+      EXPECT_EQ(committed.has_value(), !refused);
+      if (!committed) EXPECT_EQ(committed.error().kind, ErrorKind::kPrecondition);
+      EXPECT_EQ(folder.read("to"), refused ? "old" : "new");
+      file.remove();
+      EXPECT_EQ(folder.files(), 1u);
+    }
+  }
+}
+
+TEST(Download, TakesOverTheModeOfTheFileItReplaces) {
+  for (const mode_t mode : {0600, 0640, 0755, 0444}) {
+    Bed bed;
+    SlowText source("hello");
+    bed.folder.write("to", "old");
+    ASSERT_EQ(chmod(bed.folder.file("to").c_str(), mode), 0);
+    const auto result = bed.copy(source, "to");
+    ASSERT_TRUE(result) << result.error().message;
+    EXPECT_EQ(bed.folder.mode("to"), mode);
+    EXPECT_EQ(bed.folder.read("to"), "hello");
+  }
+}
+
 TEST(Download, ANewFileHasTheUsualMode) {
   Bed bed;
   SlowText source("hello");
@@ -227,6 +292,20 @@ TEST(Download, ANewFileHasTheUsualMode) {
   umask(before);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_EQ(bed.folder.mode("to"), 0640u);
+}
+
+TEST(Download, WhoeverIsKilledInASmallOneLeavesNothing) {
+  Bed bed;
+  if (const UniqueFd fd(::open(bed.folder.path.c_str(), O_TMPFILE | O_RDWR, 0600)); !fd) {
+    GTEST_SKIP() << "this file system has no files without names";
+  }
+  SlowText source(random_text(1000));
+  std::size_t files_most = 0;
+  source.on_read = [&] { files_most = std::max(files_most, bed.folder.files()); };
+  ASSERT_TRUE(bed.copy(source, "to"));
+  EXPECT_EQ(files_most, 0u) << "there was a file to be left behind";
+  ASSERT_TRUE(bed.copy(source, "to"));
+  EXPECT_EQ(bed.folder.files(), 1u);
 }
 
 TEST(Download, OpensNoMoreConnectionsThanAllowed) {

@@ -113,13 +113,16 @@ Task<Result<std::string>> describe_upload(Engine& engine, Source& source, Object
                                           ObjectAddress object, TransferOptions options);
 
 /// A source (a StoreSource, say) into a local file: written beside it and renamed when it is whole
-/// and right, mode 0666 less umask. Continued after a crash when there is a journal.
-/// Errors also: kIo (disk full, read-only), kCorrupt, kInvalid (a directory).
+/// and right, with the mode of the file it replaces, else 0666 less umask. In one part it has no
+/// name until then where the file system allows that; in several it is continued after a crash
+/// when there is a journal.
+/// Errors also: kIo (disk full, read-only), kCorrupt, kSourceChanged, kInvalid (a directory),
+/// kPrecondition (if_none_match).
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress);
 
-/// A source to an open descriptor (stdout), in order. A wrong checksum is reported after the bytes
-/// have gone out, and the error says so.
+/// A source to an open descriptor (stdout), in order. A wrong checksum, and a source that changed
+/// meanwhile, are reported after the bytes have gone out, and the error says so.
 Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int fd,
                                              TransferOptions options, TransferProgress& progress);
 

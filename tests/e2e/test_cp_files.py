@@ -188,3 +188,13 @@ def test_cp_to_a_process(telpher, tmp_path):
     os.close(writer)
     with os.fdopen(reader, "rb") as pipe:
         assert pipe.read() == b"hello"
+
+
+@pytest.mark.parametrize("size", [1, 20 * MIB])
+def test_cp_onto_a_private_file_keeps_it_private(telpher, tmp_path, size):
+    telpher.ok("cp", "-", "local://bucket/k", input=random_bytes(size))
+    (tmp_path / "out").write_text("secret")
+    (tmp_path / "out").chmod(0o600)
+    telpher.ok("cp", "local://bucket/k", "out")
+    assert (tmp_path / "out").stat().st_size == size
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o600

@@ -1,6 +1,7 @@
 """kill -9, Ctrl-C, SIGTERM, two at once: then the same command again."""
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -194,3 +195,22 @@ def test_download_killed_and_continued(telpher, tmp_path):
     telpher.ok(*args[:3])
     assert (tmp_path / "out").read_bytes() == data
     assert telpher.jobs() == []
+
+
+def test_small_download_killed_leaves_nothing(telpher, web, tmp_path):
+    """One part is not continued, so nothing of it is kept either."""
+    server = web([{"path": "/f", "size": 4 * MIB, "etag": '"1"', "rate": 2 * MIB}])
+    folder = tmp_path / "into"
+    folder.mkdir()
+    args = ["cp", server.url("/f"), "into/out", "--json", "--progress-interval", "100ms"]
+    for before in (None, b"old"):
+        if before:
+            (folder / "out").write_bytes(before)
+        process = telpher.start(*args)
+        wait_for_event(process, progressed(1))
+        kill(process)
+        assert os.listdir(folder) == (["out"] if before else [])
+        telpher.ok(*args)
+        assert os.listdir(folder) == ["out"]
+        assert (folder / "out").read_bytes() == server.content("/f")
+        assert telpher.jobs() == []
