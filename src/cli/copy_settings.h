@@ -30,6 +30,10 @@ void add_copy_options(CommandLine& line, CopySettings& copy, const Settings& set
 /// What depends on several options at once. Errors: kInvalid.
 Result<void> check_copy_settings(const CopySettings& copy);
 
+/// What files and standard output cannot have, instead of ignoring it. Errors: kInvalid, naming the
+/// option.
+Result<void> check_file_settings(const CopySettings& copy, std::string_view destination);
+
 /// Which names of a directory or prefix are meant: any of `include` (all when there is none), none
 /// of `exclude`. A pattern without "/" is about the last segment, at any depth.
 class NameFilter {

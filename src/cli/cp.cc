@@ -64,6 +64,10 @@ Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
     co_return make_error(ErrorKind::kInvalid, "standard input can be read only once");
   }
   CO_TRY(Address destination, parse_address(arguments->back()));
+  using Kind = Address::Kind;
+  if (destination.kind == Kind::kPath || destination.kind == Kind::kStdio) {
+    CO_TRY_VOID(check_file_settings(copy_, destination.text));
+  }
   if (destination.in_store()) {
     reporter->bytes_moved = [session, from = sources.front().kind, to = destination.kind] {
       return session->bytes_moved(from, to);

@@ -19,6 +19,18 @@ def failing(telpher, code, text, *args, **kwargs):
 
 # --- wrong usage: 2 ------------------------------------------------------------------------------
 
+@pytest.mark.parametrize("option", [
+    ["--content-type", "a/b"], ["--content-encoding", "gzip"], ["--content-language", "de"],
+    ["--content-disposition", "inline"], ["--cache-control", "no-store"], ["--metadata", "a=b"],
+    ["--storage-class", "GLACIER"], ["--sse", "AES256"], ["--acl", "private"],
+])
+@pytest.mark.parametrize("destination", ["out", "./out/", "-"])
+def test_options_of_objects_are_refused_for_files(telpher, tmp_path, option, destination):
+    (tmp_path / "f").write_text("x")
+    failing(telpher, 2, option[0] + " is about an object", "cp", "f", destination, *option)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("args, text", [
     (["cp"], "needs SOURCE… DESTINATION"),
     (["cp", "a"], "needs SOURCE… DESTINATION"),
@@ -34,6 +46,7 @@ def failing(telpher, code, text, *args, **kwargs):
     (["cp", "a", "local://bucket/k", "--expect", "none:"], "--expect"),
     (["cp", "a", "local://bucket/k", "--nonsense"], "unknown option '--nonsense'"),
     (["cp", "-", "local://bucket/"], "standard input has no name"),
+    (["cp", "a", "-", "--if-none-match"], "--if-none-match"),
     (["frobnicate"], "unknown verb 'frobnicate'"),
 ])
 def test_wrong_usage(telpher, args, text):
@@ -84,6 +97,18 @@ def test_object_that_must_not_exist(telpher, tmp_path):
     (tmp_path / "f").write_text("two")
     failing(telpher, 4, "", "cp", "f", "local://bucket/k", "--if-none-match")
     assert telpher.read("local://bucket/k") == b"one"
+
+
+@pytest.mark.parametrize("size", [1, 20 * MIB])
+def test_file_that_must_not_exist(telpher, tmp_path, size):
+    data = random_bytes(size)
+    telpher.ok("cp", "-", "local://bucket/k", input=data)
+    telpher.ok("cp", "local://bucket/k", "out", "--if-none-match")
+    assert (tmp_path / "out").read_bytes() == data
+    (tmp_path / "out").write_text("mine")
+    failing(telpher, 4, "exists already", "cp", "local://bucket/k", "out", "--if-none-match")
+    assert (tmp_path / "out").read_text() == "mine"
+    assert telpher.jobs() == []
 
 
 def test_overwrite_never_skips(telpher, tmp_path):
