@@ -83,7 +83,8 @@ void add_speed_options(CommandLine& line, CopySettings& copy) {
               copy.transfer.source_connections);
   line.add({.names = "--part-size",
             .value = "auto|tiered|SIZE",
-            .help = "5MiB to 5GiB; auto: 16MiB, larger only for files above 160 GiB",
+            .help = "5MiB to 5GiB; auto: 16MiB, less for small files or budgets, more above "
+                    "156GiB or from pipes",
             .set = [&copy](std::string_view text) {
               return set_part_size(copy.transfer.part_size, text);
             }});
