@@ -244,6 +244,32 @@ TEST_F(Verifying, LinksAreValidUntilTheyExpire) {
   EXPECT_EQ(code("GET", longer, headers), "SignatureDoesNotMatch");
 }
 
+TEST_F(Verifying, LinksSayTheirAlgorithm) {
+  SigV4Signer signer("eu-west-1");
+  const std::string link = signer.presign(example_credentials(), now_, 3600s, "GET", kHost, "/k");
+  Headers headers;
+  headers.add("Host", kHost);
+  const std::string_view said = "X-Amz-Algorithm=AWS4-HMAC-SHA256&";
+  std::string other = link;
+  other.replace(other.find(said), said.size(), "X-Amz-Algorithm=AWS4-HMAC-MD5&");
+  EXPECT_EQ(code("GET", other, headers), "AuthorizationQueryParametersError");
+  std::string none = link;
+  none.erase(none.find(said), said.size());
+  EXPECT_EQ(code("GET", none, headers), "AuthorizationQueryParametersError");
+}
+
+// Nobody's key makes a request a link.
+TEST_F(Verifying, OnlyTheQueryMakesALink) {
+  Headers headers;
+  headers.add("Host", kHost);
+  for (const char* target : {"/bucket/X-Amz-Signature=1", "/X-Amz-Signature=1?list-type=2",
+                             "/k?prefix=X-Amz-Signature=1", "/k?my-X-Amz-Signature=1"}) {
+    EXPECT_EQ(code("GET", target, headers), "AccessDenied") << target;
+    EXPECT_FALSE(is_signed_link(target)) << target;
+  }
+  EXPECT_EQ(code("GET", "/k?a=1&X-Amz-Signature=1", headers), "AuthorizationQueryParametersError");
+}
+
 TEST(AmzDate, RoundTripsAndRefusesWhatIsNoDate) {
   for (const char* text : {"20130524T000000Z", "20240229T235959Z", "19991231T120000Z"}) {
     EXPECT_EQ(format_amz_date(*parse_amz_date(text)), text);

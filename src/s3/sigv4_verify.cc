@@ -15,6 +15,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 constexpr auto kSkewMax = 15min;
 constexpr std::size_t kSignersMax = 64;  // regions are the client's choice: bounded
 constexpr std::ptrdiff_t kSignedHeadersMax = 128;
@@ -50,7 +51,20 @@ void for_each_split(std::string_view text, char separator, Visit visit) {
   }
 }
 
+std::string_view query_of(std::string_view target) {
+  const std::size_t question = target.find('?');
+  return question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+}
+
 }  // namespace
+
+bool is_signed_link(std::string_view target) {
+  bool found = false;
+  for_each_split(query_of(target), '&', [&](std::string_view pair) {
+    found = found || pair.starts_with("X-Amz-Signature=");
+  });
+  return found;
+}
 
 /// What a request says about its signature.
 struct SigV4Verifier::Claim {
@@ -86,11 +100,12 @@ struct SigV4Verifier::Claim {
 
 Result<SigV4Verifier::Claim> SigV4Verifier::parse_header(const SignedRequest& request,
                                                          std::string_view value) const {
-  constexpr std::string_view kScheme = "AWS4-HMAC-SHA256 ";
   const Error malformed =
       denied("AuthorizationHeaderMalformed", "The authorization header is malformed");
-  if (!value.starts_with(kScheme)) return malformed;
-  value.remove_prefix(kScheme.size());
+  if (!value.starts_with(kAlgorithm) || !value.substr(kAlgorithm.size()).starts_with(' ')) {
+    return malformed;
+  }
+  value.remove_prefix(kAlgorithm.size());
   Claim claim;
   if (!claim.set_credential(field_of(value, "Credential"))) return malformed;
   claim.signed_headers = field_of(value, "SignedHeaders");
@@ -111,37 +126,37 @@ Result<SigV4Verifier::Claim> SigV4Verifier::parse_query(const SignedRequest& req
   Claim claim;
   claim.is_link = true;
   claim.payload_hash = kUnsignedPayload;
-  const std::size_t question = std::min(request.target.find('?'), request.target.size());
-  claim.target = request.target.substr(0, question);
+  claim.target = request.target.substr(0, request.target.find('?'));
+  std::string algorithm;
   char separator = '?';
   bool good = true;
-  for_each_split(request.target.substr(std::min(question + 1, request.target.size())), '&',
-                 [&](std::string_view pair) {
-                   const std::size_t equals = std::min(pair.find('='), pair.size());
-                   const std::string_view name = pair.substr(0, equals);
-                   const auto value =
-                       percent_decode(pair.substr(std::min(equals + 1, pair.size())));
-                   if (!value) {
-                     good = false;
-                     return;
-                   }
-                   if (name == "X-Amz-Signature") {
-                     claim.signature = *value;
-                     return;
-                   }
-                   claim.target += separator;
-                   claim.target += pair;
-                   separator = '&';
-                   if (name == "X-Amz-Credential") good = good && claim.set_credential(*value);
-                   if (name == "X-Amz-SignedHeaders") claim.signed_headers = *value;
-                   if (name == "X-Amz-Security-Token") claim.session_token = *value;
-                   if (name == "X-Amz-Date") claim.time = parse_amz_date(*value);
-                   if (name == "X-Amz-Expires") {
-                     const auto seconds = parse_decimal<unsigned>(*value);
-                     if (seconds) claim.expires = std::chrono::seconds(*seconds);
-                   }
-                 });
-  if (!good || claim.access_key.empty() || !claim.expires || *claim.expires > 7 * 24h) {
+  for_each_split(query_of(request.target), '&', [&](std::string_view pair) {
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    const std::string_view name = pair.substr(0, equals);
+    const auto value = percent_decode(pair.substr(std::min(equals + 1, pair.size())));
+    if (!value) {
+      good = false;
+      return;
+    }
+    if (name == "X-Amz-Signature") {
+      claim.signature = *value;
+      return;
+    }
+    claim.target += separator;
+    claim.target += pair;
+    separator = '&';
+    if (name == "X-Amz-Algorithm") algorithm = *value;
+    if (name == "X-Amz-Credential") good = good && claim.set_credential(*value);
+    if (name == "X-Amz-SignedHeaders") claim.signed_headers = *value;
+    if (name == "X-Amz-Security-Token") claim.session_token = *value;
+    if (name == "X-Amz-Date") claim.time = parse_amz_date(*value);
+    if (name == "X-Amz-Expires") {
+      const auto seconds = parse_decimal<unsigned>(*value);
+      if (seconds) claim.expires = std::chrono::seconds(*seconds);
+    }
+  });
+  if (!good || algorithm != kAlgorithm || claim.access_key.empty() || !claim.expires ||
+      *claim.expires > 7 * 24h) {
     return malformed;
   }
   return claim;
@@ -159,8 +174,9 @@ SigV4Signer& SigV4Verifier::signer(const std::string& region, const std::string&
 Result<Signatory> SigV4Verifier::verify(const SignedRequest& request,
                                         std::chrono::sys_seconds now) {
   const auto authorization = request.headers.find("authorization");
-  const bool in_query = request.target.find("X-Amz-Signature=") != std::string_view::npos;
-  if (!authorization && !in_query) return denied("AccessDenied", "Access Denied");
+  if (!authorization && !is_signed_link(request.target)) {
+    return denied("AccessDenied", "Access Denied");
+  }
   TRY(const Claim claim,
       authorization ? parse_header(request, *authorization) : parse_query(request));
 

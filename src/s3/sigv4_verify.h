@@ -30,6 +30,9 @@ struct Signatory {
   std::string payload_hash;
 };
 
+/// Whether it is signed in its query: X-Amz-Signature is one of the parameters, not part of a key.
+bool is_signed_link(std::string_view target);
+
 class SigV4Verifier {
  public:
   /// The secret of an access key; nullopt = unknown.

@@ -105,8 +105,8 @@ Result<void> S3Imposter::admit(Exchange& exchange) {
           "Unsupported header '" + std::string(header.name) + "' received for this API call.");
     }
   }
-  const bool unsigned_request = !request.headers().contains("authorization") &&
-                                request.target().find("X-Amz-Signature=") == std::string::npos;
+  const bool unsigned_request =
+      !request.headers().contains("authorization") && !is_signed_link(request.target());
   if (unsigned_request && options_.allow_unsigned) return {};
   TRY(const Signatory signatory,
       verifier_.verify({request.method(), request.target(), request.headers()}, now));
