@@ -44,6 +44,25 @@ struct CopyJob {
   TransferProgress* progress;
 };
 
+/// The copy is not as long as its source. It goes again, unless what lies there is somebody else's
+/// or the source itself.
+Task<Error> discard_copy(const CopyJob* job, const PutResult* stored, const ObjectInfo* made) {
+  const std::string sizes =
+      std::to_string(made->size) + " bytes, the source " + std::to_string(job->info.size);
+  if (made->etag != stored->etag) {
+    co_return make_error(ErrorKind::kConflict,
+                         "something else has replaced the copy already: it has " + sizes);
+  }
+  std::string message = "the store's copy has " + sizes;
+  if (job->from != job->to) {
+    if (Result<void> removed = co_await job->store->remove(job->to); !removed) {
+      co_return std::move(removed).error();
+    }
+    message += "; it was removed again";
+  }
+  co_return make_error(ErrorKind::kCorrupt, std::move(message));
+}
+
 /// One CopyObject, and a look at what came of it.
 Task<Result<TransferResult>> copy_at_once(const CopyJob* job) {
   const ObjectInfo& info = job->info;
@@ -54,11 +73,7 @@ Task<Result<TransferResult>> copy_at_once(const CopyJob* job) {
   if (!is_empty(options.metadata)) copy.metadata = merged(info.metadata, options.metadata);
   CO_TRY(PutResult stored, co_await job->store->copy(job->from, job->to, std::move(copy)));
   CO_TRY(const ObjectInfo made, co_await job->store->head(job->to));
-  if (made.size != info.size) {
-    co_return make_error(ErrorKind::kCorrupt, "the store's copy has " + std::to_string(made.size) +
-                                                  " bytes, its source " +
-                                                  std::to_string(info.size));
-  }
+  if (made.size != info.size) co_return co_await discard_copy(job, &stored, &made);
   TransferResult result{.mode = TransferMode::kServerSideCopy, .size = info.size};
   const bool same_checksum = made.checksum && made.checksum == info.checksum;
   result.verified_by = same_checksum            ? "checksum, by the store"

@@ -16,6 +16,7 @@
 #include <string>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace telpher {
 namespace {
@@ -378,19 +379,57 @@ TEST(Upload, FilesNeedNoBuffers) {
   EXPECT_EQ(bed.buffers.stats().allocations, 0u);
 }
 
+/// A store that is slow to take its first part: meanwhile something happens.
+struct MeanwhileStore final : ForwardingStore {
+  MeanwhileStore(ObjectStore& inner, std::function<void()> happens)
+      : ForwardingStore(inner), happens_(std::move(happens)) {}
+  Task<Result<PartInfo>> put_part(ObjectAddress object, std::string upload_id, PartNumber number,
+                                  Body body, PutPartOptions part) override {
+    if (happens_) std::exchange(happens_, nullptr)();
+    return inner().put_part(std::move(object), std::move(upload_id), number, body, std::move(part));
+  }
+
+ private:
+  std::function<void()> happens_;
+};
+
 TEST(Upload, FileThatChangesWhileItIsReadNeverAppears) {
-  Bed bed;
-  TemporaryFile file(random_text(2 * kMiB));
-  auto source = open_file_source(file.path);
-  ASSERT_TRUE(source);
-  ASSERT_TRUE(bed.loop.run((*source)->probe()));
-  file.write(random_text(1 * kMiB, 9));
-  const auto result = bed.copy(**source);
-  if (result) {
-    EXPECT_EQ(bed.content(), random_text(1 * kMiB, 9));  // seen as the new file from the start
-  } else {
-    EXPECT_EQ(result.error().kind, ErrorKind::kSourceChanged);
+  const auto write_at = [](const std::string& path, off_t offset) {
+    const int fd = open(path.c_str(), O_WRONLY);
+    EXPECT_EQ(pwrite(fd, "x", 1, offset), 1);
+    close(fd);
+  };
+  struct Change {
+    const char* name;
+    std::function<void(const std::string& path)> make;
+  };
+  const Change changes[] = {
+      {"written to at its start", [&](const auto& path) { write_at(path, 0); }},
+      {"written to in the middle", [&](const auto& path) { write_at(path, 1 * kMiB); }},
+      {"longer", [&](const auto& path) { write_at(path, 2 * kMiB); }},
+      {"shorter", [](const auto& path) { EXPECT_EQ(truncate(path.c_str(), 1 * kMiB), 0); }},
+  };
+  for (const Change& change : changes) {
+    SCOPED_TRACE(change.name);
+    Bed bed;
+    TemporaryFile file(random_text(2 * kMiB));
+    // A time of long ago: the clock of file systems is too coarse for two writes in a row.
+    const timespec long_ago[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+    ASSERT_EQ(utimensat(AT_FDCWD, file.path.c_str(), long_ago, 0), 0);
+    auto source = open_file_source(file.path);
+    ASSERT_TRUE(source);
+    bool changed = false;
+    MeanwhileStore store(bed.store, [&] {
+      change.make(file.path);
+      changed = true;
+    });
+    const auto result = bed.loop.run(upload(bed.engine, **source, store, {"bucket", "key"},
+                                            "memory://bucket/key", bed.options, bed.progress));
+    EXPECT_TRUE(changed);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::kSourceChanged) << result.error().message;
     EXPECT_EQ(bed.content(), std::nullopt);
+    EXPECT_EQ(bed.open_uploads(), 0u);
   }
 }
 
@@ -503,6 +542,35 @@ TEST(CopyWithin, WhatTheStoreCannotCopyIsReadAndWritten) {
     EXPECT_EQ(made->metadata.cache_control, "max-age=1");
     EXPECT_EQ(made->metadata.user.at("colour"), "red");
     EXPECT_EQ(bed.open_uploads(), 0u);
+  }
+}
+
+/// A store whose copies are cut short; `replaced`: somebody else writes there before anyone looks.
+struct ShortCopyStore final : ForwardingStore {
+  ShortCopyStore(ObjectStore& inner, bool replaced) : ForwardingStore(inner), replaced_(replaced) {}
+  Task<Result<PutResult>> copy(ObjectAddress, ObjectAddress to, CopyOptions) override {
+    CO_TRY(PutResult made, co_await inner().put(to, Body::of(as_bytes("sho")), PutOptions{}));
+    if (replaced_) {
+      CO_TRY_VOID(co_await inner().put(to, Body::of(as_bytes("theirs")), PutOptions{}));
+    }
+    co_return made;
+  }
+
+ private:
+  const bool replaced_;
+};
+
+TEST(CopyWithin, ACopyOfAnotherLengthDoesNotStay) {
+  for (const bool replaced : {false, true}) {
+    Bed bed;
+    ShortCopyStore store(bed.store, replaced);
+    ASSERT_TRUE(bed.loop.run(bed.store.put({"bucket", "from"}, Body::of(as_bytes("short")), {})));
+    const auto result =
+        bed.loop.run(copy_within(bed.engine, store, {"bucket", "from"}, {"bucket", "key"},
+                                 "memory://bucket/key", bed.options, bed.progress));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, replaced ? ErrorKind::kConflict : ErrorKind::kCorrupt);
+    EXPECT_EQ(bed.content(), replaced ? std::optional<std::string>("theirs") : std::nullopt);
   }
 }
 
