@@ -126,35 +126,48 @@ def test_destination_directory_that_is_not_there(telpher, tmp_path):
     assert done.returncode == 4, done.err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small tmpfs")
-@pytest.mark.parametrize("option", ["size=4m", "ro"])
-def test_destination_disk_that_is_full_or_read_only(telpher, tmp_path, option):
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 4 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small tmpfs")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.parametrize("old", [None, b"old"])
+@pytest.mark.parametrize("state, text", [("full", "No space left"), ("read-only", "Read-only")])
+def test_destination_disk_that_is_full_or_read_only(telpher, tmp_path, disk, state, text, old):
     (tmp_path / "f").write_bytes(random_bytes(20 * MIB))
     telpher.ok("cp", "f", "local://bucket/k")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", option, "tmpfs", disk])
-    if mounted.returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    try:
-        text = "No space left" if option != "ro" else "Read-only"
-        failing(telpher, 4, text, "cp", "local://bucket/k", disk / "f")
-        assert not (disk / "f").exists()
-    finally:
-        subprocess.run(["umount", disk], check=True)
+    if old:
+        (disk / "f").write_bytes(old)
+    if state == "read-only":
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    failing(telpher, 4, text, "cp", "local://bucket/k", disk / "f")
+    assert {path.name: path.read_bytes() for path in disk.iterdir()} == ({"f": old} if old else {})
 
 
-def test_destination_file_that_may_not_grow(telpher, tmp_path):
+@pytest.mark.parametrize("old", [None, b"old"])
+def test_destination_file_that_may_not_grow(telpher, tmp_path, old):
     """The same without root: a limit on file sizes."""
     (tmp_path / "f").write_bytes(random_bytes(20 * MIB))
     telpher.ok("cp", "f", "local://bucket/k")
+    out = tmp_path / "out"
+    out.mkdir()
+    if old:
+        (out / "f").write_bytes(old)
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (4 * MIB, 4 * MIB))
 
-    done = telpher.run("cp", "local://bucket/k", "./out", preexec_fn=limit)
+    done = telpher.run("cp", "local://bucket/k", "./out/f", preexec_fn=limit)
     assert done.returncode == 4, f"{done.returncode} {done.err}"
-    assert not (tmp_path / "out").exists()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == ({"f": old} if old else {})
 
 
 # --- gave up: 5 ----------------------------------------------------------------------------------
@@ -257,7 +270,7 @@ def test_standard_descriptors_that_are_closed(telpher, tmp_path):
 
 # --- a file that changes while it is read --------------------------------------------------------
 
-@pytest.mark.parametrize("change", ["grow", "shrink"])
+@pytest.mark.parametrize("change", ["grow", "shrink", "in place"])
 def test_file_that_changes_meanwhile(telpher, tmp_path, change):
     path = tmp_path / "f"
     path.write_bytes(random_bytes(64 * MIB))
@@ -267,6 +280,9 @@ def test_file_that_changes_meanwhile(telpher, tmp_path, change):
     if change == "grow":
         with open(path, "ab") as file:
             file.write(b"more")
+    elif change == "in place":  # where it has been read already
+        with open(path, "r+b") as file:
+            file.write(b"changed")
     else:
         os.truncate(path, 50 * MIB)
     out, err = process.communicate(timeout=120)
