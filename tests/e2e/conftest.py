@@ -135,7 +135,16 @@ class Nginx:
     def __init__(self, folder):
         self.root = folder / "www"
         self.root.mkdir()
-        self.port = free_port()
+        (self.root / "whose").write_text(str(folder))
+        for _ in range(5):  # somebody else may take the port before nginx does
+            self.port = free_port()
+            self.process = self._start(folder)
+            if self._is_ready(folder):
+                return
+            stop(self.process)
+        raise AssertionError("nginx did not start")
+
+    def _start(self, folder):
         conf = folder / "nginx.conf"
         temp = "".join(f"{name}_temp_path {folder}/{name};"
                        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -145,15 +154,19 @@ class Nginx:
             http {{ access_log {folder}/access.log; sendfile on; {temp}
               server {{ listen 127.0.0.1:{self.port}; root {self.root};
                 location /secret/ {{ return 403; }} }} }}""")
-        nginx = "/usr/sbin/nginx"
-        self.process = subprocess.Popen([nginx, "-e", "stderr", "-p", str(folder), "-c", str(conf)])
+        return subprocess.Popen(["/usr/sbin/nginx", "-e", "stderr", "-p", str(folder), "-c",
+                                 str(conf)])
+
+    def _is_ready(self, folder):
         for _ in range(200):
-            with socket.socket() as s:
-                if s.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            assert self.process.poll() is None, "nginx did not start"
-            time.sleep(0.02)
-        raise AssertionError("nginx did not start")
+            try:
+                with urllib.request.urlopen(self.url("whose"), timeout=5) as answer:
+                    return answer.read() == str(folder).encode()
+            except OSError:
+                if self.process.poll() is not None:
+                    return False
+                time.sleep(0.02)
+        return False
 
     def url(self, name):
         return f"http://127.0.0.1:{self.port}/{name}"
