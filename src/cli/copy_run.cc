@@ -38,6 +38,11 @@ Result<void> make_parents(const std::string& path) {
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 
+Error no_name(const Address& destination) {
+  return usage("standard input has no name: say which object it is to become, as in " +
+               destination.text + (destination.text.ends_with('/') ? "" : "/") + "NAME");
+}
+
 }  // namespace
 
 CopyEnds CopyRun::ends_of(const Address& source) const {
@@ -118,6 +123,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   for (const Address& tree : trees) CO_TRY_VOID(check_not_into_itself(tree));
   const bool several = sources.size() > 1 || !trees.empty();
   if (several) reporter_.expect_several();
+  if (copy_.dry_run) reporter_.expect_dry_run();
   CO_TRY(engine_, co_await session_.engine(copy_));
   CO_TRY_VOID(co_await prepare_destination());
 
@@ -172,8 +178,7 @@ Result<void> CopyRun::claim(const std::string& destination, const std::string& s
 
 Task<Result<void>> CopyRun::spawn(TaskGroup* group, Address source, Address destination,
                                   std::optional<ByteCount> size) {
-  if (copy_.dry_run)
-    co_return co_await describe(std::move(source), std::move(destination), size.has_value());
+  if (copy_.dry_run) co_return co_await describe(std::move(source), std::move(destination), size);
   // A copy takes as many slots as it can have parts in flight; one whose size is not known yet
   // leaves room for others.
   const auto limit = static_cast<std::uint64_t>(copy_.transfer.concurrency);
@@ -237,8 +242,7 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
   CO_TRY(ObjectStore * store, session_.store(destination->kind));
   ObjectAddress object = destination->object;
   if (source->kind == Address::Kind::kStdio && destination->is_prefix()) {
-    co_return usage("standard input has no name: say which object it is to become, as in " +
-                    destination->text + (destination->text.ends_with('/') ? "" : "/") + "NAME");
+    co_return no_name(*destination);
   }
   if (source->in_store() && destination->is_prefix()) {
     object = object_for(*destination, last_segment(source->object.key));
@@ -268,29 +272,48 @@ Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Ad
                             std::move(options), copy->progress);
 }
 
-Task<Result<std::string>> CopyRun::describe_copy(const Address* source, const Address* destination,
-                                                 bool seen) {
-  const bool uploaded = destination->in_store() && source->kind != destination->kind;
-  if (!uploaded && (seen || source->kind == Address::Kind::kStdio)) co_return "copy";
+Task<Result<CopyPlan>> CopyRun::plan_upload(const Address* source, Address* destination) {
   CO_TRY(std::unique_ptr<Source> from,
          co_await session_.open_source(*source, copy_.source_headers));
-  if (!uploaded) {
-    CO_TRY_VOID(co_await from->probe());
-    co_return "copy";
+  ObjectAddress& object = destination->object;
+  if (destination->is_prefix()) {
+    if (source->kind == Address::Kind::kStdio) co_return no_name(*destination);
+    CO_TRY(SourceInfo seen, co_await from->probe());
+    object = object_for(*destination, seen.name);
+    from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
+  CO_TRY_VOID(check_key(object.key));
+  destination->text = destination_text(destination->kind, object);
+  CO_TRY_VOID(claim(destination->text, redacted(*source)));
   CO_TRY(ObjectStore * store, session_.store(destination->kind));
-  co_return co_await describe_upload(*engine_, *from, *store, destination->object, copy_.transfer);
+  CO_TRY(UploadOutlook outlook,
+         co_await describe_upload(*engine_, *from, *store, object, copy_.transfer));
+  co_return CopyPlan{std::move(outlook.how), outlook.size, outlook.skipped};
 }
 
-Task<Result<void>> CopyRun::describe(Address source, Address destination, bool seen) {
-  const Result<std::string> how = co_await describe_copy(&source, &destination, seen);
-  if (!how) {
-    if (how.error().kind == ErrorKind::kCancelled) co_return how.error();
-    fail(redacted(source), redacted(destination), how.error(), ends_of(source));
+Task<Result<CopyPlan>> CopyRun::plan_copy(const Address* source, Address* destination,
+                                          std::optional<ByteCount> size) {
+  if (destination->in_store() && source->kind != destination->kind) {
+    co_return co_await plan_upload(source, destination);
+  }
+  if (!size && source->kind != Address::Kind::kStdio) {
+    CO_TRY(std::unique_ptr<Source> from,
+           co_await session_.open_source(*source, copy_.source_headers));
+    CO_TRY(const SourceInfo seen, co_await from->probe());
+    size = seen.size;
+  }
+  co_return CopyPlan{"copy", size, false};
+}
+
+Task<Result<void>> CopyRun::describe(Address source, Address destination,
+                                     std::optional<ByteCount> size) {
+  const Result<CopyPlan> plan = co_await plan_copy(&source, &destination, size);
+  if (!plan) {
+    if (plan.error().kind == ErrorKind::kCancelled) co_return plan.error();
+    fail(redacted(source), redacted(destination), plan.error(), ends_of(source));
     co_return Result<void>();
   }
-  reporter_.result_line("would copy " + printable(redacted(source)) + " -> " +
-                        printable(redacted(destination)) + ": " + *how);
+  reporter_.planned({redacted(source), redacted(destination)}, *plan);
   co_return Result<void>();
 }
 

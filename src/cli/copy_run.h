@@ -43,9 +43,11 @@ class CopyRun {
                                           TransferOptions options, Reporter::Copy* copy);
   /// For --dry-run. A source that nobody has seen yet is probed: one that is missing fails here as
   /// it would for real.
-  Task<Result<void>> describe(Address source, Address destination, bool seen);
-  Task<Result<std::string>> describe_copy(const Address* source, const Address* destination,
-                                          bool seen);
+  Task<Result<void>> describe(Address source, Address destination, std::optional<ByteCount> size);
+  /// Settles the destination, too, where the source gives it its name.
+  Task<Result<CopyPlan>> plan_copy(const Address* source, Address* destination,
+                                   std::optional<ByteCount> size);
+  Task<Result<CopyPlan>> plan_upload(const Address* source, Address* destination);
   /// Waits until there is room for a copy of `size` bytes, then starts it.
   Task<Result<void>> spawn(TaskGroup* group, Address source, Address destination,
                            std::optional<ByteCount> size);

@@ -50,6 +50,30 @@ void Copy::describe(CommandLine& line, const Settings& settings) {
   add_progress_options(line, output_);
 }
 
+/// Whether `to` names what `from` names: the object, or the prefix with all below it.
+bool is_same_place(const Address& from, const Address& to) {
+  if (!from.in_store() || from.kind != to.kind || from.object.bucket != to.object.bucket) {
+    return false;
+  }
+  const std::string& key = from.object.key;
+  if (from.is_prefix()) return to.object.key == key || to.object.key + '/' == key;
+  return object_for(to, key.substr(key.find_last_of('/') + 1)).key == key;
+}
+
+/// A store refuses to copy an object onto itself, each in its own words, unless it is to become
+/// another by that. Errors: kInvalid.
+Result<void> check_not_onto_itself(const std::vector<Address>& sources, const Address& to,
+                                   const TransferOptions& options) {
+  if (options.metadata != ObjectMetadata{} || options.storage != StorageOptions{}) return {};
+  for (const Address& from : sources) {
+    if (!is_same_place(from, to)) continue;
+    return make_error(ErrorKind::kInvalid, "cannot copy '" + from.text +
+                                               "' onto itself, unless its metadata or storage "
+                                               "class is to change");
+  }
+  return {};
+}
+
 Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
                              const std::vector<std::string>* arguments) {
   CO_TRY_VOID(check_copy_settings(copy_));
@@ -68,6 +92,7 @@ Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
   if (destination.kind == Kind::kPath || destination.kind == Kind::kStdio) {
     CO_TRY_VOID(check_file_settings(copy_, destination.text));
   }
+  CO_TRY_VOID(check_not_onto_itself(sources, destination, copy_.transfer));
   if (destination.in_store()) {
     reporter->bytes_moved = [session, from = sources.front().kind, to = destination.kind] {
       return session->bytes_moved(from, to);

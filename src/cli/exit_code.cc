@@ -62,9 +62,11 @@ ExitCode exit_code_for(const Error& error, CopyEnds ends) {
   return kExitSomeFailed;
 }
 
-std::string advice_for(const Error& error, ExitCode code) {
+std::string advice_for(const Error& error, ExitCode code, Begun begun) {
   switch (code) {
-    case kExitGaveUp: return "Run the same command again to continue where it stopped.";
+    case kExitGaveUp:
+      return begun == Begun::kSomething ? "Run the same command again to continue where it stopped."
+                                        : "Run the same command again later.";
     case kExitIntegrity:
       return error.kind == ErrorKind::kSourceChanged
                  ? "Nothing appeared at the destination; run the same command again."

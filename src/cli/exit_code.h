@@ -26,7 +26,10 @@ struct CopyEnds {
 
 ExitCode exit_code_for(const Error& error, CopyEnds ends);
 
+/// Whether a copy that failed had come anywhere.
+enum class Begun { kNothing, kSomething };
+
 /// One sentence that says what to do about it; empty when nothing is known.
-std::string advice_for(const Error& error, ExitCode code);
+std::string advice_for(const Error& error, ExitCode code, Begun begun);
 
 }  // namespace telpher

@@ -55,5 +55,12 @@ TEST(ExitCode, FailuresAreLaidAtTheRightDoor) {
   }
 }
 
+TEST(ExitCode, NobodyIsToldToContinueWhatHasNotBegun) {
+  const Error refused = error_of(ErrorKind::kNetwork, "CreateMultipartUpload", "ECONNREFUSED");
+  EXPECT_EQ(advice_for(refused, kExitGaveUp, Begun::kSomething),
+            "Run the same command again to continue where it stopped.");
+  EXPECT_EQ(advice_for(refused, kExitGaveUp, Begun::kNothing), "Run the same command again later.");
+}
+
 }  // namespace
 }  // namespace telpher

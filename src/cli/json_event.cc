@@ -86,6 +86,14 @@ std::string json_failed(const CopyNames& names, const Error& error, ExitCode cod
   return json::serialize(object);
 }
 
+std::string json_planned(const CopyNames& names, const CopyPlan& plan) {
+  json::object object = event("planned", names);
+  object["skipped"] = plan.skipped;
+  if (plan.size) object["bytes"] = *plan.size;
+  object["how"] = text_of(plan.how);
+  return json::serialize(object);
+}
+
 std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& stats) {
   json::object object = event("summary");
   object["done"] = totals.done;
@@ -94,6 +102,7 @@ std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& st
   object["bytes"] = totals.bytes;
   object["bytes_resumed"] = totals.bytes_resumed;
   object["seconds"] = totals.seconds;
+  if (totals.dry_run) object["dry_run"] = true;
   if (!stats.empty()) {
     json::object groups;
     for (const StatsGroup& group : stats) {

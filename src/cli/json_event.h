@@ -15,6 +15,7 @@ std::string json_progress(const ProgressView& view);
 std::string json_done(const CopyNames& names, const TransferResult& result,
                       std::optional<Duration> took);
 std::string json_failed(const CopyNames& names, const Error& error, ExitCode code);
+std::string json_planned(const CopyNames& names, const CopyPlan& plan);
 struct Totals {
   int done = 0;
   int skipped = 0;
@@ -22,6 +23,7 @@ struct Totals {
   ByteCount bytes = 0;
   ByteCount bytes_resumed = 0;
   double seconds = 0;
+  bool dry_run = false;  // what would be done
 };
 std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& stats);
 

@@ -84,7 +84,7 @@ void Reporter::failed(Copy& copy, const Error& error, ExitCode code) {
                      std::to_string(*progress.size) + " bytes transferred (" +
                      std::to_string(progress.bytes_done * 100 / *progress.size) + "%)";
   }
-  print_failed(copy.names, shown, code);
+  print_failed(copy.names, shown, code, progress.bytes_done);
   active_.erase(copy.self);
 }
 
@@ -100,7 +100,19 @@ void Reporter::done(const CopyNames& names, const TransferResult& result) {
 
 void Reporter::failed(const CopyNames& names, const Error& error, ExitCode code) {
   ++files_failed_;
-  print_failed(names, error, code);
+  print_failed(names, error, code, bytes_done());
+}
+
+void Reporter::planned(const CopyNames& names, const CopyPlan& plan) {
+  if (plan.skipped) {
+    ++files_skipped_;
+  } else {
+    ++files_done_;
+    bytes_ended_ += plan.size.value_or(0);
+  }
+  if (options_.json) return result_line(json_planned(names, plan));
+  result_line((plan.skipped ? "would skip " : "would copy ") + printable(names.source) + " -> " +
+              printable(names.destination) + ": " + plan.how);
 }
 
 void Reporter::unwatch() { set_ = nullptr; }
@@ -127,14 +139,15 @@ void Reporter::print_done(const CopyNames& names, const TransferResult& result,
   result_line(line);
 }
 
-std::string Reporter::advice(const Error& error, ExitCode code) const {
+std::string Reporter::advice(const Error& error, ExitCode code, ByteCount bytes_begun) const {
   // What has gone to standard output is out, and a pipe cannot be read twice.
   if (code == kExitIntegrity && options_.results_to_stderr) return {};
   if (code == kExitGaveUp && !options_.continues) return {};
-  return advice_for(error, code);
+  return advice_for(error, code, bytes_begun > 0 ? Begun::kSomething : Begun::kNothing);
 }
 
-void Reporter::print_failed(const CopyNames& names, const Error& error, ExitCode code) {
+void Reporter::print_failed(const CopyNames& names, const Error& error, ExitCode code,
+                            ByteCount bytes_begun) {
   if (options_.json) result_line(json_failed(names, error, code));
   std::string text = printable(names.source);
   if (!names.destination.empty()) {
@@ -142,7 +155,7 @@ void Reporter::print_failed(const CopyNames& names, const Error& error, ExitCode
   }
   if (!text.empty()) text += ": ";
   text += printable(error.message);
-  const std::string what_to_do = advice(error, code);
+  const std::string what_to_do = advice(error, code, bytes_begun);
   if (!what_to_do.empty()) text += (text.ends_with('.') ? " " : ". ") + what_to_do;
   error_line(text);
 }
@@ -272,6 +285,18 @@ double Reporter::parts_in_flight_mean() const {
   return parts_samples_ ? parts_sum_ / static_cast<double>(parts_samples_) : 0;
 }
 
+std::string Reporter::closing_line() const {
+  const std::string files = std::to_string(files_done_) + (files_done_ == 1 ? " file" : " files");
+  const std::string would = dry_run_ ? " would be" : "";
+  std::string line = files + would + " copied, " + format_size(bytes_ended_);
+  if (!dry_run_) {
+    line += " in " + duration_text(elapsed()) + " (" + speed_of(bytes_ended_, elapsed()) + ")";
+  }
+  if (files_skipped_ > 0) line += ", " + std::to_string(files_skipped_) + would + " skipped";
+  if (files_failed_ > 0) line += ", " + std::to_string(files_failed_) + " failed";
+  return line;
+}
+
 void Reporter::finish(const std::vector<StatsGroup>& stats) {
   clear_progress();
   const Totals totals{.done = files_done_,
@@ -279,20 +304,14 @@ void Reporter::finish(const std::vector<StatsGroup>& stats) {
                       .failed = files_failed_,
                       .bytes = bytes_ended_,
                       .bytes_resumed = bytes_resumed_,
-                      .seconds = std::chrono::duration<double>(elapsed()).count()};
+                      .seconds = std::chrono::duration<double>(elapsed()).count(),
+                      .dry_run = dry_run_};
   if (options_.json) {
     result_line(json_summary(totals, stats));
     std::fflush(results());
     return;
   }
-  if (several_ && !options_.quiet) {
-    std::string line = std::to_string(files_done_) + (files_done_ == 1 ? " file" : " files") +
-                       " copied, " + format_size(bytes_ended_) + " in " + duration_text(elapsed()) +
-                       " (" + speed_of(bytes_ended_, elapsed()) + ")";
-    if (files_skipped_ > 0) line += ", " + std::to_string(files_skipped_) + " skipped";
-    if (files_failed_ > 0) line += ", " + std::to_string(files_failed_) + " failed";
-    result_line(line);
-  }
+  if (several_ && !options_.quiet) result_line(closing_line());
   const auto width = static_cast<std::size_t>(std::clamp(terminal_.size().columns, 60, 120));
   for (const StatsGroup& group : stats) {
     constexpr std::size_t kIndent = 15;

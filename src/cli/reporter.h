@@ -25,6 +25,13 @@ struct CopyNames {
   std::string destination;
 };
 
+/// What a copy would do.
+struct CopyPlan {
+  std::string how;                // for people; when skipped, why
+  std::optional<ByteCount> size;  // empty = not known beforehand
+  bool skipped = false;
+};
+
 /// What --stats shows: named numbers in groups.
 struct StatsGroup {
   std::string name;
@@ -69,6 +76,10 @@ class Reporter {
   /// acknowledged them, and on a slow line that takes minutes.
   std::function<ByteCount()> bytes_moved;
 
+  /// --dry-run: what a copy would do. The closing line counts these instead.
+  void expect_dry_run() { dry_run_ = true; }
+  void planned(const CopyNames& names, const CopyPlan& plan);
+
   /// One line above the progress.
   void note(std::string_view text);
   /// A line of results on standard output (or a JSON object, already written out).
@@ -108,8 +119,10 @@ class Reporter {
   void count(const TransferResult& result);
   void print_done(const CopyNames& names, const TransferResult& result,
                   std::optional<Duration> took);
-  std::string advice(const Error& error, ExitCode code) const;
-  void print_failed(const CopyNames& names, const Error& error, ExitCode code);
+  std::string advice(const Error& error, ExitCode code, ByteCount bytes_begun) const;
+  void print_failed(const CopyNames& names, const Error& error, ExitCode code,
+                    ByteCount bytes_begun);
+  std::string closing_line() const;
   std::FILE* results() const { return options_.results_to_stderr ? stderr : stdout; }
 
   OutputOptions options_;
@@ -117,6 +130,7 @@ class Reporter {
   Terminal terminal_{stderr};
   bool draw_ = false;
   bool several_ = false;
+  bool dry_run_ = false;
   TimePoint started_;
   std::optional<int> files_total_;
   int files_done_ = 0;

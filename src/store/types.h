@@ -45,6 +45,7 @@ struct ObjectMetadata {
   std::string cache_control;
   std::string expires;
   std::map<std::string, std::string> user;  // x-amz-meta-*, names in lower case
+  bool operator==(const ObjectMetadata&) const = default;
 };
 
 /// What an object had, with what somebody wants changed.
@@ -57,6 +58,7 @@ struct StorageOptions {
   std::string server_side_encryption;  // "AES256", "aws:kms"
   std::string sse_kms_key_id;
   std::string acl;
+  bool operator==(const StorageOptions&) const = default;
 };
 
 struct ObjectInfo {

@@ -15,12 +15,6 @@ namespace {
 constexpr ByteCount kSingleCopyMax = 64 * kMiB;  // larger ones gain from parts side by side
 constexpr ByteCount kCopyPartSize = 256 * kMiB;  // no byte passes through us
 
-bool is_empty(const ObjectMetadata& metadata) {
-  return metadata.content_type.empty() && metadata.content_encoding.empty() &&
-         metadata.content_language.empty() && metadata.content_disposition.empty() &&
-         metadata.cache_control.empty() && metadata.expires.empty() && metadata.user.empty();
-}
-
 /// Whether the store's own checksum of the source proves or refutes `expect`; nullopt: it must be
 /// read.
 std::optional<bool> store_knows(const ObjectInfo& info, const Digest& expect) {
@@ -70,7 +64,7 @@ Task<Result<TransferResult>> copy_at_once(const CopyJob* job) {
   CopyOptions copy{.storage = options.storage,
                    .condition = {.if_none_match = options.if_none_match},
                    .source_if_match = info.etag};
-  if (!is_empty(options.metadata)) copy.metadata = merged(info.metadata, options.metadata);
+  if (options.metadata != ObjectMetadata{}) copy.metadata = merged(info.metadata, options.metadata);
   CO_TRY(PutResult stored, co_await job->store->copy(job->from, job->to, std::move(copy)));
   CO_TRY(const ObjectInfo made, co_await job->store->head(job->to));
   if (made.size != info.size) co_return co_await discard_copy(job, &stored, &made);

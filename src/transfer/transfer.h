@@ -107,10 +107,16 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
                                     ObjectAddress object, DestinationName name,
                                     TransferOptions options, TransferProgress& progress);
 
-/// What upload() would do, without doing it: one line for people ("ranged, 128 parts of 16.0 MiB
-/// …").
-Task<Result<std::string>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
-                                          ObjectAddress object, TransferOptions options);
+/// What upload() would do.
+struct UploadOutlook {
+  std::string how;                // for people: "ranged: 128 parts of 16.0 MiB …"; why skipped
+  std::optional<ByteCount> size;  // of the source
+  bool skipped = false;
+};
+
+/// The same without doing it. Errors: as upload(), as far as they can be known beforehand.
+Task<Result<UploadOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
+                                            ObjectAddress object, TransferOptions options);
 
 /// A source (a StoreSource, say) into a local file: written beside it and renamed when it is whole
 /// and right, with the mode of the file it replaces, else 0666 less umask. In one part it has no

@@ -259,13 +259,14 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
   co_return co_await multipart.run(std::nullopt);
 }
 
-Task<Result<std::string>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
-                                          ObjectAddress object, TransferOptions options) {
+Task<Result<UploadOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
+                                            ObjectAddress object, TransferOptions options) {
   CO_TRY(Prepared prepared, co_await prepare(&engine, &source, &store, &options));
   CO_TRY(std::optional<TransferResult> skipped,
          co_await check_overwrite(&engine, &source, &store, object, &options, &prepared.seen));
-  if (skipped) co_return "skipped: " + skipped->note;
-  co_return describe(prepared.plan);
+  const std::optional<ByteCount> size = prepared.seen.size;
+  if (skipped) co_return UploadOutlook{skipped->note, size, true};
+  co_return UploadOutlook{describe(prepared.plan), size, false};
 }
 
 }  // namespace telpher

@@ -47,6 +47,12 @@ def test_options_of_objects_are_refused_for_files(telpher, tmp_path, option, des
     (["cp", "a", "local://bucket/k", "--nonsense"], "unknown option '--nonsense'"),
     (["cp", "-", "local://bucket/"], "standard input has no name"),
     (["cp", "a", "-", "--if-none-match"], "--if-none-match"),
+    (["cp", "local://bucket/a", "local://bucket/a"], "onto itself"),
+    (["cp", "s3://bucket/a", "s3://bucket/a"], "onto itself"),
+    (["cp", "s3://bucket/p/a", "s3://bucket/p/"], "onto itself"),
+    (["cp", "local://bucket/p/", "local://bucket/p"], "onto itself"),
+    (["cp", "s3://bucket", "s3://bucket/"], "onto itself"),
+    (["cp", "-n", "local://bucket/a", "local://bucket/a"], "onto itself"),
     (["frobnicate"], "unknown verb 'frobnicate'"),
 ])
 def test_wrong_usage(telpher, args, text):
@@ -175,6 +181,16 @@ def test_destination_file_that_may_not_grow(telpher, tmp_path, old):
 def test_server_that_is_down(telpher):
     failing(telpher, 5, "Connection refused", "cp", "http://127.0.0.1:9/f", "local://bucket/k",
             "--retries", "1")
+
+
+@pytest.mark.parametrize("size", [1, 40 * MIB])
+def test_store_that_is_down_from_the_start(telpher, tmp_path, size):
+    (tmp_path / "f").write_bytes(random_bytes(size))
+    env = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x",
+           "AWS_SECRET_ACCESS_KEY": "y"}
+    done = failing(telpher, 5, "Connection refused", "cp", "f", "s3://bucket/k", "--retries", "1",
+                   env=env)
+    assert "where it stopped" not in done.err
 
 
 def test_home_that_cannot_be_used(telpher, tmp_path):

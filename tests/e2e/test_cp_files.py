@@ -198,3 +198,38 @@ def test_cp_onto_a_private_file_keeps_it_private(telpher, tmp_path, size):
     telpher.ok("cp", "local://bucket/k", "out")
     assert (tmp_path / "out").stat().st_size == size
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o600
+
+
+def test_cp_directory_dry_run(telpher, tmp_path):
+    (tmp_path / "tree").mkdir()
+    for name, text in (("a", "one"), ("b", "three")):
+        (tmp_path / "tree" / name).write_text(text)
+    telpher.ok("cp", "tree/a", "local://bucket/t/a")
+    for destination in ("local://bucket/t/", "out/"):
+        out = telpher.ok("cp", "-n", "tree", destination).out
+        for name in "ab":
+            assert f"would copy tree/{name} -> {destination}{name}: " in out
+        assert out.endswith("\n2 files would be copied, 8 B\n")
+    out = telpher.ok("cp", "-n", "tree", "local://bucket/t/", "--overwrite", "never").out
+    assert "would skip tree/a -> local://bucket/t/a: it exists already\n" in out
+    assert out.endswith("1 file would be copied, 5 B, 1 would be skipped\n")
+    done = telpher.events("cp", "-n", "tree", "local://bucket/t/")
+    assert [event["event"] for event in done.events] == ["planned", "planned", "summary"]
+    assert done.events[-1]["dry_run"] and done.events[-1]["bytes"] == 8
+    assert not telpher.exists("local://bucket/t/b") and not (tmp_path / "out").exists()
+
+
+def test_cp_files_dry_run_names_what_they_become(telpher, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    out = telpher.ok("cp", "-n", "a", "b", "local://bucket/").out
+    assert "would copy b -> local://bucket/b: " in out and "2 files would be copied" in out
+
+
+def test_cp_object_onto_itself_with_other_metadata(telpher, s3, tmp_path):
+    s3([])
+    (tmp_path / "f").write_text("x")
+    for place in ("local://bucket/a", "s3://bucket/a"):
+        telpher.ok("cp", "f", place)
+        telpher.ok("cp", place, place, "--metadata", "colour=red")
+        assert telpher.read(place) == b"x"
