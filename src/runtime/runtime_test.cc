@@ -8,10 +8,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <memory>
 #include <vector>
 
 namespace telpher {
