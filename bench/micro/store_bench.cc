@@ -20,7 +20,9 @@ namespace {
 class NullStore : public ForwardingStore {
  public:
   using ForwardingStore::ForwardingStore;
-  Task<Result<PutResult>> put(ObjectAddress, Body, PutOptions) override { co_return PutResult{}; }
+  Task<Result<PutResult>> put(ObjectAddress, Body, const PutOptions&) override {
+    co_return PutResult{};
+  }
 };
 
 Task<Result<void>> put_in_turn(ObjectStore& store, int count, Bytes content) {

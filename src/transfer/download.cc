@@ -48,6 +48,13 @@ bool is_device(const std::string& path) {
   return stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
+bool is_same_file(int fd, const std::string& path) {
+  struct stat open_one;
+  struct stat named;
+  return fstat(fd, &open_one) == 0 && stat(path.c_str(), &named) == 0 &&
+         open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
 /// What the destination says against being written, or the result of leaving it alone.
 Result<std::optional<TransferResult>> check_existing(const std::string& path,
                                                      const TransferOptions& options,
@@ -356,8 +363,8 @@ Task<Result<void>> write_all(int fd, Bytes bytes) {
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress) {
   progress.phase = "probing";
-  if (is_device(
-          path)) {  // as it was given: /dev/stdout may lead to "pipe:[4711]", which is no path
+  // As it was given: /dev/stdout may lead to "pipe:[4711]", which is no path.
+  if (is_device(path)) {
     const UniqueFd device(co_await offload([&path] { return ::open(path.c_str(), O_WRONLY); }));
     if (device.get() < 0) {
       co_return make_error(ErrorKind::kIo, "cannot open '" + path + "' for writing");
@@ -366,6 +373,10 @@ Task<Result<TransferResult>> download(Engine& engine, Source& source, std::strin
   }
   CO_TRY(path, real_path(std::move(path)));
   CO_TRY(SourceInfo seen, co_await source.probe());
+  if (source.fd() >= 0 && is_same_file(source.fd(), path)) {
+    co_return make_error(ErrorKind::kInvalid,
+                         source.redacted_address() + " and '" + path + "' are the same file");
+  }
   if (seen.size.value_or(0) > kLargestFile) {
     co_return make_error(
         ErrorKind::kProtocol,

@@ -174,6 +174,20 @@ TEST(Download, FileThatIsWrittenToMeanwhileDoesNotAppear) {
   }
 }
 
+TEST(Download, AFileIsNotCopiedOntoItself) {
+  Bed bed;
+  bed.folder.write("from", "hello");
+  fs::create_hard_link(bed.folder.file("from"), bed.folder.file("other"));
+  auto source = open_file_source(bed.folder.file("from"));
+  ASSERT_TRUE(source);
+  for (const char* name : {"from", "other"}) {
+    const auto result = bed.copy(**source, name);
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().kind, ErrorKind::kInvalid);
+    EXPECT_EQ(bed.folder.read(name), "hello");
+  }
+}
+
 TEST(DownloadStream, FileThatIsWrittenToMeanwhileIsNoSuccess) {
   for (const Meddling meddling : {Meddling::kNone, Meddling::kOverwritten, Meddling::kAppended}) {
     Bed bed;

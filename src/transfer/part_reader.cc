@@ -18,6 +18,8 @@ Task<Result<std::size_t>> fill_part(Engine* engine, ByteReader* reader, MutableB
                                     PartHash* hash) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
+    // What can be sent is sent before more is read: parts leave while they are in the caches.
+    co_await Yield{};
     const MutableBytes room = buffer.subspan(filled, std::min(kReadSize, buffer.size() - filled));
     CO_TRY(const std::size_t count, co_await reader->read_some(room));
     if (count == 0) break;
