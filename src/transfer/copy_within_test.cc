@@ -1,7 +1,6 @@
-#include "base/random.h"
 #include "base/units.h"
 #include "store/layers/forwarding_store.h"
-#include "store/memory/memory_store.h"
+#include "tests/support/engine_bed.h"
 #include "transfer/transfer.h"
 
 #include <gtest/gtest.h>
@@ -11,36 +10,14 @@
 namespace telpher {
 namespace {
 
-std::string random_text(std::size_t size) {
-  Random random(1);
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>(random.next());
-  return text;
-}
-
 /// An engine, and a store with a bucket.
-struct Bed {
-  explicit Bed(Capabilities capabilities = {}) : store(capabilities) {
-    EXPECT_TRUE(loop.run(store.create_bucket("bucket")));
-  }
+struct Bed : StoreBed {
+  explicit Bed(Capabilities capabilities = {}) : StoreBed(capabilities, 64 * kMiB) {}
   /// {bucket, from} becomes {bucket, key}.
   Result<TransferResult> copy(ObjectStore& in) {
     return loop.run(copy_within(engine, in, {"bucket", "from"}, {"bucket", "key"},
                                 "memory://bucket/key", options, progress));
   }
-  std::size_t open_uploads() {
-    return loop.run(store.list_uploads("bucket", {})).value().uploads.size();
-  }
-  std::optional<std::string> content() { return store.content("bucket", "key"); }
-
-  Loop loop{Loop::Mode::kVirtual, 1};
-  MemoryStore store;
-  BufferPool buffers{64 * kMiB};
-  RateLimiter rate{0};
-  TransferStats stats;
-  Engine engine{buffers, nullptr, rate, stats};
-  TransferOptions options;
-  TransferProgress progress;
 };
 
 TEST(CopyWithin, TheStoreCopiesWithoutUs) {

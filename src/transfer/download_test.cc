@@ -1,8 +1,9 @@
-#include "base/random.h"
 #include "base/unique_fd.h"
 #include "base/units.h"
 #include "runtime/task_group.h"
 #include "source/file_source.h"
+#include "tests/support/engine_bed.h"
+#include "tests/support/temporary_directory.h"
 #include "transfer/download_file.h"
 #include "transfer/transfer.h"
 
@@ -25,38 +26,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string random_text(std::size_t size) {
-  Random random(1);
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>(random.next());
-  return text;
-}
-
-/// A folder that is removed at the end.
-struct Folder {
-  Folder() {
-    path = ::testing::TempDir() + "telpher-download-test-" + std::to_string(getpid());
-    fs::create_directory(path);
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string file(const std::string& name) const { return path + '/' + name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(file(name), std::ios::binary) << text;
-  }
+struct Folder : TemporaryDirectory {
+  std::string file(const std::string& name) const { return path() + '/' + name; }
   std::string read(const std::string& name) const {
     std::ostringstream text;
     text << std::ifstream(file(name), std::ios::binary).rdbuf();
     return text.str();
   }
   std::size_t files() const {
-    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path), {}));
+    return static_cast<std::size_t>(std::distance(fs::directory_iterator(path()), {}));
   }
   mode_t mode(const std::string& name) const {
     struct stat status{};
     EXPECT_EQ(stat(file(name).c_str(), &status), 0);
     return status.st_mode & 07777;
   }
-  std::string path;
 };
 
 /// A source in memory that is read slowly, so that its readers work side by side.
@@ -129,18 +113,11 @@ class MeddledFile : public Source {
   std::function<void()> meddle_;
 };
 
-struct Bed {
+struct Bed : EngineBed {
   Result<TransferResult> copy(Source& source, const std::string& name) {
     return loop.run(download(engine, source, folder.file(name), options, progress));
   }
   Folder folder;
-  Loop loop{Loop::Mode::kVirtual, 1};
-  BufferPool buffers{4 * kMiB};
-  RateLimiter rate{0};
-  TransferStats stats;
-  Engine engine{buffers, nullptr, rate, stats};
-  TransferOptions options;
-  TransferProgress progress;
 };
 
 /// What others may do to a file while it is copied.
@@ -310,7 +287,7 @@ TEST(Download, ANewFileHasTheUsualMode) {
 
 TEST(Download, WhoeverIsKilledInASmallOneLeavesNothing) {
   Bed bed;
-  if (const UniqueFd fd(::open(bed.folder.path.c_str(), O_TMPFILE | O_RDWR, 0600)); !fd) {
+  if (const UniqueFd fd(::open(bed.folder.path().c_str(), O_TMPFILE | O_RDWR, 0600)); !fd) {
     GTEST_SKIP() << "this file system has no files without names";
   }
   SlowText source(random_text(1000));

@@ -1,10 +1,10 @@
-#include "base/random.h"
 #include "base/units.h"
 #include "codec/hex.h"
 #include "runtime/task_group.h"
 #include "source/file_source.h"
+#include "store/layers/chaos.h"
 #include "store/layers/forwarding_store.h"
-#include "store/memory/memory_store.h"
+#include "tests/support/engine_bed.h"
 #include "transfer/transfer.h"
 #include "transfer/upload_set.h"
 
@@ -20,13 +20,6 @@
 
 namespace telpher {
 namespace {
-
-std::string random_text(std::size_t size, std::uint64_t seed = 1) {
-  Random random(seed);
-  std::string text(size, '\0');
-  for (char& c : text) c = static_cast<char>(random.next());
-  return text;
-}
 
 /// A source in memory whose behaviour the test decides.
 class TextSource : public Source {
@@ -90,44 +83,21 @@ Capabilities small_parts() {
   return capabilities;
 }
 
-struct Bed {
-  explicit Bed(Capabilities capabilities = small_parts()) : store(capabilities) {
+struct Bed : StoreBed {
+  explicit Bed(Capabilities capabilities = small_parts()) : StoreBed(capabilities, 4 * kMiB) {
     options.part_size = {PartSizePolicy::Kind::kFixed, 64 * kKiB};
-    EXPECT_TRUE(loop.run(store.create_bucket("bucket")));
   }
   Result<TransferResult> copy(Source& source) {
     return loop.run(
         upload(engine, source, store, {"bucket", "key"}, "memory://bucket/key", options, progress));
   }
-  std::size_t open_uploads() {
-    return loop.run(store.list_uploads("bucket", {})).value().uploads.size();
-  }
-  std::optional<std::string> content() { return store.content("bucket", "key"); }
-
-  Loop loop{Loop::Mode::kVirtual, 1};
-  MemoryStore store;
-  BufferPool buffers{4 * kMiB};
-  RateLimiter rate{0};
-  TransferStats stats;
-  Engine engine{buffers, nullptr, rate, stats};
-  TransferOptions options;
-  TransferProgress progress;
-};
-
-/// A store that needs a second for every part.
-struct SlowStore final : ForwardingStore {
-  using ForwardingStore::ForwardingStore;
-  Task<Result<PartInfo>> put_part(ObjectAddress object, std::string upload_id, PartNumber number,
-                                  Body body, PutPartOptions options) override {
-    CO_TRY_VOID(co_await sleep_for(std::chrono::seconds(1)));
-    co_return co_await inner().put_part(std::move(object), std::move(upload_id), number, body,
-                                        std::move(options));
-  }
 };
 
 Task<Result<void>> upload_to(Bed* bed, Source* source, std::string key,
                              TransferProgress* progress) {
-  SlowStore store(bed->store);
+  FaultInjector latency;
+  latency.reset({.latency = std::chrono::seconds(1)});
+  ChaosStore store(bed->store, latency);
   CO_TRY_VOID(co_await upload(bed->engine, *source, store, {"bucket", key},
                               "memory://bucket/" + key, bed->options, *progress));
   co_return Result<void>();
