@@ -2,6 +2,7 @@
 
 #include "cli/copy_run.h"
 #include "source/directory.h"
+#include "transfer/download_file.h"
 
 #include <algorithm>
 #include <fcntl.h>
@@ -26,26 +27,12 @@ Result<TreeRoot> root_of(const std::string& path) {
   return TreeRoot{std::move(base), std::move(glob)};
 }
 
-/// ".NAME.telpher-XXXXXXXX.part": a download under way, or left by a crash. Nobody's file yet.
-bool is_unfinished_download(std::string_view path) {
-  constexpr std::string_view kMark = ".telpher-";
-  constexpr std::string_view kEnd = ".part";
-  constexpr std::size_t kDigits = 8;
-  const std::string_view name = path.substr(path.rfind('/') + 1);
-  if (!name.starts_with('.') || !name.ends_with(kEnd)) return false;
-  const std::size_t mark = name.rfind(kMark);
-  if (mark == std::string_view::npos) return false;
-  const std::size_t start = mark + kMark.size();
-  if (name.size() != start + kDigits + kEnd.size()) return false;
-  return name.find_first_not_of("0123456789abcdef", start) == start + kDigits;
-}
-
 /// Asks the walk for files until one is wanted.
 Result<std::optional<FileEntry>> next_wanted(DirectoryWalk& walk, const NameFilter& filter) {
   for (;;) {
     TRY(std::optional<FileEntry> entry, walk.next());
     if (!entry) return entry;
-    if (!is_unfinished_download(entry->path) && filter.accepts(entry->path)) return entry;
+    if (!DownloadFile::is_temporary_name(entry->path) && filter.accepts(entry->path)) return entry;
   }
 }
 
@@ -141,10 +128,8 @@ Task<Result<void>> CopyRun::copy_files_into_store(Address source) {
     Result<std::optional<FileEntry>> found = next_wanted(walk, filter_);
     if (!found) {
       const std::string name = walk.current_path();
-      const std::string& folder = walk.root();
       ObjectAddress object = object_for(destination_, name);
-      set_entry_ = {folder + (folder.ends_with('/') ? "" : "/") + name,
-                    destination_text(destination_.kind, object)};
+      set_entry_ = {walk.full_path(name), destination_text(destination_.kind, object)};
       return std::move(found).error();
     }
     std::optional<FileEntry>& entry = *found;
@@ -186,7 +171,6 @@ Task<Result<void>> CopyRun::copy_files_to_files(Address source) {
     fail(source.text, redacted(destination_), opened.error(), ends_of(source));
     co_return Result<void>();
   }
-  const std::string& folder = (*opened)->root();
   TaskGroup group(co_await current_context());
   Result<void> outcome;
   bool any = false;
@@ -195,14 +179,13 @@ Task<Result<void>> CopyRun::copy_files_to_files(Address source) {
     if (!entry) {
       const std::string name = (*opened)->current_path();
       const Result<Address> to = below_destination(name);
-      fail(folder + (folder.ends_with('/') ? "" : "/") + name, to ? to->text : "", entry.error(),
-           ends_of(source));
+      fail((*opened)->full_path(name), to ? to->text : "", entry.error(), ends_of(source));
       continue;
     }
     if (!*entry) break;
     any = true;
     Address file;
-    file.path = folder + (folder.ends_with('/') ? "" : "/") + (*entry)->path;
+    file.path = (*opened)->full_path((*entry)->path);
     file.text = file.path;
     Result<Address> to = below_destination((*entry)->path);
     if (!to) {

@@ -142,8 +142,9 @@ Task<Result<PutResult>> S3Store::copy(ObjectAddress from, ObjectAddress to, Copy
   CO_TRY(PutResult result, s3_response::parse_write_document(answer.body, answer.headers));
   // The ETag of the source shows that it was found and read.
   const bool plausible = !result.etag.empty() && result.etag == options.source_if_match;
-  if (!plausible)
+  if (!plausible) {
     CO_TRY_VOID(co_await check_stored(std::move(to), result.etag, options.source_if_match));
+  }
   co_return result;
 }
 

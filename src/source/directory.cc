@@ -62,10 +62,13 @@ Result<std::unique_ptr<DirectoryWalk>> DirectoryWalk::open(std::string root, Wal
   return walk;
 }
 
-std::string DirectoryWalk::quoted_path() const {
-  const std::string_view separator = root_.ends_with('/') ? "" : "/";
-  return "'" + escaped(root_ + std::string(separator) + path_) + "'";
+std::string DirectoryWalk::full_path(std::string_view name) const {
+  std::string path = root_;
+  if (!path.ends_with('/')) path += '/';
+  return path.append(name);
 }
+
+std::string DirectoryWalk::quoted_path() const { return "'" + escaped(full_path(path_)) + "'"; }
 
 Result<void> DirectoryWalk::enter(UniqueFd fd, bool through_link) {
   struct stat status;

@@ -44,6 +44,8 @@ class DirectoryWalk {
   /// What next() has looked at last, relative to the root: what its error is about.
   const std::string& current_path() const { return path_; }
   const std::string& root() const { return root_; }
+  /// "root/name"
+  std::string full_path(std::string_view name) const;
 
  private:
   struct Level;

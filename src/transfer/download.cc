@@ -1,5 +1,5 @@
 // download(): a store's object into a file, by ranges side by side; download_stream(): in order to
-// a descriptor; copy_within(): the store copies by itself.
+// a descriptor.
 
 #include "base/unique_fd.h"
 #include "runtime/offload.h"

@@ -51,6 +51,19 @@ std::string DownloadFile::temporary_name(const std::string& path, Random& random
   return folder + "." + name + suffix;
 }
 
+bool DownloadFile::is_temporary_name(std::string_view path) {
+  constexpr std::string_view kMark = ".telpher-";
+  constexpr std::string_view kEnd = ".part";
+  constexpr std::size_t kDigits = 8;
+  const std::string_view name = path.substr(path.rfind('/') + 1);
+  if (!name.starts_with('.') || !name.ends_with(kEnd)) return false;
+  const std::size_t mark = name.rfind(kMark);
+  if (mark == std::string_view::npos) return false;
+  const std::size_t start = mark + kMark.size();
+  if (name.size() != start + kDigits + kEnd.size()) return false;
+  return name.find_first_not_of("0123456789abcdef", start) == start + kDigits;
+}
+
 Error DownloadFile::failed(int errno_value, std::string_view what) const {
   Error error = make_errno_error(errno_value, std::string(what) + " '" + path_ + "'");
   if (errno_value == ENOSPC || errno_value == EDQUOT) {

@@ -24,6 +24,8 @@ class DownloadFile {
 
   /// ".NAME.telpher-HEX.part" beside `path`.
   static std::string temporary_name(const std::string& path, Random& random);
+  /// Whether the last segment of `path` is such a name: a download under way, or left by a crash.
+  static bool is_temporary_name(std::string_view path);
 
   /// A new file without a name, so that nothing is left of it when the process dies. Room for
   /// `size` is reserved, so that a full disk is found out at once. False where the file system has

@@ -129,27 +129,17 @@ Task<Result<GetResult>> RetryStore::get(ObjectAddress object, GetOptions options
 Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
   const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
-  struct Arguments {
-    RetryStore* self;
-    ObjectAddress object;
-    Body body;
-    const PutOptions* options;
-  };
-  Arguments arguments{this, std::move(object), body, &options};
   if (!conditional) {
-    return attempts<PutResult>(
-        {Operation::kPutObject, body.size}, [arguments = std::move(arguments)] {
-          return arguments.self->inner().put(arguments.object, arguments.body, *arguments.options);
-        });
+    return attempts<PutResult>({Operation::kPutObject, body.size},
+                               [this, object = std::move(object), body, &options] {
+                                 return inner().put(object, body, options);
+                               });
   }
   return attempts<PutResult>(
       {Operation::kPutObject, body.size},
-      [arguments] {
-        return arguments.self->inner().put(arguments.object, arguments.body, *arguments.options);
-      },
-      [arguments](const Error& error) {
-        return arguments.self->settle_put(arguments.object, arguments.body, *arguments.options,
-                                          error);
+      [this, object, body, &options] { return inner().put(object, body, options); },
+      [this, object, body, &options](const Error& error) {
+        return settle_put(object, body, options, error);
       });
 }
 
