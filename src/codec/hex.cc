@@ -2,15 +2,18 @@
 
 namespace telpher {
 
-std::string hex_encode(Bytes bytes) {
+void hex_encode_to(char* out, Bytes bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * bytes.size());
   for (std::byte byte : bytes) {
     const auto value = std::to_integer<unsigned>(byte);
-    text += kDigits[value >> 4];
-    text += kDigits[value & 0xf];
+    *out++ = kDigits[value >> 4];
+    *out++ = kDigits[value & 0xf];
   }
+}
+
+std::string hex_encode(Bytes bytes) {
+  std::string text(2 * bytes.size(), '\0');
+  hex_encode_to(text.data(), bytes);
   return text;
 }
 

@@ -10,6 +10,8 @@
 namespace telpher {
 
 std::string hex_encode(Bytes bytes);
+/// The same, to `out`, which has room for two characters a byte.
+void hex_encode_to(char* out, Bytes bytes);
 
 /// Errors: kInvalid (odd length, a letter that is no digit).
 Result<std::string> hex_decode(std::string_view text);

@@ -1,10 +1,12 @@
 #include "s3/sigv4.h"
 
 #include "base/check.h"
+#include "codec/hex.h"
 #include "codec/percent.h"
 #include "codec/text.h"
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
@@ -16,15 +18,6 @@ namespace telpher {
 namespace {
 
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
-
-/// The 32 bytes of a SHA-256 as 64 digits.
-void write_hex(char* out, const unsigned char* hash) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  for (std::size_t i = 0; i < 32; ++i) {
-    out[2 * i] = kDigits[hash[i] >> 4];
-    out[2 * i + 1] = kDigits[hash[i] & 15];
-  }
-}
 
 /// Fields that proxies and clients change on the way.
 bool is_signable(std::string_view name) {
@@ -103,6 +96,7 @@ SigV4Signer::~SigV4Signer() {
   EVP_MAC_free(mac_);
   EVP_MD_CTX_free(digest_context_);
   EVP_MD_free(digest_);
+  OPENSSL_cleanse(key_secret_.data(), key_secret_.size());
 }
 
 void SigV4Signer::set_time(std::chrono::sys_seconds time) {
@@ -131,14 +125,18 @@ void SigV4Signer::set_key(std::string_view secret_key) {
   const std::string_view date = std::string_view(scope_).substr(0, 8);
   if (key_date_ == date && key_secret_ == secret_key) return;
   key_date_ = date;
+  OPENSSL_cleanse(key_secret_.data(), key_secret_.size());
   key_secret_ = secret_key;
   unsigned char key[32];
   const std::string_view key_text(reinterpret_cast<const char*>(key), sizeof key);
-  hmac("AWS4" + key_secret_, date, key);
+  std::string first = "AWS4" + key_secret_;
+  hmac(first, date, key);
+  OPENSSL_cleanse(first.data(), first.size());
   hmac(key_text, region_, key);
   hmac(key_text, service_, key);
   hmac(key_text, "aws4_request", key);
   CHECK(EVP_MAC_init(mac_context_, key, sizeof key, nullptr) == 1);
+  OPENSSL_cleanse(key, sizeof key);
 }
 
 void SigV4Signer::append_query(std::string_view query) {
@@ -225,12 +223,17 @@ std::string_view SigV4Signer::signature(std::string_view secret_key, std::chrono
   string_to_sign_ += '\n';
   string_to_sign_ += scope_;
   string_to_sign_ += '\n';
-  write_hex(signature_, hash);
+  hex_encode_to(signature_, std::as_bytes(std::span(hash)));
   string_to_sign_.append(signature_, sizeof signature_);
 
   hmac({}, string_to_sign_, hash);
-  write_hex(signature_, hash);
+  hex_encode_to(signature_, std::as_bytes(std::span(hash)));
   return {signature_, sizeof signature_};
+}
+
+std::unique_ptr<ChunkSigner> SigV4Signer::make_chunk_signer() const {
+  return std::make_unique<ChunkSigner>(mac_context_, amz_date_, scope_,
+                                       std::string_view(signature_, sizeof signature_));
 }
 
 void SigV4Signer::sign(const Credentials& credentials, std::chrono::sys_seconds now,

@@ -6,6 +6,7 @@
 // Source: Amazon S3 API reference, "Authenticating Requests (AWS Signature Version 4)".
 
 #include "codec/http_headers.h"
+#include "s3/chunk_signer.h"
 #include "s3/credentials.h"
 
 #include <chrono>
@@ -66,6 +67,8 @@ class SigV4Signer {
   std::string_view signed_headers() const { return signed_headers_; }
   /// What signature() hashed; for tests and for answers to SignatureDoesNotMatch.
   std::string_view canonical_request() const { return canonical_; }
+  /// Signs the chunks of the body that goes with the last signature(); independent of this signer.
+  std::unique_ptr<ChunkSigner> make_chunk_signer() const;
 
  private:
   void set_time(std::chrono::sys_seconds time);

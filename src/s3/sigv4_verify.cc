@@ -162,7 +162,7 @@ Result<SigV4Verifier::Claim> SigV4Verifier::parse_query(const SignedRequest& req
   return claim;
 }
 
-SigV4Signer& SigV4Verifier::signer(const std::string& region, const std::string& service) {
+SigV4Signer& SigV4Verifier::signer_of(const std::string& region, const std::string& service) {
   auto found = signers_.find(region);
   if (found == signers_.end()) {
     if (signers_.size() >= kSignersMax) signers_.clear();
@@ -222,16 +222,19 @@ Result<Signatory> SigV4Verifier::verify(const SignedRequest& request,
   }
   if (!has_host) return denied("AccessDenied", "The Host header must be signed");
 
-  const std::string_view expected =
-      signer(claim.region, claim.service)
-          .signature(*secret, *claim.time,
-                     {request.method, claim.target, headers, claim.payload_hash});
+  SigV4Signer& signer = signer_of(claim.region, claim.service);
+  const std::string_view expected = signer.signature(
+      *secret, *claim.time, {request.method, claim.target, headers, claim.payload_hash});
   if (claim.signature.size() != expected.size() ||
       CRYPTO_memcmp(claim.signature.data(), expected.data(), expected.size()) != 0) {
     return denied("SignatureDoesNotMatch",
                   "The request signature we calculated does not match the signature you provided.");
   }
-  return Signatory{claim.access_key, claim.session_token, claim.region, claim.payload_hash};
+  Signatory signatory{claim.access_key, claim.session_token, claim.region, claim.payload_hash, {}};
+  if (claim.payload_hash.starts_with("STREAMING-AWS4-HMAC-SHA256-")) {
+    signatory.chunk_signer = signer.make_chunk_signer();
+  }
+  return signatory;
 }
 
 }  // namespace telpher

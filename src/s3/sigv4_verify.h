@@ -28,6 +28,8 @@ struct Signatory {
   std::string region;
   /// Hex SHA-256 the body must have, or "UNSIGNED-PAYLOAD", or a STREAMING-… form.
   std::string payload_hash;
+  /// For the signed STREAMING-… forms, to check the chunks with; else null.
+  std::unique_ptr<ChunkSigner> chunk_signer;
 };
 
 /// Whether it is signed in its query: X-Amz-Signature is one of the parameters, not part of a key.
@@ -48,7 +50,7 @@ class SigV4Verifier {
   struct Claim;
   Result<Claim> parse_header(const SignedRequest& request, std::string_view value) const;
   Result<Claim> parse_query(const SignedRequest& request) const;
-  SigV4Signer& signer(const std::string& region, const std::string& service);
+  SigV4Signer& signer_of(const std::string& region, const std::string& service);
 
   SecretOf secret_of_;
   std::map<std::string, std::unique_ptr<SigV4Signer>, std::less<>> signers_;
