@@ -1,5 +1,7 @@
 #include "codec/utf8.h"
 
+#include <algorithm>
+
 namespace telpher {
 namespace {
 
@@ -28,6 +30,11 @@ bool is_utf8(std::string_view text) {
     i += size;
   }
   return true;
+}
+
+std::size_t utf8_length(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return !is_continuation(c); }));
 }
 
 std::string latin1_to_utf8(std::string_view text) {

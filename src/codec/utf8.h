@@ -10,6 +10,9 @@ namespace telpher {
 /// No overlong forms, no surrogates, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 
+/// How many characters `text` (UTF-8) has.
+std::size_t utf8_length(std::string_view text);
+
 /// Each byte is the code point of that number.
 std::string latin1_to_utf8(std::string_view text);
 

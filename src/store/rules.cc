@@ -2,6 +2,7 @@
 
 #include "codec/base64.h"
 #include "codec/hex.h"
+#include "codec/utf8.h"
 
 #include <algorithm>
 
@@ -161,7 +162,7 @@ Result<void> check_tags(const std::map<std::string, std::string>& tags) {
     return store_error(ErrorKind::kInvalid, "BadRequest", 400, "an object has at most 10 tags");
   }
   for (const auto& [key, value] : tags) {
-    if (key.empty() || key.size() > 128 || value.size() > 256) {
+    if (key.empty() || utf8_length(key) > 128 || utf8_length(value) > 256) {
       return store_error(ErrorKind::kInvalid, "InvalidTag", 400,
                          "a tag's key is 1 to 128 characters long, its value at most 256");
     }

@@ -103,6 +103,14 @@ TEST(ResolveRange, CutsAtTheEnd) {
   EXPECT_EQ(*resolve_range(std::nullopt, 0), (ByteRange{0, 0}));
 }
 
+TEST(Tags, AreMeasuredInCharacters) {
+  std::string key;
+  for (int i = 0; i < 128; ++i) key += "\xC3\xA9";
+  EXPECT_TRUE(check_tags({{key, key + key}}));
+  EXPECT_FALSE(check_tags({{key + "a", ""}}));
+  EXPECT_FALSE(check_tags({{"k", key + key + "a"}}));
+}
+
 TEST(ContentDigester, ChecksWhatWasAnnounced) {
   const auto digest = [](ContentDigester::Options options) {
     ContentDigester digester(options);
