@@ -34,17 +34,18 @@ bool less_without_case(std::string_view a, std::string_view b) {
   });
 }
 
-/// Without blanks around it, runs of spaces as one.
+/// Without blanks around it, each run of blanks as one space.
 void append_header_value(std::string& out, std::string_view value) {
   value = trim_blanks(value);
-  if (value.find("  ") == std::string_view::npos) {
+  if (value.find('\t') == value.npos && value.find("  ") == value.npos) {
     out += value;
     return;
   }
-  char last = 0;
+  bool after_blank = false;
   for (const char c : value) {
-    if (c != ' ' || last != ' ') out += c;
-    last = c;
+    if (!is_blank(c)) out += c;
+    if (is_blank(c) && !after_blank) out += ' ';
+    after_blank = is_blank(c);
   }
 }
 

@@ -1,7 +1,5 @@
 #include "s3/sigv4.h"
 
-#include "s3/sigv4_verify.h"
-
 #include <gtest/gtest.h>
 
 namespace telpher {
@@ -155,119 +153,14 @@ TEST(SigV4, SignsTheSessionTokenAndLeavesOutWhatProxiesChange) {
 
 TEST(SigV4, FoldsSpacesAndRepeatedFields) {
   SigV4Signer signer("us-east-1");
-  const std::vector<Header> headers = {
-      {"x-amz-meta-b", "  a   b  "}, {"host", kHost}, {"X-Amz-Meta-A", "1"}, {"x-amz-meta-a", "2"}};
+  const std::vector<Header> headers = {{"x-amz-meta-b", "  a \t  b  "},
+                                       {"host", kHost},
+                                       {"X-Amz-Meta-A", "1"},
+                                       {"x-amz-meta-a", "2"}};
   (void)signer.signature("s", *parse_amz_date("20130524T000000Z"), {"GET", "", headers, "h"});
   EXPECT_EQ(signer.canonical_request(),
             "GET\n/\n\nhost:examplebucket.s3.amazonaws.com\nx-amz-meta-a:1,2\nx-amz-meta-b:a b\n\n"
             "host;x-amz-meta-a;x-amz-meta-b\nh");
-}
-
-class Verifying : public ::testing::Test {
- protected:
-  std::string code(std::string_view method, std::string_view target, const Headers& headers,
-                   std::chrono::seconds later = 0s) {
-    SigV4Verifier verifier([](std::string_view key) -> std::optional<std::string> {
-      if (key != example_credentials().access_key) return std::nullopt;
-      return example_credentials().secret_key;
-    });
-    const auto signatory = verifier.verify({method, target, headers}, now_ + later);
-    return signatory ? "" : signatory.error().context.code;
-  }
-  Headers signed_headers(const Credentials& credentials) {
-    SigV4Signer signer("eu-west-1");
-    Headers headers;
-    headers.add("x-amz-meta-a", "1");
-    signer.sign(credentials, now_, "PUT", kHost, "/k?partNumber=1&uploadId=a%2Fb", kUnsignedPayload,
-                headers);
-    headers.add("Host", kHost);
-    return headers;
-  }
-  const std::string target_ = "/k?partNumber=1&uploadId=a%2Fb";
-  const std::chrono::sys_seconds now_ = *parse_amz_date("20130524T000000Z");
-};
-
-TEST_F(Verifying, TakesWhatWasSignedAndNothingElse) {
-  Headers headers = signed_headers(example_credentials());
-  EXPECT_EQ(code("PUT", target_, headers), "");
-  EXPECT_EQ(code("GET", target_, headers), "SignatureDoesNotMatch");
-  EXPECT_EQ(code("PUT", "/k?partNumber=2&uploadId=a%2Fb", headers), "SignatureDoesNotMatch");
-  EXPECT_EQ(code("PUT", target_, headers, 16min), "RequestTimeTooSkewed");
-  EXPECT_EQ(code("PUT", target_, headers, -16min), "RequestTimeTooSkewed");
-  EXPECT_EQ(code("PUT", target_, {}), "AccessDenied");
-
-  headers.add("x-amz-acl", "public-read");
-  EXPECT_EQ(code("PUT", target_, headers), "AccessDenied") << "not signed";
-  headers.remove("x-amz-acl");
-  headers.set("x-amz-meta-a", "2");
-  EXPECT_EQ(code("PUT", target_, headers), "SignatureDoesNotMatch");
-
-  Credentials other = example_credentials();
-  other.secret_key = "wrong";
-  EXPECT_EQ(code("PUT", target_, signed_headers(other)), "SignatureDoesNotMatch");
-  other.access_key = "unknown";
-  EXPECT_EQ(code("PUT", target_, signed_headers(other)), "InvalidAccessKeyId");
-  Headers garbage;
-  garbage.add("authorization", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=, Signature");
-  EXPECT_EQ(code("PUT", target_, garbage), "AuthorizationHeaderMalformed");
-}
-
-// The names that a request says it signed are the attacker's to choose.
-TEST_F(Verifying, RefusesAbsurdListsOfSignedHeaders) {
-  for (const std::size_t names : {2, 40, 127, 128, 30'000}) {
-    Headers headers;
-    headers.add("Host", kHost);
-    headers.add("x-amz-date", format_amz_date(now_));
-    headers.add("x-amz-content-sha256", kUnsignedPayload);
-    headers.add("authorization",
-                "AWS4-HMAC-SHA256 Credential=" + example_credentials().access_key +
-                    "/20130524/eu-west-1/s3/aws4_request, SignedHeaders=host;x-amz-date;"
-                    "x-amz-content-sha256" +
-                    std::string(names, ';') + ", Signature=00");
-    EXPECT_EQ(code("PUT", target_, headers), names < 126 ? "SignatureDoesNotMatch" : "AccessDenied")
-        << names;
-  }
-}
-
-TEST_F(Verifying, LinksAreValidUntilTheyExpire) {
-  SigV4Signer signer("eu-west-1");
-  const std::string link =
-      signer.presign(example_credentials(), now_, 3600s, "GET", kHost, "/a%20b");
-  Headers headers;
-  headers.add("Host", kHost);
-  EXPECT_EQ(code("GET", link, headers), "");
-  EXPECT_EQ(code("GET", link, headers, 3600s), "");
-  EXPECT_EQ(code("GET", link, headers, 3601s), "AccessDenied");
-  EXPECT_EQ(code("PUT", link, headers), "SignatureDoesNotMatch");
-  std::string longer = link;
-  longer.replace(longer.find("Expires=3600"), 12, "Expires=7200");
-  EXPECT_EQ(code("GET", longer, headers), "SignatureDoesNotMatch");
-}
-
-TEST_F(Verifying, LinksSayTheirAlgorithm) {
-  SigV4Signer signer("eu-west-1");
-  const std::string link = signer.presign(example_credentials(), now_, 3600s, "GET", kHost, "/k");
-  Headers headers;
-  headers.add("Host", kHost);
-  const std::string_view said = "X-Amz-Algorithm=AWS4-HMAC-SHA256&";
-  std::string other = link;
-  other.replace(other.find(said), said.size(), "X-Amz-Algorithm=AWS4-HMAC-MD5&");
-  EXPECT_EQ(code("GET", other, headers), "AuthorizationQueryParametersError");
-  std::string none = link;
-  none.erase(none.find(said), said.size());
-  EXPECT_EQ(code("GET", none, headers), "AuthorizationQueryParametersError");
-}
-
-// Nobody's key makes a request a link.
-TEST_F(Verifying, OnlyTheQueryMakesALink) {
-  Headers headers;
-  headers.add("Host", kHost);
-  for (const char* target : {"/bucket/X-Amz-Signature=1", "/X-Amz-Signature=1?list-type=2",
-                             "/k?prefix=X-Amz-Signature=1", "/k?my-X-Amz-Signature=1"}) {
-    EXPECT_EQ(code("GET", target, headers), "AccessDenied") << target;
-    EXPECT_FALSE(is_signed_link(target)) << target;
-  }
-  EXPECT_EQ(code("GET", "/k?a=1&X-Amz-Signature=1", headers), "AuthorizationQueryParametersError");
 }
 
 TEST(AmzDate, RoundTripsAndRefusesWhatIsNoDate) {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace telpher {
 
@@ -32,8 +33,14 @@ struct Signatory {
   std::unique_ptr<ChunkSigner> chunk_signer;
 };
 
-/// Whether it is signed in its query: X-Amz-Signature is one of the parameters, not part of a key.
+/// Whether its query is about a signature: one of its parameters is X-Amz-Signature,
+/// X-Amz-Credential or X-Amz-Algorithm. Such a request is a link, whatever else it is.
 bool is_signed_link(std::string_view target);
+
+/// A target as it is signed: path and query decoded and encoded anew in S3's way ("+" in a query is
+/// a space), each parameter with "=", in the order they came, X-Amz-Signature left out. Two targets
+/// that mean the same have one form, but for the order. Errors: kDenied (InvalidURI).
+Result<std::string> canonical_target(std::string_view target);
 
 class SigV4Verifier {
  public:
@@ -41,19 +48,23 @@ class SigV4Verifier {
   using SecretOf = std::function<std::optional<std::string>(std::string_view access_key)>;
   explicit SigV4Verifier(SecretOf secret_of) : secret_of_(std::move(secret_of)) {}
 
-  /// Errors: kDenied with S3's code: AccessDenied (unsigned, Host not signed, link expired),
-  /// InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed (15 minutes),
-  /// AuthorizationHeaderMalformed, AuthorizationQueryParametersError.
+  /// Signed must be Host, all x-amz-* headers and whatever the request says is signed.
+  /// Errors: kDenied with S3's code: AccessDenied (unsigned, a header that must be signed is not,
+  /// no date, link expired), InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed (15
+  /// minutes), InvalidArgument (two signatures, a scheme that is none), InvalidRequest (signature
+  /// version 2, no x-amz-content-sha256), InvalidURI, AuthorizationHeaderMalformed,
+  /// AuthorizationQueryParametersError.
   Result<Signatory> verify(const SignedRequest& request, std::chrono::sys_seconds now);
 
  private:
   struct Claim;
-  Result<Claim> parse_header(const SignedRequest& request, std::string_view value) const;
-  Result<Claim> parse_query(const SignedRequest& request) const;
-  SigV4Signer& signer_of(const std::string& region, const std::string& service);
+  Result<Claim> claim_of(const SignedRequest& request) const;
+  Result<void> collect_signed_headers(const Headers& headers, std::string_view names);
+  SigV4Signer& signer_of(std::string_view region);
 
   SecretOf secret_of_;
   std::map<std::string, std::unique_ptr<SigV4Signer>, std::less<>> signers_;
+  std::vector<Header> signed_headers_;  // reused from call to call
 };
 
 }  // namespace telpher
