@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kEventsPerWait = 256;
 constexpr int kWorkersMax = 4;
+constexpr std::chrono::seconds kWaitMax{60};
 constexpr std::chrono::seconds kVirtualEpoch{1767225600};  // 2026-01-01T00:00:00Z
 
 }  // namespace
@@ -281,6 +282,22 @@ void Loop::run_ready() {
   }
 }
 
+/// epoll_wait() for at most `limit`: to the nanosecond where the kernel can (5.11), else to the
+/// millisecond above.
+int Loop::epoll_for(std::span<epoll_event> events, std::optional<Duration> limit) {
+  const int room = static_cast<int>(events.size());
+  if (limit && *limit > Duration::zero() && waits_finely_) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*limit);
+    const timespec time{.tv_sec = seconds.count(), .tv_nsec = (*limit - seconds).count()};
+    const int count = epoll_pwait2(epoll_fd_, events.data(), room, &time, nullptr);
+    if (count >= 0 || errno == EINTR) return count;
+    waits_finely_ = false;
+  }
+  const int limit_ms =
+      limit ? static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(*limit).count()) : -1;
+  return epoll_wait(epoll_fd_, events.data(), room, limit_ms);
+}
+
 bool Loop::wait_for_events() {
   if (is_virtual()) {
     if (run_posted() || !ready_.empty()) return true;
@@ -289,15 +306,14 @@ bool Loop::wait_for_events() {
     fire_timers();
     return true;
   }
-  int timeout_ms = -1;
+  std::optional<Duration> limit;
   if (!ready_.empty()) {
-    timeout_ms = 0;
+    limit = Duration::zero();
   } else if (!timers_.empty()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(timers_.front()->at_ - now());
-    timeout_ms = static_cast<int>(std::clamp<long long>(left.count(), 0, 60'000));
+    limit = std::clamp<Duration>(timers_.front()->at_ - now(), Duration::zero(), kWaitMax);
   }
   std::array<epoll_event, kEventsPerWait> events;
-  const int count = epoll_wait(epoll_fd_, events.data(), kEventsPerWait, timeout_ms);
+  const int count = epoll_for(events, limit);
   for (int i = 0; i < count; ++i) {
     if (auto* watch = static_cast<FdWatch*>(events[i].data.ptr)) {
       watch->notify(events[i].events);

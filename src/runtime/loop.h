@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <sys/epoll.h>
 #include <thread>
 #include <vector>
@@ -192,6 +193,7 @@ class Loop {
   void run_ready();
   /// Waits for events or the next timer; false when nothing can ever happen (virtual mode).
   bool wait_for_events();
+  int epoll_for(std::span<epoll_event> events, std::optional<Duration> limit);
   void fire_timers();
   /// True when there was anything to run.
   bool run_posted();
@@ -209,6 +211,7 @@ class Loop {
   bool abandoned_ = false;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
+  bool waits_finely_ = true;
   std::atomic<bool> stopped_ = false;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
