@@ -40,11 +40,17 @@ Result<ObjectStore*> Session::store(Address::Kind kind) {
   return kind == Address::Kind::kS3 ? open_s3() : open_local();
 }
 
+Result<ObjectStore*> Session::bare_store(Address::Kind kind) {
+  TRY(ObjectStore * layered, store(kind));
+  return kind == Address::Kind::kS3 ? &s3_->client_store : layered;
+}
+
 Result<ObjectStore*> Session::open_s3() {
   if (!s3_) {
     TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment));
     auto http = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
                                          .idle_timeout = access_.idle_timeout,
+                                         .connections_per_origin_max = connections_max,
                                          .ca_bundle = config.ca_bundle,
                                          .verify_tls = config.verify_tls});
     S3StoreOptions options;

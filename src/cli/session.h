@@ -33,6 +33,9 @@ class Session {
   /// The store of a local:// or s3:// address, with its layers. Errors: kInvalid (endpoint,
   /// profile), kIo, kDenied.
   Result<ObjectStore*> store(Address::Kind kind);
+  /// The same store without its layers: each call is one request, never repeated. Errors: as
+  /// store().
+  Result<ObjectStore*> bare_store(Address::Kind kind);
   /// "s3://host/bucket/key" of an object: the same for every command that means it.
   DestinationName name_of(Address::Kind kind, const ObjectAddress& object) const;
 
@@ -53,6 +56,8 @@ class Session {
   std::function<void(std::string_view)> notice;
   /// Calls to one store in flight at once.
   std::uint64_t calls_max = 256;
+  /// Connections to the S3 service.
+  int connections_max = 256;
   /// Whether calls to stores are measured.
   bool measure = false;
 

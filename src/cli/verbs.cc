@@ -13,6 +13,7 @@ std::span<const VerbEntry> all_verbs() {
       {"ls", "list buckets, or objects below a prefix", make_ls},
       {"mb", "make a bucket", make_mb},
       {"jobs", "list unfinished transfers", make_jobs},
+      {"bench", "put a load on a store and tell what it costs", make_bench},
       {"sweep", "list or end multipart uploads nobody will finish", make_sweep},
   };
   return kVerbs;

@@ -9,6 +9,7 @@ std::unique_ptr<Verb> make_cp();
 std::unique_ptr<Verb> make_ls();
 std::unique_ptr<Verb> make_mb();
 std::unique_ptr<Verb> make_jobs();
+std::unique_ptr<Verb> make_bench();
 std::unique_ptr<Verb> make_sweep();
 
 }  // namespace telpher
