@@ -99,7 +99,7 @@ Task<Result<void>> CopyRun::prepare_destination() {
   CO_TRY(ObjectStore * store, session_.store(destination_.kind));
   // The embedded store needs no set-up: its buckets are made as they are needed.
   if (destination_.kind == Address::Kind::kLocal && !copy_.dry_run) {
-    const Result<void> there = co_await store->head_bucket(destination_.object.bucket);
+    const Result<BucketInfo> there = co_await store->head_bucket(destination_.object.bucket);
     if (!there && there.error().kind == ErrorKind::kNotFound) {
       CO_TRY_VOID(co_await store->create_bucket(destination_.object.bucket));
     }

@@ -8,17 +8,22 @@
 
 namespace telpher {
 
+class ByteReader;
+
 /// Bytes to be sent, again from the start at every attempt: memory, or a range of an open file
-/// (sent without passing through user space where the transport can). The caller keeps them alive
-/// until the call has ended.
+/// (sent without passing through user space where the transport can); or, for stores that take
+/// them as they come, a stream that can be read once. The caller keeps them alive until the call
+/// has ended.
 struct Body {
   Bytes memory;
   int fd = -1;  // ≥ 0: the bytes are [file_offset, file_offset + size) of it
   ByteCount file_offset = 0;
   ByteCount size = 0;
+  ByteReader* stream = nullptr;  // set: the bytes are what it delivers, exactly `size` of them
 
   static Body of(Bytes bytes) { return {bytes, -1, 0, bytes.size()}; }
   static Body of_file(int fd, ByteRange range) { return {{}, fd, range.offset, range.length}; }
+  static Body of_stream(ByteReader& stream, ByteCount size) { return {{}, -1, 0, size, &stream}; }
 };
 
 class ByteReader {

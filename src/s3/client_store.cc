@@ -129,6 +129,28 @@ Task<Result<void>> S3Store::remove(ObjectAddress object) {
   co_return done;
 }
 
+Task<Result<std::vector<RemoveFailure>>> S3Store::remove_many(std::string bucket,
+                                                              std::vector<std::string> keys) {
+  CO_TRY_VOID(check_bucket_name(bucket));
+  std::vector<RemoveFailure> failures;
+  std::vector<std::string> good;
+  for (std::string& key : keys) {
+    Result<void> checked = check_key(key);
+    if (checked) {
+      good.push_back(std::move(key));
+    } else {
+      failures.push_back({std::move(key), std::move(checked).error()});
+    }
+  }
+  if (good.empty()) co_return failures;
+  Place& at = place(bucket);
+  CO_TRY(const Document answer,
+         co_await exchange_document(s3_request::delete_objects(at.route, good), &at));
+  CO_TRY(std::vector<RemoveFailure> refused, s3_response::parse_delete_result(answer.body, bucket));
+  std::ranges::move(refused, std::back_inserter(failures));
+  co_return failures;
+}
+
 Task<Result<PutResult>> S3Store::copy(ObjectAddress from, ObjectAddress to, CopyOptions options) {
   CO_TRY_VOID(check_address(from));
   CO_TRY_VOID(check_address(to));
@@ -295,7 +317,7 @@ Task<Result<std::vector<BucketInfo>>> S3Store::list_buckets() {
   co_return s3_response::parse_buckets(answer.body);
 }
 
-Task<Result<void>> S3Store::create_bucket(std::string bucket) {
+Task<Result<void>> S3Store::create_bucket(std::string bucket, std::string) {
   CO_TRY_VOID(check_bucket_name(bucket));
   Place& at = place(bucket);
   const bool named = provider_->location_constraint && region_ != "us-east-1";
@@ -313,10 +335,11 @@ Task<Result<void>> S3Store::create_bucket(std::string bucket) {
   co_return done;
 }
 
-Task<Result<void>> S3Store::head_bucket(std::string bucket) {
+Task<Result<BucketInfo>> S3Store::head_bucket(std::string bucket) {
   CO_TRY_VOID(check_bucket_name(bucket));
   Place& at = place(bucket);
-  co_return co_await exchange_empty(s3_request::head_bucket(at.route), &at);
+  CO_TRY_VOID(co_await exchange_empty(s3_request::head_bucket(at.route), &at));
+  co_return BucketInfo{.name = std::move(bucket)};
 }
 
 Task<Result<void>> S3Store::remove_bucket(std::string bucket) {

@@ -85,6 +85,18 @@ Result<void> add_storage(Headers& headers, const StorageOptions& storage) {
   return {};
 }
 
+/// "a=1&b=2", encoded.
+std::string tagging_value(const std::map<std::string, std::string>& tags) {
+  std::string value;
+  for (const auto& [name, text] : tags) {
+    if (!value.empty()) value += '&';
+    percent_encode_to(value, name);
+    value += '=';
+    percent_encode_to(value, text);
+  }
+  return value;
+}
+
 void add_condition(Headers& headers, const WriteCondition& condition, const S3Dialect& dialect) {
   if (condition.if_none_match) headers.add("if-none-match", "*");
   std::string_view etag = condition.if_match;
@@ -154,6 +166,12 @@ void set_payload(S3Request& request, std::string payload) {
   request.http.headers.add("content-type", "application/xml");
 }
 
+/// Of documents that S3 takes with a checksum only.
+void add_payload_md5(S3Request& request) {
+  request.http.headers.add(
+      "content-md5", checksum_of(ChecksumAlgorithm::kMd5, as_bytes(request.payload)).to_base64());
+}
+
 }  // namespace
 
 S3Request head_object(const BucketRoute& route, std::string_view key, const S3Dialect& dialect) {
@@ -185,11 +203,26 @@ Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
   TRY_VOID(add_storage(headers, options.storage));
   add_condition(headers, options.condition, dialect);
   add_checksum(headers, options.checksum, options.content_md5, dialect);
+  add_if(headers, "x-amz-tagging", tagging_value(options.tags));
   return request;
 }
 
 S3Request delete_object(const BucketRoute& route, std::string_view key) {
   return make_request(route, "DeleteObject", "DELETE", key, true);
+}
+
+S3Request delete_objects(const BucketRoute& route, const std::vector<std::string>& keys) {
+  S3Request request = make_request(route, "DeleteObjects", "POST", "", true);
+  Query(request).set("delete", "");
+  std::string xml = "<Delete" + std::string(kXmlNamespace) + "><Quiet>true</Quiet>";
+  for (const std::string& key : keys) {
+    xml += "<Object>";
+    append_element(xml, "Key", key);
+    xml += "</Object>";
+  }
+  set_payload(request, xml + "</Delete>");
+  add_payload_md5(request);
+  return request;
 }
 
 Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& route,
@@ -202,6 +235,13 @@ Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& rout
   if (options.metadata) {
     headers.add("x-amz-metadata-directive", "REPLACE");
     TRY_VOID(add_metadata(headers, *options.metadata));
+  }
+  if (options.tags) {
+    headers.add("x-amz-tagging-directive", "REPLACE");
+    add_if(headers, "x-amz-tagging", tagging_value(*options.tags));
+  }
+  if (dialect.checksums) {
+    add_if(headers, "x-amz-checksum-algorithm", checksum_s3_name(options.algorithm));
   }
   TRY_VOID(add_storage(headers, options.storage));
   add_condition(headers, options.condition, dialect);
@@ -243,8 +283,13 @@ Result<S3Request> create_upload(const BucketRoute& route, std::string_view key,
   const std::string_view algorithm = checksum_s3_name(options.checksum);
   if (dialect.checksums && !algorithm.empty()) {
     headers.add("x-amz-checksum-algorithm", algorithm);
-    if (checksum_combines(options.checksum)) headers.add("x-amz-checksum-type", "FULL_OBJECT");
+    if (options.composite) {
+      headers.add("x-amz-checksum-type", "COMPOSITE");
+    } else if (checksum_combines(options.checksum)) {
+      headers.add("x-amz-checksum-type", "FULL_OBJECT");
+    }
   }
+  add_if(headers, "x-amz-tagging", tagging_value(options.tags));
   return request;
 }
 
@@ -276,8 +321,11 @@ S3Request complete_upload(const BucketRoute& route, std::string_view key,
   Headers& headers = request.http.headers;
   add_condition(headers, options.condition, dialect);
   if (dialect.checksums && options.checksum && !options.checksum->empty()) {
-    headers.add(checksum_header(options.checksum->algorithm()), options.checksum->to_base64());
-    headers.add("x-amz-checksum-type", "FULL_OBJECT");
+    std::string value = options.checksum->to_base64();
+    const bool composite = options.checksum_parts > 0;
+    if (composite) value += "-" + std::to_string(options.checksum_parts);
+    headers.add(checksum_header(options.checksum->algorithm()), value);
+    headers.add("x-amz-checksum-type", composite ? "COMPOSITE" : "FULL_OBJECT");
     if (options.size) headers.add("x-amz-mp-object-size", std::to_string(*options.size));
   }
   std::string xml = "<CompleteMultipartUpload" + std::string(kXmlNamespace) + ">";
@@ -314,9 +362,12 @@ S3Request list_parts(const BucketRoute& route, std::string_view key, std::string
 
 S3Request list_uploads(const BucketRoute& route, const ListUploadsOptions& options) {
   S3Request request = make_request(route, "ListMultipartUploads", "GET", "", false);
+  constexpr int kDefault = 1000;
+  const bool fewer = options.max_uploads != kDefault;
   Query(request)
       .set("encoding-type", "url")
       .set_if("key-marker", options.key_marker)
+      .set_if("max-uploads", fewer ? std::to_string(options.max_uploads) : "")
       .set_if("prefix", options.prefix)
       .set_if("upload-id-marker", options.upload_id_marker)
       .set("uploads", "");
@@ -363,8 +414,7 @@ S3Request put_tags(const BucketRoute& route, std::string_view key,
     xml += "</Tag>";
   }
   set_payload(request, xml + "</TagSet></Tagging>");
-  request.http.headers.add(
-      "content-md5", checksum_of(ChecksumAlgorithm::kMd5, as_bytes(request.payload)).to_base64());
+  add_payload_md5(request);
   return request;
 }
 

@@ -36,6 +36,8 @@ S3Request get_object(const BucketRoute& route, std::string_view key, const GetOp
 Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
                              const PutOptions& options, const S3Dialect& dialect);
 S3Request delete_object(const BucketRoute& route, std::string_view key);
+/// Answered with what could not be deleted only.
+S3Request delete_objects(const BucketRoute& route, const std::vector<std::string>& keys);
 Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& route,
                               std::string_view key, const CopyOptions& options,
                               const S3Dialect& dialect);

@@ -174,6 +174,8 @@ ObjectInfo parse_object_info(const Headers& headers) {
   info.storage_class = field(headers, "x-amz-storage-class");
   info.version_id = field(headers, "x-amz-version-id");
   info.checksum = parse_checksum_headers(headers);
+  const auto tag_count = parse_decimal<unsigned>(field(headers, "x-amz-tagging-count"));
+  info.tag_count = static_cast<int>(std::min(tag_count.value_or(0), 50U));
   ObjectMetadata& metadata = info.metadata;
   metadata.content_type = field(headers, "content-type");
   metadata.content_encoding = field(headers, "content-encoding");
@@ -324,6 +326,10 @@ Result<UploadsPage> parse_uploads(std::string_view xml) {
     TRY(upload.key, decode(text_of(node, "Key")));
     upload.upload_id = trim(text_of(node, "UploadId"));
     upload.initiated = parse_xml_time(text_of(node, "Initiated")).value_or(WallTime{});
+    upload.storage_class = text_of(node, "StorageClass");
+    const auto checksum = parse_checksum_algorithm(text_of(node, "ChecksumAlgorithm"));
+    if (checksum) upload.checksum = *checksum;
+    upload.composite = text_of(node, "ChecksumType") == "COMPOSITE";
     page.uploads.push_back(std::move(upload));
   }
   if (is_true(root, "IsTruncated")) {
@@ -334,13 +340,31 @@ Result<UploadsPage> parse_uploads(std::string_view xml) {
   return page;
 }
 
+Result<std::vector<RemoveFailure>> parse_delete_result(std::string_view xml,
+                                                       std::string_view bucket) {
+  Document document;
+  TRY(const xml_node root, document.load(trim(xml), "DeleteResult"));
+  std::vector<RemoveFailure> failures;
+  for (const xml_node& node : root.children("Error")) {
+    S3ErrorAnswer answer;
+    answer.status = 200;
+    answer.code = word_of(text_of(node, "Code"), ".-_");
+    answer.message = text_of(node, "Message");
+    std::string key = text_of(node, "Key");
+    Error error = make_s3_error({"DeleteObjects", bucket, key, true}, answer);
+    failures.push_back({std::move(key), std::move(error)});
+  }
+  return failures;
+}
+
 Result<std::vector<BucketInfo>> parse_buckets(std::string_view xml) {
   Document document;
   TRY(const xml_node root, document.load(xml, "ListAllMyBucketsResult"));
   std::vector<BucketInfo> buckets;
   for (const xml_node& node : root.child("Buckets").children("Bucket")) {
-    buckets.push_back({text_of(node, "Name"),
-                       parse_xml_time(text_of(node, "CreationDate")).value_or(WallTime{})});
+    buckets.push_back(
+        {.name = text_of(node, "Name"),
+         .created = parse_xml_time(text_of(node, "CreationDate")).value_or(WallTime{})});
   }
   return buckets;
 }

@@ -40,6 +40,9 @@ Result<PutResult> parse_write_document(std::string_view xml, const Headers& head
 Result<PartInfo> parse_copy_part(std::string_view xml);
 Result<PartsPage> parse_parts(std::string_view xml);
 Result<UploadsPage> parse_uploads(std::string_view xml);
+/// DeleteObjects; errors as make_s3_error() words them, with `bucket`.
+Result<std::vector<RemoveFailure>> parse_delete_result(std::string_view xml,
+                                                       std::string_view bucket);
 Result<std::vector<BucketInfo>> parse_buckets(std::string_view xml);
 Result<std::map<std::string, std::string>> parse_tags(std::string_view xml);
 

@@ -46,6 +46,12 @@ Task<Result<Digest>> md5_of(Body body) {
       [body]() -> Result<Digest> { return checksum_of(ChecksumAlgorithm::kMd5, body.memory); });
 }
 
+/// A request may have to be sent again: to another address, with other headers.
+Result<void> check_sendable(const Body& body) {
+  if (!body.stream) return {};
+  return make_error(ErrorKind::kUnsupported, "A stream cannot be sent to an S3 service");
+}
+
 Error bytes_differ(const S3Target& target) {
   return make_temporary_error(ErrorKind::kCorrupt, "The store received other bytes for s3://" +
                                                        std::string(target.bucket) + "/" +
@@ -122,6 +128,7 @@ Task<Result<PutResult>> S3Store::exchange_upload(S3Request request, Place* at, B
 Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, const PutOptions& options) {
   CO_TRY_VOID(check_bucket_name(object.bucket));
   CO_TRY_VOID(check_key(object.key));
+  CO_TRY_VOID(check_sendable(body));
   Place& at = place(object.bucket);
   if (options.condition.if_none_match || !options.condition.if_match.empty()) {
     co_await settle(&at);
@@ -149,6 +156,7 @@ Task<Result<PartInfo>> S3Store::put_part(ObjectAddress object, std::string uploa
                                          PartNumber number, Body body, PutPartOptions options) {
   CO_TRY_VOID(check_bucket_name(object.bucket));
   CO_TRY_VOID(check_key(object.key));
+  CO_TRY_VOID(check_sendable(body));
   if (number < 1 || number > capabilities_.parts_max) {
     co_return make_error(ErrorKind::kInvalid,
                          "Part numbers go from 1 to " + std::to_string(capabilities_.parts_max));

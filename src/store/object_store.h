@@ -36,6 +36,12 @@ struct PutOptions {
   std::optional<Digest> checksum;
   /// base64; sent to stores that know no other checksum. Empty = none.
   std::string content_md5;
+  std::map<std::string, std::string> tags;
+  /// The checksum to keep when none is given; kNone = the store's default.
+  ChecksumAlgorithm algorithm = ChecksumAlgorithm::kNone;
+  /// A checksum that follows a stream: looked at once the body has been read; null or nullopt =
+  /// none. As `checksum` otherwise, and of `algorithm`.
+  const std::optional<Digest>* trailer = nullptr;
 };
 
 struct PutResult {
@@ -47,27 +53,39 @@ struct PutResult {
 struct CreateUploadOptions {
   ObjectMetadata metadata;
   StorageOptions storage;
-  /// Announced for the whole object (full-object type for CRCs); kNone = none.
+  /// Announced for the whole object; kNone = none.
   ChecksumAlgorithm checksum = ChecksumAlgorithm::kNone;
+  /// The object's checksum is that of its parts' checksums, not of its bytes. Algorithms that do
+  /// not combine (SHA) are composite anyway.
+  bool composite = false;
+  std::map<std::string, std::string> tags;
 };
 
+/// As in PutOptions.
 struct PutPartOptions {
   std::optional<Digest> checksum;
   std::string content_md5;
+  const std::optional<Digest>* trailer = nullptr;
+  ChecksumAlgorithm algorithm = ChecksumAlgorithm::kNone;  // of the trailer
 };
 
 struct CompleteOptions {
   WriteCondition condition;
-  /// Full-object checksum; the store refuses to complete (kCorrupt) when the parts differ from it.
+  /// Of the object's bytes, or (`checksum_parts` > 0) composite over so many parts. The store
+  /// refuses to complete (kCorrupt) when the parts differ from it.
   std::optional<Digest> checksum;
+  int checksum_parts = 0;
   std::optional<ByteCount> size;
 };
 
 struct CopyOptions {
-  std::optional<ObjectMetadata> metadata;  // set = replace, empty = copy
+  std::optional<ObjectMetadata> metadata;                  // set = replace, empty = copy
+  std::optional<std::map<std::string, std::string>> tags;  // set = replace, empty = copy
   StorageOptions storage;
   WriteCondition condition;
   std::string source_if_match;  // ETag
+  /// The checksum to keep; kNone = as the source's.
+  ChecksumAlgorithm algorithm = ChecksumAlgorithm::kNone;
 };
 
 struct ListOptions {
@@ -103,10 +121,17 @@ struct UploadsPage {
   std::string upload_id_marker;
 };
 
+/// A key that remove_many() could not delete.
+struct RemoveFailure {
+  std::string key;
+  Error error;
+};
+
 struct ListUploadsOptions {
   std::string prefix;
   std::string key_marker;
   std::string upload_id_marker;
+  int max_uploads = 1000;  // 1..1000
 };
 
 class ObjectStore {
@@ -122,6 +147,10 @@ class ObjectStore {
                                       const PutOptions& options) = 0;
   /// Deleting what does not exist succeeds.
   virtual Task<Result<void>> remove(ObjectAddress object) = 0;
+  /// Deletes up to 1000 keys in one request. Returns those it could not delete; the others are
+  /// gone. Source: S3 API, DeleteObjects.
+  virtual Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
+                                                               std::vector<std::string> keys) = 0;
   /// Copies within this store, ≤ 5 GiB. Errors also: kPrecondition (source_if_match, condition).
   virtual Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to,
                                        CopyOptions options) = 0;
@@ -149,9 +178,10 @@ class ObjectStore {
                                                  ListUploadsOptions options) = 0;
 
   virtual Task<Result<std::vector<BucketInfo>>> list_buckets() = 0;
-  /// Creating one's own bucket again succeeds.
-  virtual Task<Result<void>> create_bucket(std::string bucket) = 0;
-  virtual Task<Result<void>> head_bucket(std::string bucket) = 0;
+  /// Creating one's own bucket again succeeds. Errors also: kConflict ("BucketAlreadyExists":
+  /// somebody else's). `owner` is for stores that keep one (memory, local); others ignore it.
+  virtual Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) = 0;
+  virtual Task<Result<BucketInfo>> head_bucket(std::string bucket) = 0;
   /// Errors also: kConflict (BucketNotEmpty; permanent).
   virtual Task<Result<void>> remove_bucket(std::string bucket) = 0;
 

@@ -12,6 +12,7 @@ enum class Operation {
   kGetObject,
   kPutObject,
   kDeleteObject,
+  kDeleteObjects,
   kCopyObject,
   kListObjects,
   kCreateUpload,
@@ -29,7 +30,7 @@ enum class Operation {
   kSetTags,
 };
 
-constexpr std::size_t kOperationCount = 19;
+constexpr std::size_t kOperationCount = 20;
 
 /// S3's words: "PutObject", "UploadPart" …
 constexpr std::string_view to_string(Operation operation) {
@@ -37,6 +38,7 @@ constexpr std::string_view to_string(Operation operation) {
                                                                     "GetObject",
                                                                     "PutObject",
                                                                     "DeleteObject",
+                                                                    "DeleteObjects",
                                                                     "CopyObject",
                                                                     "ListObjectsV2",
                                                                     "CreateMultipartUpload",

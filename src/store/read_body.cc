@@ -43,4 +43,28 @@ Result<void> read_body(const Body& body, const std::function<Result<void>(Bytes)
   return {};
 }
 
+Task<Result<void>> read_stream(ByteReader& stream, MutableBytes buffer) {
+  while (!buffer.empty()) {
+    CO_TRY(const std::size_t count, co_await stream.read_some(buffer));
+    if (count == 0) {
+      Error error = make_temporary_error(ErrorKind::kNetwork, "the body ended before its length");
+      error.context.code = "IncompleteBody";
+      error.context.http_status = 400;
+      co_return error;
+    }
+    buffer = buffer.subspan(count);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> read_stream_end(ByteReader& stream) {
+  std::byte more[1];
+  CO_TRY(const std::size_t count, co_await stream.read_some(more));
+  if (count == 0) co_return Result<void>();
+  Error error = make_error(ErrorKind::kInvalid, "the body is longer than it was announced to be");
+  error.context.code = "InvalidRequest";
+  error.context.http_status = 400;
+  co_return error;
+}
+
 }  // namespace telpher

@@ -1,6 +1,5 @@
 #include "store/rules.h"
 
-#include "codec/base64.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
 
@@ -43,6 +42,23 @@ Error not_implemented(std::string_view what) {
                      "this store does not support " + std::string(what));
 }
 
+Error checksum_type_mismatch(ChecksumAlgorithm announced, ChecksumAlgorithm actual) {
+  return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                     "Checksum Type mismatch occurred, expected checksum Type: " +
+                         std::string(to_string(announced)) +
+                         ", actual checksum Type: " + std::string(to_string(actual)));
+}
+
+Error bucket_already_exists(std::string_view bucket) {
+  return store_error(ErrorKind::kConflict, "BucketAlreadyExists", 409,
+                     "the bucket '" + std::string(bucket) + "' belongs to somebody else");
+}
+
+Error illegal_copy() {
+  return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                     "an object may be copied onto itself only to change its metadata");
+}
+
 std::string_view bare_etag(std::string_view etag) {
   if (etag.size() >= 2 && etag.front() == '"' && etag.back() == '"') {
     return etag.substr(1, etag.size() - 2);
@@ -76,13 +92,14 @@ Result<void> check_address(const ObjectAddress& object) {
 ContentDigester::ContentDigester(const Options& options)
     : checksum_(kept_algorithm(options)),
       expected_(options.expected),
+      trailer_(options.trailer),
       content_md5_(options.content_md5),
       md5_etag_(options.md5_etag) {
   const bool md5_expected = expected_ && expected_->algorithm() == ChecksumAlgorithm::kMd5;
   if (md5_etag_ || !content_md5_.empty() || md5_expected) md5_.emplace(ChecksumAlgorithm::kMd5);
-  if (expected_ && !md5_expected && expected_->algorithm() != checksum_.algorithm()) {
-    other_.emplace(expected_->algorithm());
-  }
+  ChecksumAlgorithm other = trailer_ ? options.trailer_algorithm : ChecksumAlgorithm::kNone;
+  if (expected_ && !md5_expected) other = expected_->algorithm();
+  if (other != ChecksumAlgorithm::kNone && other != checksum_.algorithm()) other_.emplace(other);
 }
 
 void ContentDigester::update(Bytes bytes) {
@@ -96,12 +113,16 @@ Result<ContentDigester::Digests> ContentDigester::finish() {
   digests.checksum = checksum_.finish();
   Digest md5;
   if (md5_) md5 = md5_->finish();
-  if (expected_) {
-    Digest actual = digests.checksum;
-    if (other_) actual = other_->finish();
-    if (expected_->algorithm() == ChecksumAlgorithm::kMd5) actual = md5;
-    if (actual != *expected_) return bad_digest(to_string(expected_->algorithm()));
-  }
+  Digest other;
+  if (other_) other = other_->finish();
+  const auto check = [&](const Digest& announced) -> Result<void> {
+    for (const Digest* actual : {&digests.checksum, &other, &md5}) {
+      if (*actual == announced) return {};
+    }
+    return bad_digest(to_string(announced.algorithm()));
+  };
+  if (expected_) TRY_VOID(check(*expected_));
+  if (trailer_ && *trailer_) TRY_VOID(check(**trailer_));
   if (!content_md5_.empty()) {
     const Result<Digest> announced = Digest::from_base64(ChecksumAlgorithm::kMd5, content_md5_);
     if (!announced) {
@@ -114,14 +135,87 @@ Result<ContentDigester::Digests> ContentDigester::finish() {
   return digests;
 }
 
+ContentDigester::Options digester_options(const Capabilities& capabilities,
+                                          const PutOptions& options) {
+  const bool kept_is_given =
+      options.checksum && options.checksum->algorithm() != ChecksumAlgorithm::kMd5;
+  return {.md5_etag = capabilities.etag_is_md5,
+          .algorithm = kept_is_given ? ChecksumAlgorithm::kNone : options.algorithm,
+          .expected = options.checksum,
+          .content_md5 = options.content_md5,
+          .trailer = options.trailer,
+          .trailer_algorithm = options.algorithm};
+}
+
+Result<ContentDigester::Options> digester_options(const Capabilities& capabilities,
+                                                  const PutPartOptions& options,
+                                                  ChecksumAlgorithm announced) {
+  const bool has_checksum = options.checksum || options.algorithm != ChecksumAlgorithm::kNone;
+  if (has_checksum && !capabilities.checksums) return not_implemented("checksum headers");
+  ChecksumAlgorithm brought = options.algorithm;
+  if (options.checksum) brought = options.checksum->algorithm();
+  const bool counts = brought != ChecksumAlgorithm::kNone && brought != ChecksumAlgorithm::kMd5;
+  if (announced != ChecksumAlgorithm::kNone && counts && brought != announced) {
+    return checksum_type_mismatch(announced, brought);
+  }
+  return ContentDigester::Options{.md5_etag = capabilities.etag_is_md5,
+                                  .algorithm = announced == ChecksumAlgorithm::kNone
+                                                   ? ChecksumAlgorithm::kCrc64Nvme
+                                                   : announced,
+                                  .expected = options.checksum,
+                                  .content_md5 = options.content_md5,
+                                  .trailer = options.trailer,
+                                  .trailer_algorithm = options.algorithm};
+}
+
+namespace {
+
+Result<void> check_wanted_tags(const Capabilities& capabilities,
+                               const std::map<std::string, std::string>& tags) {
+  if (tags.empty()) return {};
+  if (!capabilities.tagging) return not_implemented("tags");
+  return check_tags(tags);
+}
+
+}  // namespace
+
 Result<void> check_put_options(const Capabilities& capabilities, const PutOptions& options) {
-  if (options.checksum && !capabilities.checksums) return not_implemented("checksum headers");
+  const bool has_checksum = options.checksum || options.algorithm != ChecksumAlgorithm::kNone;
+  if (has_checksum && !capabilities.checksums) return not_implemented("checksum headers");
   const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
   if (conditional && !capabilities.conditional_writes) {
     return not_implemented("conditional writes");
   }
+  TRY_VOID(check_wanted_tags(capabilities, options.tags));
   TRY_VOID(check_storage_options(options.storage));
   return check_metadata(options.metadata);
+}
+
+Result<void> check_create_options(const Capabilities& capabilities,
+                                  const CreateUploadOptions& options) {
+  if (options.checksum != ChecksumAlgorithm::kNone && !capabilities.checksums) {
+    return not_implemented("checksum headers");
+  }
+  TRY_VOID(check_wanted_tags(capabilities, options.tags));
+  TRY_VOID(check_storage_options(options.storage));
+  return check_metadata(options.metadata);
+}
+
+Result<void> check_copy_options(const ObjectAddress& from, const ObjectAddress& to,
+                                const CopyOptions& options) {
+  TRY_VOID(check_storage_options(options.storage));
+  if (options.metadata) TRY_VOID(check_metadata(*options.metadata));
+  if (options.tags) TRY_VOID(check_tags(*options.tags));
+  const bool changes = options.metadata || !options.storage.storage_class.empty() ||
+                       options.algorithm != ChecksumAlgorithm::kNone;
+  if (from == to && !changes) return illegal_copy();
+  return {};
+}
+
+Result<void> check_key_count(std::size_t count) {
+  if (count <= 1000) return {};
+  return store_error(ErrorKind::kInvalid, "MalformedXML", 400,
+                     "more than 1000 keys are to be deleted at once");
 }
 
 Result<void> check_storage_options(const StorageOptions& options) {
@@ -256,10 +350,10 @@ Result<std::vector<const PartInfo*>> resolve_parts(
   return parts;
 }
 
-/// Of the whole where the algorithm combines, else composite.
-Result<StoredChecksum> join_checksums(ChecksumAlgorithm algorithm,
+/// Of the whole where the algorithm combines and nothing else was asked for, else composite.
+Result<StoredChecksum> join_checksums(ChecksumAlgorithm algorithm, bool composite_wanted,
                                       const std::vector<const PartInfo*>& parts) {
-  if (checksum_combines(algorithm)) {
+  if (checksum_combines(algorithm) && !composite_wanted) {
     Digest whole = *parts[0]->checksum;
     for (std::size_t i = 1; i < parts.size(); ++i) {
       TRY(whole, combine_digests(whole, *parts[i]->checksum, parts[i]->size));
@@ -271,9 +365,27 @@ Result<StoredChecksum> join_checksums(ChecksumAlgorithm algorithm,
   return StoredChecksum{composite.finish(), static_cast<int>(parts.size())};
 }
 
+/// Is the object what the caller of Complete says it is?
+Result<void> check_whole(const std::optional<StoredChecksum>& made, const Digest& announced,
+                         int announced_parts) {
+  const bool composite = announced_parts > 0;
+  const bool comparable =
+      made && made->digest.algorithm() == announced.algorithm() && (made->parts > 0) == composite;
+  if (!comparable) {
+    return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                       "the upload was not created for a " +
+                           std::string(composite ? "composite" : "full-object") + " checksum by " +
+                           std::string(to_string(announced.algorithm())));
+  }
+  if (made->digest == announced && made->parts == announced_parts) return {};
+  Error error = bad_digest(to_string(announced.algorithm()));
+  error.persistence = Persistence::kPermanent;  // the parts themselves are wrong
+  return error;
+}
+
 }  // namespace
 
-Result<Assembly> assemble_parts(const Capabilities& capabilities, ChecksumAlgorithm algorithm,
+Result<Assembly> assemble_parts(const Capabilities& capabilities, const CreateUploadOptions& upload,
                                 const std::vector<PartInfo>& named, const CompleteOptions& options,
                                 const std::function<const PartInfo*(PartNumber)>& find) {
   TRY(const std::vector<const PartInfo*> parts, resolve_parts(capabilities, named, find));
@@ -285,30 +397,22 @@ Result<Assembly> assemble_parts(const Capabilities& capabilities, ChecksumAlgori
                            std::to_string(*options.size));
   }
 
+  ChecksumAlgorithm algorithm = upload.checksum;
   if (algorithm == ChecksumAlgorithm::kNone) algorithm = ChecksumAlgorithm::kCrc64Nvme;
   const bool all_known = std::ranges::all_of(parts, [&](const PartInfo* part) {
     return part->checksum && part->checksum->algorithm() == algorithm;
   });
   if (all_known) {
-    TRY(assembly.checksum, join_checksums(algorithm, parts));
+    TRY(assembly.checksum, join_checksums(algorithm, upload.composite, parts));
   }
   if (options.checksum) {
     if (!capabilities.checksums) return not_implemented("checksum headers");
-    const bool comparable =
-        assembly.checksum &&
-        assembly.checksum->digest.algorithm() == options.checksum->algorithm() &&
-        (assembly.checksum->parts == 0 || parts.size() == 1);
-    if (!comparable) {
-      return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
-                         "the upload was not created for a full-object checksum by " +
-                             std::string(to_string(options.checksum->algorithm())));
-    }
-    if (assembly.checksum->digest != *options.checksum) {
-      Error error = bad_digest(to_string(options.checksum->algorithm()));
-      error.persistence = Persistence::kPermanent;  // the parts themselves are wrong
-      return error;
-    }
+    TRY_VOID(check_whole(assembly.checksum, *options.checksum, options.checksum_parts));
   }
+  auto kept = std::make_shared<std::vector<PartInfo>>();
+  kept->reserve(parts.size());
+  for (const PartInfo* part : parts) kept->push_back(*part);
+  assembly.parts = std::move(kept);
 
   // Parts may have been sent while the store made other ETags.
   const bool md5_parts = std::ranges::all_of(
@@ -325,87 +429,6 @@ Result<Assembly> assemble_parts(const Capabilities& capabilities, ChecksumAlgori
     assembly.etag.insert(assembly.etag.size() - 1, "-" + std::to_string(parts.size()));
   }
   return assembly;
-}
-
-std::optional<std::string> after_prefix(std::string_view prefix) {
-  std::string next(prefix);
-  while (!next.empty() && next.back() == '\xff') next.pop_back();
-  if (next.empty()) return std::nullopt;
-  next.back() = static_cast<char>(static_cast<unsigned char>(next.back()) + 1);
-  return next;
-}
-
-namespace {
-
-// A continuation is the base64 of one letter and the key or common prefix that came last: opaque,
-// and safe in URLs and XML once encoded.
-constexpr char kAfterKey = 'k';
-constexpr char kAfterPrefix = 'p';
-
-std::string make_continuation(char kind, std::string_view last) {
-  return base64_encode(as_bytes(kind + std::string(last)));
-}
-
-/// Where the page begins; nullopt = nothing can follow.
-Result<std::optional<ListPosition>> first_position(const ListOptions& options) {
-  ListPosition position{options.prefix, false};
-  if (!options.continuation.empty()) {
-    const Result<std::string> decoded = base64_decode(options.continuation);
-    if (!decoded || decoded->empty() ||
-        (decoded->front() != kAfterKey && decoded->front() != kAfterPrefix)) {
-      return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
-                         "the continuation token is not one of this store");
-    }
-    const std::string last = decoded->substr(1);
-    if (decoded->front() == kAfterKey) return ListPosition{last, true};
-    std::optional<std::string> next = after_prefix(last);
-    if (!next) return std::nullopt;
-    return ListPosition{*std::move(next), false};
-  }
-  if (options.start_after >= options.prefix && !options.start_after.empty()) {
-    position = {options.start_after, true};
-  }
-  return position;
-}
-
-}  // namespace
-
-Result<ListPage> make_list_page(const ListOptions& options, const ListCursor& next) {
-  if (options.max_keys < 0) {
-    return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, "max-keys is negative");
-  }
-  const int limit = std::min(options.max_keys, 1000);
-  ListPage page;
-  TRY(std::optional<ListPosition> position, first_position(options));
-  int count = 0;
-  std::string last;  // the continuation if another entry follows
-  while (limit > 0 && position) {
-    TRY(std::optional<ListEntry> entry, next(*position));
-    if (!entry || !entry->key.starts_with(options.prefix)) return page;
-    const std::size_t cut = options.delimiter.empty()
-                                ? std::string::npos
-                                : entry->key.find(options.delimiter, options.prefix.size());
-    if (cut != std::string::npos) {
-      std::string prefix = entry->key.substr(0, cut + options.delimiter.size());
-      std::optional<std::string> beyond = after_prefix(prefix);
-      if (prefix != options.start_after || !options.continuation.empty()) {
-        if (count == limit) break;
-        last = make_continuation(kAfterPrefix, prefix);
-        page.prefixes.push_back(std::move(prefix));
-        ++count;
-      }
-      position.reset();
-      if (beyond) position = ListPosition{*std::move(beyond), false};
-      continue;
-    }
-    if (count == limit) break;
-    last = make_continuation(kAfterKey, entry->key);
-    position = ListPosition{entry->key, true};
-    page.objects.push_back(*std::move(entry));
-    ++count;
-  }
-  if (position) page.continuation = last;
-  return page;
 }
 
 }  // namespace telpher

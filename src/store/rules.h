@@ -24,6 +24,12 @@ Error no_such_upload(std::string_view upload_id);
 Error bad_digest(std::string_view what);
 /// kUnsupported, "NotImplemented".
 Error not_implemented(std::string_view what);
+/// A part brings a checksum by another algorithm than its upload announced.
+Error checksum_type_mismatch(ChecksumAlgorithm announced, ChecksumAlgorithm actual);
+/// Somebody else's bucket.
+Error bucket_already_exists(std::string_view bucket);
+/// A copy onto itself that would change nothing.
+Error illegal_copy();
 
 /// Without quotes around.
 std::string_view bare_etag(std::string_view etag);
@@ -46,6 +52,9 @@ class ContentDigester {
     ChecksumAlgorithm algorithm = ChecksumAlgorithm::kCrc64Nvme;  // to keep when none is expected
     std::optional<Digest> expected;
     std::string_view content_md5;  // base64
+    /// Known once the bytes have come; null or nullopt = none.
+    const std::optional<Digest>* trailer = nullptr;
+    ChecksumAlgorithm trailer_algorithm = ChecksumAlgorithm::kNone;
   };
   explicit ContentDigester(const Options& options);
 
@@ -62,13 +71,25 @@ class ContentDigester {
  private:
   std::optional<Checksum> md5_;
   Checksum checksum_;
-  std::optional<Checksum> other_;  // `expected` by another algorithm than the one to keep
+  /// `expected` or the trailer, by another algorithm than the one to keep.
+  std::optional<Checksum> other_;
   std::optional<Digest> expected_;
+  const std::optional<Digest>* trailer_;
   std::string content_md5_;
   bool md5_etag_;
 };
 
-/// Refuses what `capabilities` lack: checksums, conditions. Errors: kUnsupported.
+/// What put() has to compute. The checksum that is kept is the one given, else the one asked for.
+ContentDigester::Options digester_options(const Capabilities& capabilities,
+                                          const PutOptions& options);
+/// What put_part() has to compute.
+/// @param announced  by the upload; kNone = the store's default
+/// Errors: kInvalid ("InvalidRequest": the part brings another), kUnsupported.
+Result<ContentDigester::Options> digester_options(const Capabilities& capabilities,
+                                                  const PutPartOptions& options,
+                                                  ChecksumAlgorithm announced);
+
+/// Refuses what `capabilities` lack: checksums, conditions, tags. Errors: kUnsupported, kInvalid.
 Result<void> check_put_options(const Capabilities& capabilities, const PutOptions& options);
 /// Storage options of a store without encryption and access lists: only those that change nothing
 /// are taken. Errors: kUnsupported, kInvalid (unknown storage class).
@@ -77,6 +98,14 @@ Result<void> check_storage_options(const StorageOptions& options);
 Result<void> check_metadata(const ObjectMetadata& metadata);
 /// At most 10, keys of 1..128 characters, values up to 256. Errors: kInvalid.
 Result<void> check_tags(const std::map<std::string, std::string>& tags);
+/// Storage options, metadata, tags, checksums. Errors: kUnsupported, kInvalid.
+Result<void> check_create_options(const Capabilities& capabilities,
+                                  const CreateUploadOptions& options);
+/// The same, and that something is changed when an object is copied onto itself.
+Result<void> check_copy_options(const ObjectAddress& from, const ObjectAddress& to,
+                                const CopyOptions& options);
+/// Of one DeleteObjects. Errors: kInvalid (more than 1000).
+Result<void> check_key_count(std::size_t count);
 
 /// @param etag  of the object that is there, empty = none
 /// Errors: kPrecondition; kNotFound for if_match where nothing is.
@@ -98,14 +127,15 @@ struct Assembly {
   ByteCount size = 0;
   std::string etag;
   std::optional<StoredChecksum> checksum;
+  std::shared_ptr<const std::vector<PartInfo>> parts;
 };
 
 /// Checks the parts named against those uploaded (`find` returns null for none) and joins their
 /// digests.
-/// @param algorithm  announced at create_upload; kNone = the store's default
+/// @param upload  as it was created: which checksum, composite or of the whole
 /// Errors: kInvalid (empty list, order, InvalidPart, EntityTooSmall, unequal parts), kCorrupt
 /// (options.checksum, options.size).
-Result<Assembly> assemble_parts(const Capabilities& capabilities, ChecksumAlgorithm algorithm,
+Result<Assembly> assemble_parts(const Capabilities& capabilities, const CreateUploadOptions& upload,
                                 const std::vector<PartInfo>& named, const CompleteOptions& options,
                                 const std::function<const PartInfo*(PartNumber)>& find);
 

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,16 +62,6 @@ struct StorageOptions {
   bool operator==(const StorageOptions&) const = default;
 };
 
-struct ObjectInfo {
-  ByteCount size = 0;
-  std::string etag;  // with its quotes, as the store gave it
-  std::chrono::system_clock::time_point last_modified{};
-  ObjectMetadata metadata;
-  std::string storage_class;
-  std::string version_id;
-  std::optional<StoredChecksum> checksum;
-};
-
 /// Conditions on a write. At most one is set.
 struct WriteCondition {
   bool if_none_match = false;  // only if no such object exists: If-None-Match: *
@@ -84,15 +75,33 @@ struct PartInfo {
   std::optional<Digest> checksum;
 };
 
+struct ObjectInfo {
+  ByteCount size = 0;
+  std::string etag;  // with its quotes, as the store gave it
+  std::chrono::system_clock::time_point last_modified{};
+  ObjectMetadata metadata;
+  std::string storage_class;
+  std::string version_id;
+  std::optional<StoredChecksum> checksum;
+  int tag_count = 0;
+  /// Numbers, sizes and checksums of the parts it was completed from, in their order; null when it
+  /// was put whole, or when the store does not say.
+  std::shared_ptr<const std::vector<PartInfo>> parts;
+};
+
 struct UploadInfo {
   std::string key;
   std::string upload_id;
   std::chrono::system_clock::time_point initiated{};
+  std::string storage_class;
+  ChecksumAlgorithm checksum = ChecksumAlgorithm::kNone;  // announced; kNone = the store's default
+  bool composite = false;
 };
 
 struct BucketInfo {
   std::string name;
   std::chrono::system_clock::time_point created{};
+  std::string owner;  // id of the user it belongs to; empty = nobody in particular
 };
 
 /// What a store can do: data, not code.

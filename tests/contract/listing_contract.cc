@@ -73,7 +73,7 @@ TEST_P(ObjectStoreContract, Buckets) {
   ASSERT_TRUE(buckets) << buckets.error().message;
   EXPECT_TRUE(
       std::ranges::any_of(*buckets, [&](const BucketInfo& info) { return info.name == bucket_; }));
-  const Result<void> missing = run(store().head_bucket("contract-no-such-bucket"));
+  const Result<BucketInfo> missing = run(store().head_bucket("contract-no-such-bucket"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::kNotFound);
 }

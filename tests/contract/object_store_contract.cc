@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "codec/hex.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace telpher {
@@ -17,6 +18,20 @@ std::string test_content(std::size_t size, std::uint64_t seed) {
   }
   for (; i < size; ++i) content[i] = static_cast<char>(random.next());
   return content;
+}
+
+Task<Result<std::size_t>> TextStream::read_some(MutableBytes buffer) {
+  if (done_ == text_.size()) {
+    if (done_ < announced_) {
+      co_return make_temporary_error(ErrorKind::kNetwork, "the stream broke off");
+    }
+    if (trailer_) *trailer_ = digest_;
+    co_return std::size_t{0};
+  }
+  const std::size_t count = std::min({buffer.size(), text_.size() - done_, std::size_t{77'777}});
+  std::memcpy(buffer.data(), text_.data() + done_, count);
+  done_ += count;
+  co_return count;
 }
 
 namespace {
@@ -68,6 +83,17 @@ void ObjectStoreContract::remove_bucket_with_content(const std::string& bucket) 
 Result<PutResult> ObjectStoreContract::put(const std::string& key, std::string_view bytes,
                                            PutOptions options) {
   return run(store().put(at(key), Body::of(as_bytes(bytes)), std::move(options)));
+}
+
+Result<PutResult> ObjectStoreContract::put_stream(const std::string& key, std::string_view bytes,
+                                                  PutOptions options) {
+  for (int attempt = 0;; ++attempt) {
+    TextStream stream(bytes);
+    Result<PutResult> result =
+        run(store().put(at(key), Body::of_stream(stream, bytes.size()), options));
+    if (result || !result.error().is_temporary() || attempt == 50) return result;
+    if (result.error().kind == ErrorKind::kCorrupt) return result;
+  }
 }
 
 Result<PartInfo> ObjectStoreContract::put_part(const std::string& key, const std::string& upload_id,

@@ -44,6 +44,9 @@ class ObjectStoreContract : public ::testing::TestWithParam<ContractFactory> {
   Result<PutResult> put(const std::string& key, std::string_view content, PutOptions options = {});
   Result<PartInfo> put_part(const std::string& key, const std::string& upload_id, PartNumber number,
                             std::string_view content);
+  /// The same from streams. What temporary failures befall is sent again, from a new stream.
+  Result<PutResult> put_stream(const std::string& key, std::string_view content,
+                               PutOptions options = {});
   /// The content of an object; the failure's code in <> if there is none.
   std::string content(const std::string& key, GetOptions options = {});
   Result<std::string> read_all(GetResult got);
@@ -53,6 +56,27 @@ class ObjectStoreContract : public ::testing::TestWithParam<ContractFactory> {
 
   std::unique_ptr<ContractSubject> subject_;
   std::string bucket_;
+};
+
+/// A stream of bytes that are all here, in pieces of odd sizes.
+class TextStream : public ByteReader {
+ public:
+  /// @param announced  how long it claims to be; where it ends earlier it fails, as a connection
+  explicit TextStream(std::string_view text) : text_(text), announced_(text.size()) {}
+  TextStream(std::string_view text, ByteCount announced) : text_(text), announced_(announced) {}
+  /// Sets `*trailer` when the end is read.
+  void set_trailer(std::optional<Digest>* trailer, Digest digest) {
+    trailer_ = trailer;
+    digest_ = digest;
+  }
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override;
+
+ private:
+  const std::string_view text_;
+  const ByteCount announced_;
+  std::size_t done_ = 0;
+  std::optional<Digest>* trailer_ = nullptr;
+  Digest digest_;
 };
 
 /// `size` bytes that `seed` fixes.

@@ -10,6 +10,7 @@
 #include "store/memory/memory_store.h"
 #include "tests/contract/object_store_contract.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -117,6 +118,77 @@ std::unique_ptr<ContractSubject> open_local_like_s3() {
       LocalStoreOptions{.md5_etags = true, .part_size_min = 5 * 1024 * 1024});
 }
 
+/// What only our own backends keep, and the layers hand on.
+class OwnStoreContract : public ObjectStoreContract {};
+
+TEST_P(OwnStoreContract, BucketsHaveOwners) {
+  const std::string name = bucket_ + "-owned";
+  ASSERT_TRUE(run(store().create_bucket(name, "alice")));
+  EXPECT_TRUE(run(store().create_bucket(name, "alice"))) << "again";
+  const Result<void> refused = run(store().create_bucket(name, "bob"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kConflict);
+  EXPECT_EQ(refused.error().context.code, "BucketAlreadyExists");
+  const Result<BucketInfo> info = run(store().head_bucket(name));
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->name, name);
+  EXPECT_EQ(info->owner, "alice");
+  EXPECT_GT(info->created.time_since_epoch().count(), 0);
+  const auto buckets = run(store().list_buckets());
+  const auto listed = std::ranges::find(*buckets, name, &BucketInfo::name);
+  ASSERT_NE(listed, buckets->end());
+  EXPECT_EQ(listed->owner, "alice");
+  EXPECT_TRUE(run(store().remove_bucket(name)));
+}
+
+TEST_P(OwnStoreContract, AnObjectSaysWhatPartsItWasMadeOf) {
+  const ChecksumAlgorithm algorithm =
+      capabilities().checksums ? ChecksumAlgorithm::kCrc32 : ChecksumAlgorithm::kNone;
+  const Result<std::string> id =
+      run(store().create_upload(at("key"), {.checksum = algorithm, .composite = true}));
+  ASSERT_TRUE(id);
+  const std::string bytes =
+      test_content(std::max<ByteCount>(capabilities().part_size_min, 100'000), 1);
+  const PartInfo two = put_part("key", *id, 2, bytes).value();
+  const PartInfo seven = put_part("key", *id, 7, "seven").value();
+  CompleteOptions options;
+  if (capabilities().checksums) {
+    Checksum joined(algorithm);
+    joined.update(two.checksum->bytes());
+    joined.update(seven.checksum->bytes());
+    options.checksum = joined.finish();
+    options.checksum_parts = 2;
+    CompleteOptions wrong = options;
+    wrong.checksum_parts = 3;
+    EXPECT_EQ(run(store().complete(at("key"), *id, {two, seven}, wrong)).error().kind,
+              ErrorKind::kCorrupt);
+    wrong = options;
+    wrong.checksum_parts = 0;
+    EXPECT_EQ(run(store().complete(at("key"), *id, {two, seven}, wrong)).error().kind,
+              ErrorKind::kInvalid)
+        << "a full-object checksum of a composite upload";
+  }
+  ASSERT_TRUE(run(store().complete(at("key"), *id, {two, seven}, options)));
+  const Result<ObjectInfo> info = run(store().head(at("key")));
+  ASSERT_TRUE(info && info->parts);
+  ASSERT_EQ(info->parts->size(), 2U);
+  EXPECT_EQ((*info->parts)[0].number, 2);
+  EXPECT_EQ((*info->parts)[0].size, bytes.size());
+  EXPECT_EQ((*info->parts)[0].checksum, two.checksum);
+  EXPECT_EQ((*info->parts)[1].number, 7);
+  EXPECT_EQ((*info->parts)[1].size, 5U);
+  if (!capabilities().server_side_copy) return;
+  ASSERT_TRUE(run(store().copy(at("key"), at("copy"), {})));
+  const Result<ObjectInfo> copy = run(store().head(at("copy")));
+  ASSERT_TRUE(copy);
+  EXPECT_FALSE(copy->parts);
+  EXPECT_EQ(copy->checksum->parts, 0);
+  EXPECT_EQ(copy->etag.find('-') != std::string::npos, !capabilities().etag_is_md5);
+}
+
+const auto kOwnStores = ::testing::Values(&open_local, &open_local_like_s3, &open_layered,
+                                          &open_faulty, &open_memory, &open_plain_memory);
+INSTANTIATE_TEST_SUITE_P(All, OwnStoreContract, kOwnStores);
 INSTANTIATE_TEST_SUITE_P(Local, ObjectStoreContract, ::testing::Values(&open_local));
 INSTANTIATE_TEST_SUITE_P(LocalLikeS3, ObjectStoreContract, ::testing::Values(&open_local_like_s3));
 INSTANTIATE_TEST_SUITE_P(Layered, ObjectStoreContract, ::testing::Values(&open_layered));

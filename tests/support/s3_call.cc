@@ -1,9 +1,7 @@
 #include "tests/support/s3_call.h"
 
-#include "codec/http_date.h"
 #include "codec/percent.h"
 #include "codec/text.h"
-#include "s3/sigv4.h"
 
 #include <pugixml.hpp>
 
@@ -60,6 +58,7 @@ Result<Operation> bucket_operation(std::string_view method, const S3Call& call) 
   if (method == "PUT") return Operation::kCreateBucket;
   if (method == "HEAD") return Operation::kHeadBucket;
   if (method == "DELETE") return Operation::kDeleteBucket;
+  if (method == "POST" && call.has_parameter("delete")) return Operation::kDeleteObjects;
   if (method == "GET" && call.has_parameter("uploads")) return Operation::kListUploads;
   if (method == "GET" && call.parameter("list-type") == "2") return Operation::kListObjects;
   return not_spoken_here();
@@ -91,39 +90,8 @@ Result<Operation> object_operation(std::string_view method, const S3Call& call,
   return not_spoken_here();
 }
 
-std::string xml_time(std::chrono::system_clock::time_point time) {
-  // "20091012T175030Z" → "2009-10-12T17:50:30.000Z"
-  const std::string plain = format_amz_date(std::chrono::floor<std::chrono::seconds>(time));
-  return plain.substr(0, 4) + "-" + plain.substr(4, 2) + "-" + plain.substr(6, 5) + ":" +
-         plain.substr(11, 2) + ":" + plain.substr(13, 2) + ".000Z";
-}
-
-std::string encoded(std::string_view key) { return percent_encode(key, SlashEncoding::kKeep); }
-
 std::string field(const Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
-}
-
-void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else if (c == '>') {
-      out += "&gt;";
-    } else if (c == '"') {
-      out += "&quot;";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += "&#" + std::to_string(static_cast<int>(c)) + ";";
-    } else {
-      out += c;
-    }
-  }
-}
-
-void add_checksum_element(Xml& xml, const Digest& digest) {
-  xml.element("Checksum" + std::string(checksum_s3_name(digest.algorithm())), digest.to_base64());
 }
 
 Result<pugi::xml_node> load(pugi::xml_document& document, std::string_view xml, const char* root) {
@@ -160,8 +128,8 @@ Result<S3Call> parse_s3_call(std::string_view method, std::string_view target,
   TRY(call.object.bucket, percent_decode(path.substr(0, slash)));
   TRY(call.object.key, percent_decode(path.substr(std::min(slash + 1, path.size()))));
 
-  constexpr std::array<std::string_view, 5> kSpoken = {"uploads", "uploadId", "partNumber",
-                                                       "tagging", "location"};
+  constexpr std::array<std::string_view, 6> kSpoken = {"uploads", "uploadId", "partNumber",
+                                                       "tagging", "location", "delete"};
   for (const auto& [name, value] : call.query) {
     const bool spoken = std::find(kSpoken.begin(), kSpoken.end(), name) != kSpoken.end();
     if (!spoken && !is_plain_parameter(name)) return not_spoken_here();
@@ -225,16 +193,26 @@ Result<PutOptions> parse_put_options(const Headers& headers) {
   options.condition = parse_condition(headers);
   TRY(options.checksum, parse_checksum_header(headers));
   options.content_md5 = field(headers, "content-md5");
+  TRY(options.tags, parse_tagging_header(headers));
   return options;
 }
 
-CreateUploadOptions parse_create_options(const Headers& headers) {
+Result<std::map<std::string, std::string>> parse_tagging_header(const Headers& headers) {
+  std::map<std::string, std::string> tags;
+  TRY(auto pairs, parse_query(headers.find("x-amz-tagging").value_or("")));
+  for (auto& [name, value] : pairs) tags.emplace(std::move(name), std::move(value));
+  return tags;
+}
+
+Result<CreateUploadOptions> parse_create_options(const Headers& headers) {
   CreateUploadOptions options;
   options.metadata = parse_metadata(headers);
   options.storage.storage_class = field(headers, "x-amz-storage-class");
   const auto algorithm =
       parse_checksum_algorithm(headers.find("x-amz-checksum-algorithm").value_or("none"));
   if (algorithm) options.checksum = *algorithm;
+  options.composite = headers.find("x-amz-checksum-type") == "COMPOSITE";
+  TRY(options.tags, parse_tagging_header(headers));
   return options;
 }
 
@@ -265,6 +243,16 @@ Result<std::vector<PartInfo>> parse_part_list(std::string_view xml) {
     parts.push_back(std::move(part));
   }
   return parts;
+}
+
+Result<std::vector<std::string>> parse_delete(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, load(document, xml, "Delete"));
+  std::vector<std::string> keys;
+  for (const pugi::xml_node& node : root.children("Object")) {
+    keys.emplace_back(node.child("Key").text().get());
+  }
+  return keys;
 }
 
 Result<std::map<std::string, std::string>> parse_tagging(std::string_view xml) {
@@ -309,162 +297,6 @@ int http_status_of(const Error& error) {
     case ErrorKind::kUnsupported: return 501;
     default: return 500;
   }
-}
-
-Xml::Xml(std::string_view root) : root_(root) {
-  text_ = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<" + root_;
-  if (root_ != "Error") text_ += " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
-  text_ += '>';
-}
-
-Xml& Xml::open(std::string_view name) {
-  text_.append("<").append(name).append(">");
-  return *this;
-}
-
-Xml& Xml::close(std::string_view name) {
-  text_.append("</").append(name).append(">");
-  return *this;
-}
-
-Xml& Xml::element(std::string_view name, std::string_view value) {
-  open(name);
-  append_escaped(text_, value);
-  return close(name);
-}
-
-std::string Xml::finish() {
-  close(root_);
-  return std::move(text_);
-}
-
-std::string error_document(const Error& error, std::string_view request_id,
-                           std::string_view region) {
-  Xml xml("Error");
-  xml.element("Code", s3_code_of(error)).element("Message", error.message);
-  if (!region.empty()) xml.element("Region", region);
-  return xml.element("RequestId", request_id).finish();
-}
-
-std::string list_document(const std::string& bucket, const ListOptions& options,
-                          const ListPage& page) {
-  Xml xml("ListBucketResult");
-  xml.element("Name", bucket).element("EncodingType", "url");
-  xml.element("Prefix", encoded(options.prefix)).element("Delimiter", encoded(options.delimiter));
-  xml.element("MaxKeys", std::to_string(options.max_keys));
-  xml.element("KeyCount", std::to_string(page.objects.size() + page.prefixes.size()));
-  xml.element("IsTruncated", page.continuation.empty() ? "false" : "true");
-  if (!page.continuation.empty()) xml.element("NextContinuationToken", page.continuation);
-  for (const ListEntry& entry : page.objects) {
-    xml.open("Contents").element("Key", encoded(entry.key));
-    xml.element("LastModified", xml_time(entry.last_modified)).element("ETag", entry.etag);
-    xml.element("Size", std::to_string(entry.size));
-    xml.element("StorageClass", entry.storage_class.empty() ? "STANDARD" : entry.storage_class);
-    xml.close("Contents");
-  }
-  for (const std::string& prefix : page.prefixes) {
-    xml.open("CommonPrefixes").element("Prefix", encoded(prefix)).close("CommonPrefixes");
-  }
-  return xml.finish();
-}
-
-std::string parts_document(const ObjectAddress& object, std::string_view upload_id,
-                           const PartsPage& page) {
-  Xml xml("ListPartsResult");
-  xml.element("Bucket", object.bucket).element("Key", object.key).element("UploadId", upload_id);
-  xml.element("IsTruncated", page.continuation == 0 ? "false" : "true");
-  if (page.continuation != 0) {
-    xml.element("NextPartNumberMarker", std::to_string(page.continuation));
-  }
-  for (const PartInfo& part : page.parts) {
-    xml.open("Part").element("PartNumber", std::to_string(part.number));
-    xml.element("ETag", part.etag).element("Size", std::to_string(part.size));
-    if (part.checksum && !part.checksum->empty()) add_checksum_element(xml, *part.checksum);
-    xml.close("Part");
-  }
-  return xml.finish();
-}
-
-std::string uploads_document(const std::string& bucket, const UploadsPage& page) {
-  Xml xml("ListMultipartUploadsResult");
-  xml.element("Bucket", bucket).element("EncodingType", "url");
-  xml.element("IsTruncated", page.key_marker.empty() ? "false" : "true");
-  if (!page.key_marker.empty()) {
-    xml.element("NextKeyMarker", encoded(page.key_marker));
-    xml.element("NextUploadIdMarker", page.upload_id_marker);
-  }
-  for (const UploadInfo& upload : page.uploads) {
-    xml.open("Upload").element("Key", encoded(upload.key)).element("UploadId", upload.upload_id);
-    xml.element("Initiated", xml_time(upload.initiated)).close("Upload");
-  }
-  return xml.finish();
-}
-
-std::string buckets_document(const std::vector<BucketInfo>& buckets) {
-  Xml xml("ListAllMyBucketsResult");
-  xml.open("Buckets");
-  for (const BucketInfo& bucket : buckets) {
-    xml.open("Bucket").element("Name", bucket.name);
-    xml.element("CreationDate", xml_time(bucket.created)).close("Bucket");
-  }
-  return xml.close("Buckets").finish();
-}
-
-std::string tagging_document(const std::map<std::string, std::string>& tags) {
-  Xml xml("Tagging");
-  xml.open("TagSet");
-  for (const auto& [name, value] : tags) {
-    xml.open("Tag").element("Key", name).element("Value", value).close("Tag");
-  }
-  return xml.close("TagSet").finish();
-}
-
-std::string write_document(std::string_view root, const ObjectAddress& object,
-                           std::string_view etag, const std::optional<StoredChecksum>& checksum) {
-  Xml xml(root);
-  if (root == "CompleteMultipartUploadResult") {
-    xml.element("Bucket", object.bucket).element("Key", object.key);
-  } else {
-    xml.element("LastModified", xml_time({}));
-  }
-  xml.element("ETag", etag);
-  if (checksum && !checksum->digest.empty()) {
-    const Digest& digest = checksum->digest;
-    std::string value = digest.to_base64();
-    if (checksum->parts > 0) value += "-" + std::to_string(checksum->parts);
-    xml.element("Checksum" + std::string(checksum_s3_name(digest.algorithm())), value);
-    xml.element("ChecksumType", checksum->parts > 0 ? "COMPOSITE" : "FULL_OBJECT");
-  }
-  return xml.finish();
-}
-
-void add_checksum_headers(Headers& headers, const std::optional<StoredChecksum>& checksum) {
-  if (!checksum || checksum->digest.empty()) return;
-  std::string value = checksum->digest.to_base64();
-  if (checksum->parts > 0) value += "-" + std::to_string(checksum->parts);
-  headers.add(checksum_header(checksum->digest.algorithm()), value);
-  headers.add("x-amz-checksum-type", checksum->parts > 0 ? "COMPOSITE" : "FULL_OBJECT");
-}
-
-void add_object_headers(Headers& headers, const ObjectInfo& info) {
-  const auto add_if = [&headers](std::string_view name, std::string_view value) {
-    if (!value.empty()) headers.add(name, value);
-  };
-  headers.add("etag", info.etag);
-  headers.add("accept-ranges", "bytes");
-  headers.add("last-modified",
-              format_http_date(std::chrono::floor<std::chrono::seconds>(info.last_modified)));
-  const ObjectMetadata& metadata = info.metadata;
-  add_if("content-type",
-         metadata.content_type.empty() ? "binary/octet-stream" : metadata.content_type);
-  add_if("content-encoding", metadata.content_encoding);
-  add_if("content-language", metadata.content_language);
-  add_if("content-disposition", metadata.content_disposition);
-  add_if("cache-control", metadata.cache_control);
-  add_if("expires", metadata.expires);
-  add_if("x-amz-storage-class", info.storage_class == "STANDARD" ? "" : info.storage_class);
-  add_if("x-amz-version-id", info.version_id);
-  for (const auto& [name, value] : metadata.user) headers.add("x-amz-meta-" + name, value);
 }
 
 }  // namespace telpher

@@ -33,7 +33,8 @@ Result<S3Call> parse_s3_call(std::string_view method, std::string_view target,
 
 /// Options as they stand in headers. Errors: kInvalid ("InvalidDigest", "InvalidRequest").
 Result<PutOptions> parse_put_options(const Headers& headers);
-CreateUploadOptions parse_create_options(const Headers& headers);
+Result<CreateUploadOptions> parse_create_options(const Headers& headers);
+Result<std::map<std::string, std::string>> parse_tagging_header(const Headers& headers);
 ObjectMetadata parse_metadata(const Headers& headers);
 WriteCondition parse_condition(const Headers& headers);
 /// The one checksum header that is there.
@@ -42,6 +43,8 @@ Result<std::optional<Digest>> parse_checksum_header(const Headers& headers);
 Result<ObjectAddress> parse_copy_source(std::string_view value);
 /// The body of CompleteMultipartUpload. Errors: kInvalid ("MalformedXML").
 Result<std::vector<PartInfo>> parse_part_list(std::string_view xml);
+/// The body of DeleteObjects: its keys.
+Result<std::vector<std::string>> parse_delete(std::string_view xml);
 Result<std::map<std::string, std::string>> parse_tagging(std::string_view xml);
 
 /// Code and status that S3 gives an error of a store that names none.
@@ -70,6 +73,7 @@ std::string list_document(const std::string& bucket, const ListOptions& options,
 std::string parts_document(const ObjectAddress& object, std::string_view upload_id,
                            const PartsPage& page);
 std::string uploads_document(const std::string& bucket, const UploadsPage& page);
+std::string delete_document(const std::vector<RemoveFailure>& failures);
 std::string buckets_document(const std::vector<BucketInfo>& buckets);
 std::string tagging_document(const std::map<std::string, std::string>& tags);
 /// CompleteMultipartUploadResult, CopyObjectResult, CopyPartResult.

@@ -323,6 +323,12 @@ Task<Result<void>> S3Imposter::copy_object(Exchange* exchange) {
   if (iequals(headers.find("x-amz-metadata-directive").value_or(""), "REPLACE")) {
     options.metadata = parse_metadata(headers);
   }
+  if (iequals(headers.find("x-amz-tagging-directive").value_or(""), "REPLACE")) {
+    CO_TRY(options.tags, parse_tagging_header(headers));
+  }
+  const auto algorithm =
+      parse_checksum_algorithm(headers.find("x-amz-checksum-algorithm").value_or("none"));
+  if (algorithm) options.algorithm = *algorithm;
   options.condition = parse_condition(headers);
   options.storage.storage_class = headers.find("x-amz-storage-class").value_or("");
   options.source_if_match = headers.find("x-amz-copy-source-if-match").value_or("");
@@ -337,7 +343,7 @@ Task<Result<void>> S3Imposter::run_upload(Exchange* exchange) {
   const std::string upload_id(call.parameter("uploadId"));
   switch (call.operation) {
     case Operation::kCreateUpload: {
-      CreateUploadOptions options = parse_create_options(exchange->request.headers());
+      CO_TRY(CreateUploadOptions options, parse_create_options(exchange->request.headers()));
       if (!offers_checksums()) options.checksum = ChecksumAlgorithm::kNone;
       const std::string_view algorithm = checksum_s3_name(options.checksum);
       CO_TRY(const std::string id, co_await store_.create_upload(call.object, options));

@@ -31,10 +31,17 @@ Task<Result<void>> S3Imposter::run_bucket(Exchange* exchange) {
     case Operation::kDeleteBucket:
       CO_TRY_VOID(co_await store_.remove_bucket(bucket));
       co_return co_await send(exchange, 204, "");
+    case Operation::kDeleteObjects: {
+      CO_TRY(auto keys, parse_delete(exchange->body));
+      CO_TRY(const auto failures, co_await store_.remove_many(bucket, std::move(keys)));
+      co_return co_await send(exchange, 200, delete_document(failures));
+    }
     case Operation::kListUploads: {
       ListUploadsOptions options{std::string(call.parameter("prefix")),
                                  std::string(call.parameter("key-marker")),
                                  std::string(call.parameter("upload-id-marker"))};
+      const auto most = parse_decimal<unsigned>(call.parameter("max-uploads"));
+      options.max_uploads = static_cast<int>(std::clamp(most.value_or(1000), 1U, 1000U));
       CO_TRY(UploadsPage page, co_await store_.list_uploads(bucket, options));
       if (page.uploads.size() > options_.page_size) {
         page.uploads.resize(options_.page_size);

@@ -34,11 +34,17 @@ bool disturbs_body(const std::optional<FaultRule>& rule, FaultKind kind) {
   return rule && rule->what == kind;
 }
 
+bool disturbs_bytes(FaultKind kind) {
+  return kind == FaultKind::kTruncate || kind == FaultKind::kShort || kind == FaultKind::kCorrupt;
+}
+
 /// A body that breaks off, or of which one bit flips.
 class DisturbedReader : public ByteReader {
  public:
+  DisturbedReader(ByteReader& inner, FaultKind what, ByteCount at, int bit)
+      : inner_(&inner), what_(what), at_(at), bit_(bit) {}
   DisturbedReader(std::unique_ptr<ByteReader> inner, FaultKind what, ByteCount at, int bit)
-      : inner_(std::move(inner)), what_(what), at_(at), bit_(bit) {}
+      : owned_(std::move(inner)), inner_(owned_.get()), what_(what), at_(at), bit_(bit) {}
 
   Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
     if (what_ != FaultKind::kCorrupt) {
@@ -55,7 +61,8 @@ class DisturbedReader : public ByteReader {
   }
 
  private:
-  const std::unique_ptr<ByteReader> inner_;
+  const std::unique_ptr<ByteReader> owned_;
+  ByteReader* const inner_;
   const FaultKind what_;
   const ByteCount at_;
   const int bit_;
@@ -66,7 +73,8 @@ class DisturbedReader : public ByteReader {
 
 struct ChaosStore::AlteredBody {
   Body body;
-  std::vector<std::byte> copy;  // what `body` shows, when it was changed
+  std::vector<std::byte> copy;         // what `body` shows, when it was changed
+  std::unique_ptr<ByteReader> stream;  // the same for streams
   std::optional<Error> error;
 };
 
@@ -75,6 +83,16 @@ ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const 
   AlteredBody altered{.body = body};
   if (!disturbance.rule || body.size == 0) return altered;
   const FaultRule& rule = *disturbance.rule;
+  if (body.stream) {
+    if (!disturbs_bytes(rule.what)) return altered;
+    Random& random = injector_.random();
+    ByteCount at = rule.after_bytes.value_or(random.below(body.size));
+    if (rule.what == FaultKind::kShort) altered.body.size = at = std::min(at, body.size);
+    altered.stream = std::make_unique<DisturbedReader>(*body.stream, rule.what, at,
+                                                       static_cast<int>(random.below(8)));
+    altered.body.stream = altered.stream.get();
+    return altered;
+  }
   if (rule.what == FaultKind::kTruncate) {
     altered.error = cut_short();
   } else if (rule.what == FaultKind::kShort) {
@@ -154,19 +172,40 @@ Result<T> no_fake() {
 }
 
 /// The answer to a write that did not happen, as true as it can be.
-Result<PutResult> fake_put(const Body& body, const PutOptions& options, bool md5_etag) {
-  ContentDigester digester({.md5_etag = md5_etag, .expected = options.checksum});
-  TRY_VOID(read_body(body, [&](Bytes bytes) {
-    digester.update(bytes);
-    return Result<void>();
-  }));
-  TRY(ContentDigester::Digests digests, digester.finish());
+Task<Result<PutResult>> fake_put(Body body, ContentDigester::Options options) {
+  ContentDigester digester(options);
+  const bool announced = options.expected || options.trailer;
+  if (body.stream) {
+    std::vector<std::byte> piece(std::min<ByteCount>(body.size, 64 * 1024));
+    for (ByteCount left = body.size; left > 0; left -= piece.size()) {
+      piece.resize(std::min<ByteCount>(left, piece.size()));
+      CO_TRY_VOID(co_await read_stream(*body.stream, piece));
+      digester.update(piece);
+    }
+    CO_TRY_VOID(co_await read_stream_end(*body.stream));
+  } else {
+    CO_TRY_VOID(read_body(body, [&](Bytes bytes) {
+      digester.update(bytes);
+      return Result<void>();
+    }));
+  }
+  CO_TRY(ContentDigester::Digests digests, digester.finish());
   PutResult result{.etag = std::move(digests.etag)};
-  if (options.checksum) result.checksum = StoredChecksum{*options.checksum, 0};
-  return result;
+  if (announced) result.checksum = StoredChecksum{digests.checksum, 0};
+  co_return result;
 }
 
 }  // namespace
+
+Task<Result<PartInfo>> ChaosStore::fake_part(PartNumber number, Body body,
+                                             const PutPartOptions* options) {
+  CO_TRY(const ContentDigester::Options digester,
+         digester_options(capabilities(), *options, options->algorithm));
+  CO_TRY(const PutResult answer, co_await fake_put(body, digester));
+  PartInfo part{number, body.size, answer.etag, {}};
+  if (answer.checksum) part.checksum = answer.checksum->digest;
+  co_return part;
+}
 
 Task<Result<ObjectInfo>> ChaosStore::head(ObjectAddress object) {
   std::string key = object.key;
@@ -204,7 +243,7 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
   if (altered.error) disturbance.error = std::move(altered.error);
   Result<PutResult> fake = PutResult{};
   if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
-    fake = fake_put(body, options, capabilities().etag_is_md5);
+    fake = co_await fake_put(body, digester_options(capabilities(), options));
   }
   Result<PutResult> result =
       co_await apply(std::move(disturbance), inner().put(std::move(object), altered.body, options),
@@ -221,9 +260,7 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
   if (altered.error) disturbance.error = std::move(altered.error);
   Result<PartInfo> fake = PartInfo{};
   if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
-    const Result<PutResult> answer =
-        fake_put(body, {.checksum = options.checksum}, capabilities().etag_is_md5);
-    if (answer) fake = PartInfo{number, body.size, answer->etag, options.checksum};
+    fake = co_await fake_part(number, body, &options);
   }
   Result<PartInfo> result =
       co_await apply(std::move(disturbance),
@@ -238,6 +275,13 @@ Task<Result<void>> ChaosStore::remove(ObjectAddress object) {
   std::string key = object.key;
   return disturb(Operation::kDeleteObject, std::move(key), inner().remove(std::move(object)),
                  Result<void>());
+}
+
+Task<Result<std::vector<RemoveFailure>>> ChaosStore::remove_many(std::string bucket,
+                                                                 std::vector<std::string> keys) {
+  return disturb(Operation::kDeleteObjects, "",
+                 inner().remove_many(std::move(bucket), std::move(keys)),
+                 Result<std::vector<RemoveFailure>>(std::in_place));
 }
 
 Task<Result<PutResult>> ChaosStore::copy(ObjectAddress from, ObjectAddress to,
@@ -309,14 +353,15 @@ Task<Result<std::vector<BucketInfo>>> ChaosStore::list_buckets() {
                  no_fake<std::vector<BucketInfo>>());
 }
 
-Task<Result<void>> ChaosStore::create_bucket(std::string bucket) {
-  return disturb(Operation::kCreateBucket, "", inner().create_bucket(std::move(bucket)),
-                 Result<void>());
+Task<Result<void>> ChaosStore::create_bucket(std::string bucket, std::string owner) {
+  return disturb(Operation::kCreateBucket, "",
+                 inner().create_bucket(std::move(bucket), std::move(owner)), Result<void>());
 }
 
-Task<Result<void>> ChaosStore::head_bucket(std::string bucket) {
+Task<Result<BucketInfo>> ChaosStore::head_bucket(std::string bucket) {
+  Result<BucketInfo> fake = BucketInfo{.name = bucket};
   return disturb(Operation::kHeadBucket, "", inner().head_bucket(std::move(bucket)),
-                 Result<void>());
+                 std::move(fake));
 }
 
 Task<Result<void>> ChaosStore::remove_bucket(std::string bucket) {

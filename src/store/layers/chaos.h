@@ -21,6 +21,8 @@ class ChaosStore final : public ForwardingStore {
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
   Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
+                                                       std::vector<std::string> keys) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
   Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;
   Task<Result<std::string>> create_upload(ObjectAddress object,
@@ -37,8 +39,8 @@ class ChaosStore final : public ForwardingStore {
                                      PartNumber part_number_marker) override;
   Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override;
   Task<Result<std::vector<BucketInfo>>> list_buckets() override;
-  Task<Result<void>> create_bucket(std::string bucket) override;
-  Task<Result<void>> head_bucket(std::string bucket) override;
+  Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override;
+  Task<Result<BucketInfo>> head_bucket(std::string bucket) override;
   Task<Result<void>> remove_bucket(std::string bucket) override;
   Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
   Task<Result<void>> set_tags(ObjectAddress object,
@@ -59,6 +61,7 @@ class ChaosStore final : public ForwardingStore {
   Task<void> end(Operation operation, std::string key, bool success);
   struct AlteredBody;
   AlteredBody alter(const Disturbance& disturbance, const Body& body);
+  Task<Result<PartInfo>> fake_part(PartNumber number, Body body, const PutPartOptions* options);
 
   FaultInjector& injector_;
 };

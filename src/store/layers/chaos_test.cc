@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace telpher {
 namespace {
 
@@ -179,6 +181,50 @@ TEST(FaultScript, WireFaultsAreTheEndpoints) {
   EXPECT_EQ(rule->delay, 50ms);
   EXPECT_EQ(rule->after_bytes, 7u);
   EXPECT_FALSE(faults.next_wire_fault(Operation::kGetObject, "key"));
+}
+
+/// A body that comes as it is read.
+class StringStream : public ByteReader {
+ public:
+  explicit StringStream(std::string_view text) : text_(text) {}
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    const std::size_t count = std::min(buffer.size(), text_.size());
+    std::ranges::copy(as_bytes(text_.substr(0, count)), buffer.begin());
+    text_.remove_prefix(count);
+    co_return count;
+  }
+  std::string_view rest() const { return text_; }
+
+ private:
+  std::string_view text_;
+};
+
+TEST_F(ChaosStoreTest, StreamsAreDisturbedAsTheyPass) {
+  const auto put_stream = [&](StringStream stream) {
+    return loop_.run(store_.put({"bucket", "key"}, Body::of_stream(stream, 10), {}));
+  };
+  script(R"({"rules": [{"on": "PutObject", "count": 1, "do": "corrupt", "after_bytes": 3},
+                       {"on": "PutObject", "count": 1, "do": "short", "after_bytes": 4},
+                       {"on": "PutObject", "count": 1, "do": "truncate", "after_bytes": 4}]})");
+  EXPECT_TRUE(put_stream(StringStream("0123456789")));
+  const std::string corrupt = *memory_.content("bucket", "key");
+  EXPECT_EQ(corrupt.substr(0, 3), "012");
+  EXPECT_NE(corrupt[3], '3');
+  EXPECT_EQ(corrupt.substr(4), "456789");
+  EXPECT_TRUE(put_stream(StringStream("0123456789")));
+  EXPECT_EQ(memory_.content("bucket", "key"), "0123");
+  EXPECT_EQ(put_stream(StringStream("abcdefghij")).error().kind, ErrorKind::kNetwork);
+  EXPECT_EQ(memory_.content("bucket", "key"), "0123");
+}
+
+TEST_F(ChaosStoreTest, AFakedSuccessReadsTheStream) {
+  script(R"({"rules": [{"on": "PutObject", "do": "fake_success"}]})");
+  StringStream stream("hello");
+  const auto put = loop_.run(store_.put({"bucket", "key"}, Body::of_stream(stream, 5), {}));
+  ASSERT_TRUE(put) << put.error().message;
+  EXPECT_EQ(put->etag, "\"5d41402abc4b2a76b9719d911017c592\"");
+  EXPECT_EQ(stream.rest(), "");
+  EXPECT_FALSE(memory_.content("bucket", "key"));
 }
 
 }  // namespace

@@ -25,6 +25,10 @@ class ForwardingStore : public ObjectStore {
   Task<Result<void>> remove(ObjectAddress object) override {
     return inner_.remove(std::move(object));
   }
+  Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
+                                                       std::vector<std::string> keys) override {
+    return inner_.remove_many(std::move(bucket), std::move(keys));
+  }
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override {
     return inner_.copy(std::move(from), std::move(to), std::move(options));
   }
@@ -62,10 +66,10 @@ class ForwardingStore : public ObjectStore {
     return inner_.list_uploads(std::move(bucket), std::move(options));
   }
   Task<Result<std::vector<BucketInfo>>> list_buckets() override { return inner_.list_buckets(); }
-  Task<Result<void>> create_bucket(std::string bucket) override {
-    return inner_.create_bucket(std::move(bucket));
+  Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override {
+    return inner_.create_bucket(std::move(bucket), std::move(owner));
   }
-  Task<Result<void>> head_bucket(std::string bucket) override {
+  Task<Result<BucketInfo>> head_bucket(std::string bucket) override {
     return inner_.head_bucket(std::move(bucket));
   }
   Task<Result<void>> remove_bucket(std::string bucket) override {
@@ -112,6 +116,11 @@ class AroundStore : public ForwardingStore {
   }
   Task<Result<void>> remove(ObjectAddress object) override {
     return layer().around({Operation::kDeleteObject}, inner().remove(std::move(object)));
+  }
+  Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
+                                                       std::vector<std::string> keys) override {
+    return layer().around({Operation::kDeleteObjects},
+                          inner().remove_many(std::move(bucket), std::move(keys)));
   }
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override {
     return layer().around({Operation::kCopyObject},
@@ -163,10 +172,11 @@ class AroundStore : public ForwardingStore {
   Task<Result<std::vector<BucketInfo>>> list_buckets() override {
     return layer().around({Operation::kListBuckets}, inner().list_buckets());
   }
-  Task<Result<void>> create_bucket(std::string bucket) override {
-    return layer().around({Operation::kCreateBucket}, inner().create_bucket(std::move(bucket)));
+  Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override {
+    return layer().around({Operation::kCreateBucket},
+                          inner().create_bucket(std::move(bucket), std::move(owner)));
   }
-  Task<Result<void>> head_bucket(std::string bucket) override {
+  Task<Result<BucketInfo>> head_bucket(std::string bucket) override {
     return layer().around({Operation::kHeadBucket}, inner().head_bucket(std::move(bucket)));
   }
   Task<Result<void>> remove_bucket(std::string bucket) override {

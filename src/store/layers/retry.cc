@@ -128,6 +128,7 @@ Task<Result<GetResult>> RetryStore::get(ObjectAddress object, GetOptions options
 
 Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
+  if (body.stream) return inner().put(std::move(object), body, options);
   const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
   if (!conditional) {
     return attempts<PutResult>({Operation::kPutObject, body.size},
@@ -146,6 +147,14 @@ Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
 Task<Result<void>> RetryStore::remove(ObjectAddress object) {
   return attempts<void>({Operation::kDeleteObject},
                         [this, object = std::move(object)] { return inner().remove(object); });
+}
+
+Task<Result<std::vector<RemoveFailure>>> RetryStore::remove_many(std::string bucket,
+                                                                 std::vector<std::string> keys) {
+  return attempts<std::vector<RemoveFailure>>(
+      {Operation::kDeleteObjects}, [this, bucket = std::move(bucket), keys = std::move(keys)] {
+        return inner().remove_many(bucket, keys);
+      });
 }
 
 Task<Result<PutResult>> RetryStore::copy(ObjectAddress from, ObjectAddress to,
@@ -224,6 +233,10 @@ Task<Result<void>> RetryStore::end_twins(ObjectAddress object, std::string uploa
 
 Task<Result<PartInfo>> RetryStore::put_part(ObjectAddress object, std::string upload_id,
                                             PartNumber number, Body body, PutPartOptions options) {
+  if (body.stream) {
+    return inner().put_part(std::move(object), std::move(upload_id), number, body,
+                            std::move(options));
+  }
   return attempts<PartInfo>({Operation::kPutPart, body.size},
                             [this, object = std::move(object), id = std::move(upload_id), number,
                              body, options = std::move(options)] {
@@ -283,15 +296,17 @@ Task<Result<std::vector<BucketInfo>>> RetryStore::list_buckets() {
                                            [this] { return inner().list_buckets(); });
 }
 
-Task<Result<void>> RetryStore::create_bucket(std::string bucket) {
-  return attempts<void>({Operation::kCreateBucket}, [this, bucket = std::move(bucket)] {
-    return inner().create_bucket(bucket);
-  });
+Task<Result<void>> RetryStore::create_bucket(std::string bucket, std::string owner) {
+  return attempts<void>({Operation::kCreateBucket},
+                        [this, bucket = std::move(bucket), owner = std::move(owner)] {
+                          return inner().create_bucket(bucket, owner);
+                        });
 }
 
-Task<Result<void>> RetryStore::head_bucket(std::string bucket) {
-  return attempts<void>({Operation::kHeadBucket},
-                        [this, bucket = std::move(bucket)] { return inner().head_bucket(bucket); });
+Task<Result<BucketInfo>> RetryStore::head_bucket(std::string bucket) {
+  return attempts<BucketInfo>({Operation::kHeadBucket}, [this, bucket = std::move(bucket)] {
+    return inner().head_bucket(bucket);
+  });
 }
 
 namespace {

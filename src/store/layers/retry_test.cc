@@ -305,5 +305,38 @@ TEST_F(RetryStoreTest, WithoutTimesNoUploadIsTakenForALostOne) {
   EXPECT_EQ(loop_.run(memory_.list_uploads("bucket", {}))->uploads.size(), 2u);
 }
 
+/// Gives what it has once.
+class OnceReader final : public ByteReader {
+ public:
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    ++reads;
+    if (buffer.empty() || std::exchange(done_, true)) co_return std::size_t{0};
+    buffer[0] = std::byte{'x'};
+    co_return std::size_t{1};
+  }
+  int reads = 0;
+
+ private:
+  bool done_ = false;
+};
+
+TEST_F(RetryStoreTest, AStreamIsSentOnceOnly) {
+  script({{.count = 1, .what = FaultKind::kLoseAnswer}});
+  OnceReader stream;
+  const auto put = loop_.run(store_.put({"bucket", "key"}, Body::of_stream(stream, 1), {}));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().kind, ErrorKind::kNetwork);
+  EXPECT_TRUE(put.error().is_temporary()) << "whoever has the bytes may send them again";
+  EXPECT_EQ(stream.reads, 2);
+}
+
+TEST_F(RetryStoreTest, ManyAreRemovedAgainAfterALostAnswer) {
+  script({{.on = Operation::kDeleteObjects, .count = 1, .what = FaultKind::kLoseAnswer}});
+  ASSERT_TRUE(put("hello"));
+  const auto removed = loop_.run(store_.remove_many("bucket", {"key"}));
+  ASSERT_TRUE(removed);
+  EXPECT_TRUE(removed->empty());
+}
+
 }  // namespace
 }  // namespace telpher

@@ -135,36 +135,42 @@ DataFiles::~DataFiles() {
   if (::rmdir(folder(session_).c_str()) == 0) ::unlink(lock_path(session_).c_str());
 }
 
-Result<void> DataFiles::write_bytes(int fd, const Body& body, ContentDigester& digester) {
-  ByteCount offset = 0;
-  return read_body(body, [&](Bytes bytes) -> Result<void> {
-    digester.update(bytes);
-    TRY_VOID(write_all(fd, offset, bytes));
-    offset += bytes.size();
-    return {};
-  });
+Result<std::unique_ptr<FileWriter>> DataFiles::begin_file(const ContentDigester::Options& options) {
+  const FileId id = (FileId{session_} << 32) | ++files_made_;
+  std::string name = path(id);
+  UniqueFd file(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!file) return make_errno_error(errno, "create '" + name + "'");
+  names_dirty_ = true;
+  return std::unique_ptr<FileWriter>(
+      new FileWriter(std::move(file), id, std::move(name), durable_, options));
 }
 
 Result<DataFiles::Written> DataFiles::write_file(const Body& body,
                                                  const ContentDigester::Options& options) {
-  const FileId id = (FileId{session_} << 32) | ++files_made_;
-  const std::string name = path(id);
-  const UniqueFd file(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file) return make_errno_error(errno, "create '" + name + "'");
-  names_dirty_ = true;
-  Written written{{id, 0, body.size}, {}};
-  ContentDigester digester(options);
-  const auto fill = [&]() -> Result<void> {
-    TRY_VOID(write_bytes(file.get(), body, digester));
-    TRY(written.digests, digester.finish());
-    if (durable_ && ::fdatasync(file.get()) != 0)
-      return make_errno_error(errno, "sync '" + name + "'");
-    return {};
-  };
-  Result<void> filled = fill();
-  if (filled) return written;
-  ::unlink(name.c_str());
-  return std::move(filled).error();
+  TRY(const std::unique_ptr<FileWriter> file, begin_file(options));
+  TRY_VOID(read_body(body, [&](Bytes bytes) { return file->append(bytes); }));
+  return file->finish();
+}
+
+FileWriter::~FileWriter() {
+  if (!finished_) ::unlink(path_.c_str());
+}
+
+Result<void> FileWriter::append(Bytes bytes) {
+  digester_.update(bytes);
+  TRY_VOID(write_all(file_.get(), size_, bytes));
+  size_ += bytes.size();
+  return {};
+}
+
+Result<DataFiles::Written> FileWriter::finish() {
+  DataFiles::Written written{{id_, 0, size_}, {}};
+  TRY(written.digests, digester_.finish());
+  if (durable_ && ::fdatasync(file_.get()) != 0) {
+    return make_errno_error(errno, "sync '" + path_ + "'");
+  }
+  finished_ = true;
+  return written;
 }
 
 Result<void> DataFiles::start_segment() {

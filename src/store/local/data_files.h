@@ -36,6 +36,8 @@ struct Extent {
   bool operator==(const Extent&) const = default;
 };
 
+class FileWriter;
+
 class DataFiles {
  public:
   /// Creates the folders and starts a session. Errors: kIo, kDenied.
@@ -48,8 +50,10 @@ class DataFiles {
     Extent extent;
     ContentDigester::Digests digests;
   };
-  /// Writes a file of its own and syncs it (its name is synced by sync_names()). Nothing is left
-  /// behind on failure. Errors: kIo, kCorrupt, kInvalid, kSourceChanged.
+  /// Begins a file of its own. Errors: kIo.
+  Result<std::unique_ptr<FileWriter>> begin_file(const ContentDigester::Options& digester);
+  /// The same from a body (memory or file) to the end. Errors also: kCorrupt, kInvalid,
+  /// kSourceChanged.
   Result<Written> write_file(const Body& body, const ContentDigester::Options& digester);
 
   /// Appends to the session's segment. Durable after sync_segment(). Errors: kIo.
@@ -73,7 +77,6 @@ class DataFiles {
   Result<void> sweep_session(std::uint32_t session,
                              const std::function<Result<bool>(FileId)>& is_referred);
   Result<void> start_segment();
-  Result<void> write_bytes(int fd, const Body& body, ContentDigester& digester);
   std::string folder(std::uint32_t session) const;
   std::string lock_path(std::uint32_t session) const;
   std::string path(FileId id) const;
@@ -92,6 +95,38 @@ class DataFiles {
   UniqueFd segment_;
   ByteCount segment_size_ = 0;
   bool segment_dirty_ = false;
+};
+
+/// A file on its way: removed again when this is destroyed before finish(). Any one thread at a
+/// time; every call may wait for the disk. The DataFiles outlive it.
+class FileWriter {
+ public:
+  ~FileWriter();
+  FileWriter(const FileWriter&) = delete;
+
+  /// Errors: kIo.
+  Result<void> append(Bytes bytes);
+  /// Syncs it (its name is synced by DataFiles::sync_names()). Errors: kIo, and those of
+  /// ContentDigester::finish().
+  Result<DataFiles::Written> finish();
+
+ private:
+  friend class DataFiles;
+  FileWriter(UniqueFd file, FileId id, std::string path, bool durable,
+             const ContentDigester::Options& digester)
+      : file_(std::move(file)),
+        id_(id),
+        path_(std::move(path)),
+        durable_(durable),
+        digester_(digester) {}
+
+  const UniqueFd file_;
+  const FileId id_;
+  const std::string path_;
+  const bool durable_;
+  ContentDigester digester_;
+  ByteCount size_ = 0;
+  bool finished_ = false;
 };
 
 }  // namespace telpher

@@ -7,9 +7,8 @@
 namespace telpher {
 namespace {
 
-constexpr int kFormatVersion = 1;
-
-constexpr const char* kSchema = R"(
+// Each step brings the index from one format to the next; user_version counts them.
+constexpr const char* kSteps[] = {R"(
   CREATE TABLE buckets (name TEXT PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE objects (
     bucket TEXT NOT NULL, key BLOB NOT NULL, size INTEGER NOT NULL, etag TEXT NOT NULL,
@@ -25,7 +24,14 @@ constexpr const char* kSchema = R"(
     checksum TEXT NOT NULL, extents BLOB NOT NULL, PRIMARY KEY (upload, number)) WITHOUT ROWID;
   CREATE TABLE files (id INTEGER PRIMARY KEY, refs INTEGER NOT NULL);
   CREATE INDEX files_unreferred ON files (id) WHERE refs = 0;
-)";
+)",
+                                  R"(
+  ALTER TABLE buckets ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+  ALTER TABLE objects ADD COLUMN parts BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE uploads ADD COLUMN composite INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE uploads ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+)"};
+constexpr std::int64_t kFormatVersion = std::size(kSteps);
 
 std::int64_t to_us(WallTime time) {
   return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
@@ -68,8 +74,9 @@ Result<void> LocalIndex::migrate() {
                         "the local store was written by a newer version of Telpher");
     }
     if (found == kFormatVersion) return {};
-    TRY_VOID(database_->execute(kSchema));
-    return database_->execute("PRAGMA user_version = 1");
+    for (; found < kFormatVersion; ++found) TRY_VOID(database_->execute(kSteps[found]));
+    const std::string done = "PRAGMA user_version = " + std::to_string(kFormatVersion);
+    return database_->execute(done.c_str());
   }();
   if (made) made = commit();
   if (!made) roll_back();
@@ -90,9 +97,20 @@ void LocalIndex::roll_back_savepoint() {
   if (!database_->run("RELEASE step")) return;
 }
 
-Result<void> LocalIndex::create_bucket(const std::string& bucket, WallTime now) {
-  return database_->run("INSERT INTO buckets VALUES (?1, ?2) ON CONFLICT DO NOTHING", bucket,
-                        to_us(now));
+Result<void> LocalIndex::create_bucket(const std::string& name, const std::string& owner,
+                                       WallTime now) {
+  const Result<BucketInfo> there = bucket(name);
+  if (there && !there->owner.empty() && there->owner != owner) return bucket_already_exists(name);
+  if (there) return {};
+  return database_->run("INSERT INTO buckets VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", name,
+                        to_us(now), owner);
+}
+
+Result<BucketInfo> LocalIndex::bucket(std::string_view name) {
+  TRY(Query query, database_->query("SELECT created, owner FROM buckets WHERE name = ?1", name));
+  TRY(const bool found, query.next());
+  if (!found) return no_such_bucket(name);
+  return BucketInfo{std::string(name), from_us(query.integer(0)), query.text(1)};
 }
 
 Result<void> LocalIndex::check_bucket(std::string_view bucket) {
@@ -126,18 +144,18 @@ Result<void> LocalIndex::remove_bucket(std::string_view bucket) {
 }
 
 Result<std::vector<BucketInfo>> LocalIndex::buckets() {
-  TRY(Query query, database_->query("SELECT name, created FROM buckets ORDER BY name"));
+  TRY(Query query, database_->query("SELECT name, created, owner FROM buckets ORDER BY name"));
   std::vector<BucketInfo> buckets;
   while (true) {
     TRY(const bool found, query.next());
     if (!found) return buckets;
-    buckets.push_back({query.text(0), from_us(query.integer(1))});
+    buckets.push_back({query.text(0), from_us(query.integer(1)), query.text(2)});
   }
 }
 
 Result<LocalIndex::Object> LocalIndex::object(const ObjectAddress& address) {
   TRY(Query query, database_->query("SELECT size, etag, modified, checksum, storage_class, "
-                                    "metadata, tags, extents FROM objects "
+                                    "metadata, tags, extents, parts FROM objects "
                                     "WHERE bucket = ?1 AND key = ?2",
                                     address.bucket, blob(address.key)));
   TRY(const bool found, query.next());
@@ -153,7 +171,9 @@ Result<LocalIndex::Object> LocalIndex::object(const ObjectAddress& address) {
   object.info.storage_class = query.text(4);
   TRY(object.info.metadata, decode_metadata(query.text(5)));
   TRY(object.tags, decode_tags(query.text(6)));
+  object.info.tag_count = static_cast<int>(object.tags.size());
   TRY(object.extents, decode_extents(query.text(7)));
+  TRY(object.info.parts, decode_parts(query.text(8)));
   return object;
 }
 
@@ -181,11 +201,11 @@ Result<void> LocalIndex::put_object(const ObjectAddress& address, const Object& 
   TRY_VOID(refer(object.extents));
   const ObjectInfo& info = object.info;
   TRY_VOID(database_->run(
-      "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
       address.bucket, blob(address.key), static_cast<std::int64_t>(info.size), info.etag,
       to_us(info.last_modified), encode_checksum(info.checksum), info.storage_class,
       encode_metadata(info.metadata), encode_tags(object.tags),
-      blob(encode_extents(object.extents))));
+      blob(encode_extents(object.extents)), blob(encode_parts(info.parts))));
   if (!old) return {};
   return unrefer(*old);
 }
@@ -224,15 +244,16 @@ Result<std::optional<ListEntry>> LocalIndex::next_entry(std::string_view bucket,
 Result<void> LocalIndex::create_upload(const ObjectAddress& address, const std::string& id,
                                        const CreateUploadOptions& options, WallTime now) {
   TRY_VOID(check_bucket(address.bucket));
-  return database_->run("INSERT INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", id,
+  return database_->run("INSERT INTO uploads VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", id,
                         address.bucket, blob(address.key), to_us(now), to_string(options.checksum),
-                        options.storage.storage_class, encode_metadata(options.metadata));
+                        options.storage.storage_class, encode_metadata(options.metadata),
+                        std::int64_t{options.composite}, encode_tags(options.tags));
 }
 
 Result<LocalIndex::Upload> LocalIndex::upload(const ObjectAddress& address, const std::string& id) {
   TRY(Query query,
-      database_->query("SELECT initiated, checksum, storage_class, metadata FROM uploads "
-                       "WHERE id = ?1 AND bucket = ?2 AND key = ?3",
+      database_->query("SELECT initiated, checksum, storage_class, metadata, composite, tags "
+                       "FROM uploads WHERE id = ?1 AND bucket = ?2 AND key = ?3",
                        id, address.bucket, blob(address.key)));
   TRY(const bool found, query.next());
   if (!found) {
@@ -240,10 +261,12 @@ Result<LocalIndex::Upload> LocalIndex::upload(const ObjectAddress& address, cons
     return no_such_upload(id);
   }
   Upload upload;
-  upload.info = {address.key, id, from_us(query.integer(0))};
+  upload.initiated = from_us(query.integer(0));
   TRY(upload.options.checksum, parse_checksum_algorithm(query.text(1)));
   upload.options.storage.storage_class = query.text(2);
   TRY(upload.options.metadata, decode_metadata(query.text(3)));
+  upload.options.composite = query.integer(4) != 0;
+  TRY(upload.options.tags, decode_tags(query.text(5)));
   return upload;
 }
 
@@ -265,25 +288,31 @@ Result<void> LocalIndex::remove_upload(const std::string& id) {
 
 Result<UploadsPage> LocalIndex::uploads(std::string_view bucket,
                                         const ListUploadsOptions& options) {
-  constexpr std::size_t kPageSize = 1000;
+  const auto most = static_cast<std::size_t>(std::clamp(options.max_uploads, 1, 1000));
   // Without an upload id the marker stands for all uploads of its key.
   const std::string id_marker =
       options.upload_id_marker.empty() ? "\xff" : options.upload_id_marker;
-  TRY(Query query,
-      database_->query("SELECT key, id, initiated FROM uploads WHERE bucket = ?1 AND key >= ?2 "
-                       "AND (?3 = x'' OR (key, id) > (?3, ?4)) ORDER BY key, id",
-                       bucket, blob(std::max(options.prefix, options.key_marker)),
-                       blob(options.key_marker), id_marker));
+  TRY(Query query, database_->query("SELECT key, id, initiated, storage_class, checksum, composite "
+                                    "FROM uploads WHERE bucket = ?1 AND key >= ?2 "
+                                    "AND (?3 = x'' OR (key, id) > (?3, ?4)) ORDER BY key, id",
+                                    bucket, blob(std::max(options.prefix, options.key_marker)),
+                                    blob(options.key_marker), id_marker));
   UploadsPage page;
   while (true) {
     TRY(const bool found, query.next());
     if (!found || !query.text(0).starts_with(options.prefix)) return page;
-    if (page.uploads.size() == kPageSize) {
+    if (page.uploads.size() == most) {
       page.key_marker = page.uploads.back().key;
       page.upload_id_marker = page.uploads.back().upload_id;
       return page;
     }
-    page.uploads.push_back({query.text(0), query.text(1), from_us(query.integer(2))});
+    UploadInfo& upload = page.uploads.emplace_back();
+    upload.key = query.text(0);
+    upload.upload_id = query.text(1);
+    upload.initiated = from_us(query.integer(2));
+    upload.storage_class = query.text(3);
+    TRY(upload.checksum, parse_checksum_algorithm(query.text(4)));
+    upload.composite = query.integer(5) != 0;
   }
 }
 

@@ -24,7 +24,7 @@ class LocalIndex {
     std::map<std::string, std::string> tags;
   };
   struct Upload {
-    UploadInfo info;
+    WallTime initiated;
     CreateUploadOptions options;
   };
   struct Part {
@@ -45,9 +45,12 @@ class LocalIndex {
   Result<void> release_savepoint();
   void roll_back_savepoint();
 
-  Result<void> create_bucket(const std::string& bucket, WallTime now);
+  /// Errors: kConflict (somebody else's).
+  Result<void> create_bucket(const std::string& bucket, const std::string& owner, WallTime now);
   /// Errors: kNotFound, "NoSuchBucket".
   Result<void> check_bucket(std::string_view bucket);
+  /// Errors: kNotFound.
+  Result<BucketInfo> bucket(std::string_view name);
   /// Also ends its uploads. Errors: kNotFound, kConflict.
   Result<void> remove_bucket(std::string_view bucket);
   Result<std::vector<BucketInfo>> buckets();

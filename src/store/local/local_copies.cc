@@ -23,16 +23,18 @@ Result<LocalIndex::Object> LocalStore::State::find_copy_source(LocalIndex& index
 }
 
 /// ETag and checksum as one PUT of the bytes would have had them; reads the bytes only if it must.
-Result<void> LocalStore::State::become_copy(LocalIndex::Object& object) {
+Result<void> LocalStore::State::become_copy(LocalIndex::Object& object,
+                                            ChecksumAlgorithm algorithm) {
   const std::optional<StoredChecksum>& checksum = object.info.checksum;
-  const bool whole = checksum && checksum->parts == 0;
+  if (algorithm == ChecksumAlgorithm::kNone && checksum) algorithm = checksum->digest.algorithm();
+  const bool whole = checksum && checksum->parts == 0 && checksum->digest.algorithm() == algorithm;
+  object.info.parts.reset();
   if (whole && !options.md5_etags) {
     object.info.etag = checksum_etag(checksum->digest);
     return {};
   }
   if (whole && bare_etag(object.info.etag).size() == 32) return {};
-  TRY(ContentDigester::Digests digests,
-      digest(object.extents, checksum ? checksum->digest.algorithm() : ChecksumAlgorithm::kNone));
+  TRY(ContentDigester::Digests digests, digest(object.extents, algorithm));
   object.info.etag = std::move(digests.etag);
   object.info.checksum = StoredChecksum{digests.checksum, 0};
   return {};
@@ -42,12 +44,7 @@ Task<Result<PutResult>> LocalStore::copy(ObjectAddress from, ObjectAddress to,
                                          CopyOptions options) {
   CO_TRY_VOID(check_address(from));
   CO_TRY_VOID(check_address(to));
-  CO_TRY_VOID(check_storage_options(options.storage));
-  if (options.metadata) CO_TRY_VOID(check_metadata(*options.metadata));
-  if (from == to && !options.metadata && options.storage.storage_class.empty()) {
-    co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
-                          "an object may be copied onto itself only to change its metadata");
-  }
+  CO_TRY_VOID(check_copy_options(from, to, options));
   Loop& loop = co_await current_loop();
   for (int look_up = 0; look_up < kLookUpsMax; ++look_up) {
     std::vector<Extent> seen;
@@ -56,7 +53,7 @@ Task<Result<PutResult>> LocalStore::copy(ObjectAddress from, ObjectAddress to,
         TRY(LocalIndex::Object source,
             state_->find_copy_source(index, from, options.source_if_match));
         seen = source.extents;
-        TRY_VOID(state_->become_copy(source));
+        TRY_VOID(state_->become_copy(source, options.algorithm));
         return source;
       });
     });
@@ -66,6 +63,7 @@ Task<Result<PutResult>> LocalStore::copy(ObjectAddress from, ObjectAddress to,
     made->info.last_modified = loop.wall_now();
     made->info.storage_class = options.storage.storage_class;
     if (options.metadata) made->info.metadata = *options.metadata;
+    if (options.tags) made->tags = *options.tags;
     bool changed = false;
     IndexWrite write;
     write.apply = [&](LocalIndex& index) -> Result<void> {

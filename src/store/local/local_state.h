@@ -56,8 +56,20 @@ struct LocalStore::State {
                                           ChecksumAlgorithm algorithm);
   Result<LocalIndex::Object> find_copy_source(LocalIndex& index, const ObjectAddress& from,
                                               const std::string& if_match);
-  Result<void> become_copy(LocalIndex::Object& object);
+  Result<void> become_copy(LocalIndex::Object& object, ChecksumAlgorithm algorithm);
   Task<void> discard(Extent extent);
+
+  /// A body on its way into the store.
+  struct Arrival {
+    Body body;                     // what to store, when it is small
+    std::vector<std::byte> bytes;  // of a small stream
+    bool small = false;
+  };
+  /// Stores a large body in a file of its own (into `write.written`); a small one is left to the
+  /// write itself. `begin` runs on a worker thread before bytes are read: a refusal costs none.
+  Task<Result<void>> take_body(Body body, IndexWrite* write, Arrival* arrival,
+                               std::function<Result<void>(LocalIndex&)> begin);
+  Task<Result<DataFiles::Written>> write_stream(Body body, ContentDigester::Options digests);
 
   const LocalStoreOptions options;
   const std::unique_ptr<DataFiles> files;

@@ -108,25 +108,18 @@ Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body,
     co_return store_error(ErrorKind::kLimit, "EntityTooLarge", 400, "the object is too large");
   }
   IndexWrite write;
-  write.digester = state_->digester(ChecksumAlgorithm::kNone);
-  write.digester.expected = options.checksum;
-  write.digester.content_md5 = options.content_md5;
-  const bool small = body.size < kSmallObject;
-  if (small) {
-    write.small_body = &body;
-  } else {
-    CO_TRY(write.written, co_await offload([&]() -> Result<DataFiles::Written> {
-             TRY_VOID(state_->with_reader(
-                 [&](LocalIndex& index) { return index.check_bucket(object.bucket); }));
-             return state_->files->write_file(body, write.digester);
-           }));
-  }
+  write.digester = digester_options(capabilities_, options);
+  State::Arrival arrival;
+  CO_TRY_VOID(co_await state_->take_body(body, &write, &arrival, [&](LocalIndex& index) {
+    return index.check_bucket(object.bucket);
+  }));
   Loop& loop = co_await current_loop();
   LocalIndex::Object made;
   made.info.size = body.size;
   made.info.last_modified = loop.wall_now();
   made.info.metadata = options.metadata;
   made.info.storage_class = options.storage.storage_class;
+  made.tags = options.tags;
   write.apply = [&](LocalIndex& index) {
     made.info.etag = write.written.digests.etag;
     made.info.checksum = StoredChecksum{write.written.digests.checksum, 0};
@@ -134,7 +127,7 @@ Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body,
     return index.put_object(object, made, options.condition);
   };
   Result<void> done = co_await state_->group.commit(write);
-  if (!done && !small) co_await state_->discard(write.written.extent);
+  if (!done && !arrival.small) co_await state_->discard(write.written.extent);
   if (!done) co_return std::move(done).error();
   co_return PutResult{std::move(made.info.etag), "", made.info.checksum};
 }
@@ -144,6 +137,29 @@ Task<Result<void>> LocalStore::remove(ObjectAddress object) {
   IndexWrite write;
   write.apply = [&](LocalIndex& index) { return index.remove_object(object); };
   co_return co_await state_->group.commit(write);
+}
+
+Task<Result<std::vector<RemoveFailure>>> LocalStore::remove_many(std::string bucket,
+                                                                 std::vector<std::string> keys) {
+  CO_TRY_VOID(check_bucket_name(bucket));
+  CO_TRY_VOID(check_key_count(keys.size()));
+  std::vector<RemoveFailure> failures;
+  IndexWrite write;
+  write.apply = [&](LocalIndex& index) -> Result<void> {
+    failures.clear();
+    TRY_VOID(index.check_bucket(bucket));
+    for (const std::string& key : keys) {
+      Result<void> good = check_key(key);
+      if (good) {
+        TRY_VOID(index.remove_object({bucket, key}));
+      } else {
+        failures.push_back({key, std::move(good).error()});
+      }
+    }
+    return {};
+  };
+  CO_TRY_VOID(co_await state_->group.commit(write));
+  co_return failures;
 }
 
 Task<Result<ListPage>> LocalStore::list(std::string bucket, ListOptions options) {
@@ -187,19 +203,20 @@ Task<Result<std::vector<BucketInfo>>> LocalStore::list_buckets() {
       [&] { return state_->with_reader([](LocalIndex& index) { return index.buckets(); }); });
 }
 
-Task<Result<void>> LocalStore::create_bucket(std::string bucket) {
+Task<Result<void>> LocalStore::create_bucket(std::string bucket, std::string owner) {
   CO_TRY_VOID(check_bucket_name(bucket));
   Loop& loop = co_await current_loop();
   IndexWrite write;
-  write.apply = [&](LocalIndex& index) { return index.create_bucket(bucket, loop.wall_now()); };
+  write.apply = [&](LocalIndex& index) {
+    return index.create_bucket(bucket, owner, loop.wall_now());
+  };
   co_return co_await state_->group.commit(write);
 }
 
-Task<Result<void>> LocalStore::head_bucket(std::string bucket) {
+Task<Result<BucketInfo>> LocalStore::head_bucket(std::string bucket) {
   CO_TRY_VOID(check_bucket_name(bucket));
-  co_return co_await offload([&] {
-    return state_->with_reader([&](LocalIndex& index) { return index.check_bucket(bucket); });
-  });
+  co_return co_await offload(
+      [&] { return state_->with_reader([&](LocalIndex& index) { return index.bucket(bucket); }); });
 }
 
 Task<Result<void>> LocalStore::remove_bucket(std::string bucket) {

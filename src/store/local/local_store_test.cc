@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "runtime/task_group.h"
+#include "store/sqlite/database.h"
 
 #include <gtest/gtest.h>
 
@@ -353,6 +354,33 @@ TEST_F(LocalStoreTest, AfterAKillOnlyWholeObjectsAndAllThatWereAcknowledged) {
     }
     EXPECT_EQ(on_disk().second, 0) << "files that nobody refers to";
   }
+}
+
+TEST_F(LocalStoreTest, AnIndexOfTheFirstFormatIsTakenOver) {
+  std::string upload_id;
+  {
+    const auto store = open(true);
+    ASSERT_TRUE(loop_.run(store->create_bucket("bucket")));
+    ASSERT_TRUE(put(*store, "key", "hello"));
+    upload_id = loop_.run(store->create_upload({"bucket", "parts"}, {})).value();
+  }
+  {
+    const auto database = Database::open({.path = root_ + "/store/index.db"}).value();
+    for (const char* sql :
+         {"ALTER TABLE buckets DROP COLUMN owner", "ALTER TABLE objects DROP COLUMN parts",
+          "ALTER TABLE uploads DROP COLUMN composite", "ALTER TABLE uploads DROP COLUMN tags",
+          "PRAGMA user_version = 1"}) {
+      ASSERT_TRUE(database->execute(sql)) << sql;
+    }
+  }
+  const auto store = open(true);
+  EXPECT_EQ(get(*store, "key").value(), "hello");
+  EXPECT_EQ(loop_.run(store->head_bucket("bucket"))->owner, "");
+  const auto part =
+      loop_.run(store->put_part({"bucket", "parts"}, upload_id, 1, Body::of(as_bytes("part")), {}));
+  ASSERT_TRUE(part);
+  ASSERT_TRUE(loop_.run(store->complete({"bucket", "parts"}, upload_id, {*part}, {})));
+  EXPECT_EQ(get(*store, "parts").value(), "part");
 }
 
 }  // namespace

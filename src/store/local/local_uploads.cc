@@ -3,12 +3,20 @@
 #include "codec/hex.h"
 #include "store/local/local_state.h"
 
+#include <array>
+#include <cstring>
+
 namespace telpher {
 namespace {
 
-std::string make_upload_id() {
-  const std::uint64_t words[2] = {random_seed(), random_seed()};
-  return hex_encode({reinterpret_cast<const std::byte*>(words), sizeof words});
+/// Ids of one key sort by age, as markers of lists want it; nobody can guess them.
+std::string make_upload_id(WallTime now) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());
+  std::array<std::byte, 16> id;
+  for (std::size_t i = 0; i < 8; ++i) id[i] = static_cast<std::byte>(us.count() >> (56 - 8 * i));
+  const std::uint64_t random = random_seed();
+  std::memcpy(id.data() + 8, &random, 8);
+  return hex_encode(id);
 }
 
 }  // namespace
@@ -16,14 +24,12 @@ std::string make_upload_id() {
 Task<Result<std::string>> LocalStore::create_upload(ObjectAddress object,
                                                     CreateUploadOptions options) {
   CO_TRY_VOID(check_address(object));
-  CO_TRY_VOID(check_storage_options(options.storage));
-  CO_TRY_VOID(check_metadata(options.metadata));
+  CO_TRY_VOID(check_create_options(capabilities_, options));
   Loop& loop = co_await current_loop();
-  const std::string id = make_upload_id();
+  const WallTime now = loop.wall_now();
+  const std::string id = make_upload_id(now);
   IndexWrite write;
-  write.apply = [&](LocalIndex& index) {
-    return index.create_upload(object, id, options, loop.wall_now());
-  };
+  write.apply = [&](LocalIndex& index) { return index.create_upload(object, id, options, now); };
   CO_TRY_VOID(co_await state_->group.commit(write));
   co_return id;
 }
@@ -36,22 +42,17 @@ Task<Result<PartInfo>> LocalStore::put_part(ObjectAddress object, std::string up
     co_return store_error(ErrorKind::kLimit, "EntityTooLarge", 400, "the part is too large");
   }
   IndexWrite write;
-  const bool small = body.size < kSmallObject;
+  State::Arrival arrival;
   // The upload says which checksum is to be kept.
-  Result<DataFiles::Written> written = co_await offload([&]() -> Result<DataFiles::Written> {
-    TRY(const LocalIndex::Upload upload,
-        state_->with_reader([&](LocalIndex& index) { return index.upload(object, upload_id); }));
-    const ChecksumAlgorithm algorithm = upload.options.checksum;
-    write.digester = state_->digester(
-        algorithm == ChecksumAlgorithm::kNone ? ChecksumAlgorithm::kCrc64Nvme : algorithm);
-    write.digester.expected = options.checksum;
-    write.digester.content_md5 = options.content_md5;
-    if (small) return DataFiles::Written{};
-    return state_->files->write_file(body, write.digester);
-  });
-  if (!written) co_return std::move(written).error();
-  write.written = *std::move(written);
-  if (small) write.small_body = &body;
+  const auto find_options = [&](LocalIndex& index) -> Result<void> {
+    TRY(const LocalIndex::Upload upload, index.upload(object, upload_id));
+    TRY(write.digester, digester_options(capabilities_, options, upload.options.checksum));
+    return {};
+  };
+  if (body.size < kSmallObject) {
+    CO_TRY_VOID(co_await offload([&] { return state_->with_reader(find_options); }));
+  }
+  CO_TRY_VOID(co_await state_->take_body(body, &write, &arrival, find_options));
   LocalIndex::Part part;
   write.apply = [&](LocalIndex& index) -> Result<void> {
     TRY_VOID(index.upload(object, upload_id));
@@ -60,7 +61,7 @@ Task<Result<PartInfo>> LocalStore::put_part(ObjectAddress object, std::string up
     return index.put_part(upload_id, part);
   };
   Result<void> done = co_await state_->group.commit(write);
-  if (!done && !small) co_await state_->discard(write.written.extent);
+  if (!done && !arrival.small) co_await state_->discard(write.written.extent);
   if (!done) co_return std::move(done).error();
   co_return std::move(part.info);
 }
@@ -78,7 +79,7 @@ Task<Result<PutResult>> LocalStore::complete(ObjectAddress object, std::string u
         index.parts(upload_id, 0, capabilities_.parts_max));
     std::map<PartNumber, const LocalIndex::Part*> by_number;
     for (const LocalIndex::Part& part : stored) by_number.emplace(part.info.number, &part);
-    TRY(Assembly assembly, assemble_parts(capabilities_, upload.options.checksum, parts, options,
+    TRY(Assembly assembly, assemble_parts(capabilities_, upload.options, parts, options,
                                           [&](PartNumber number) -> const PartInfo* {
                                             const auto found = by_number.find(number);
                                             return found == by_number.end() ? nullptr
@@ -89,6 +90,8 @@ Task<Result<PutResult>> LocalStore::complete(ObjectAddress object, std::string u
     made.info.checksum = assembly.checksum;
     made.info.metadata = std::move(upload.options.metadata);
     made.info.storage_class = std::move(upload.options.storage.storage_class);
+    made.info.parts = std::move(assembly.parts);
+    made.tags = std::move(upload.options.tags);
     for (const PartInfo& part : parts) {
       const std::vector<Extent>& extents = by_number.at(part.number)->extents;
       made.extents.insert(made.extents.end(), extents.begin(), extents.end());

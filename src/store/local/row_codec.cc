@@ -98,6 +98,46 @@ Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text) {
   return StoredChecksum{digest, static_cast<int>(*parts)};
 }
 
+// The name of the checksum's algorithm ("none" when a part lacks one), a colon, and then for each
+// part: number and size, 8 bytes each, and the raw digest.
+std::string encode_parts(const PartList& parts) {
+  if (!parts || parts->empty()) return {};
+  ChecksumAlgorithm algorithm = ChecksumAlgorithm::kNone;
+  if (parts->front().checksum) algorithm = parts->front().checksum->algorithm();
+  for (const PartInfo& part : *parts) {
+    const bool same = part.checksum && part.checksum->algorithm() == algorithm;
+    if (!same) algorithm = ChecksumAlgorithm::kNone;
+  }
+  std::string text = std::string(to_string(algorithm)) + ":";
+  text.reserve(text.size() + parts->size() * (16 + checksum_size(algorithm)));
+  for (const PartInfo& part : *parts) {
+    put_word(text, static_cast<std::uint64_t>(part.number));
+    put_word(text, part.size);
+    if (algorithm != ChecksumAlgorithm::kNone) text += as_text(part.checksum->bytes());
+  }
+  return text;
+}
+
+Result<PartList> decode_parts(std::string_view text) {
+  if (text.empty()) return PartList();
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return damaged("parts");
+  TRY(const ChecksumAlgorithm algorithm, parse_checksum_algorithm(text.substr(0, colon)));
+  text.remove_prefix(colon + 1);
+  const std::size_t digest_size = checksum_size(algorithm);
+  if (text.size() % (16 + digest_size) != 0) return damaged("parts");
+  auto parts = std::make_shared<std::vector<PartInfo>>();
+  parts->reserve(text.size() / (16 + digest_size));
+  for (; !text.empty(); text.remove_prefix(16 + digest_size)) {
+    PartInfo& part = parts->emplace_back();
+    part.number = static_cast<PartNumber>(get_word(text));
+    part.size = get_word(text.substr(8));
+    if (digest_size == 0) continue;
+    TRY(part.checksum, Digest::from_bytes(algorithm, as_bytes(text.substr(16, digest_size))));
+  }
+  return PartList(std::move(parts));
+}
+
 std::string encode_metadata(const ObjectMetadata& metadata) {
   json::object object;
   for (const Field& field : kFields) {

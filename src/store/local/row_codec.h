@@ -19,6 +19,11 @@ Result<std::vector<Extent>> decode_extents(std::string_view text);
 std::string encode_checksum(const std::optional<StoredChecksum>& checksum);
 Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text);
 
+/// The parts an object was made of: number, size and checksum of each; empty for none.
+using PartList = std::shared_ptr<const std::vector<PartInfo>>;
+std::string encode_parts(const PartList& parts);
+Result<PartList> decode_parts(std::string_view text);
+
 /// JSON; empty for nothing.
 std::string encode_metadata(const ObjectMetadata& metadata);
 Result<ObjectMetadata> decode_metadata(std::string_view text);

@@ -24,11 +24,31 @@ TEST(RowCodec, ValuesSurvive) {
   EXPECT_EQ(*decode_tags(encode_tags(tags)), tags);
 }
 
+TEST(RowCodec, PartsSurvive) {
+  EXPECT_FALSE(*decode_parts(encode_parts(nullptr)));
+  const Digest digest = checksum_of(ChecksumAlgorithm::kSha256, as_bytes("x"));
+  for (const std::optional<Digest>& last : {std::optional(digest), std::optional<Digest>()}) {
+    const auto parts = std::make_shared<std::vector<PartInfo>>();
+    parts->push_back({.number = 1, .size = 5'000'000'000, .checksum = digest});
+    parts->push_back({.number = 10'000, .size = 0, .checksum = last});
+    const PartList again = decode_parts(encode_parts(parts)).value();
+    ASSERT_EQ(again->size(), 2U);
+    EXPECT_EQ((*again)[0].number, 1);
+    EXPECT_EQ((*again)[0].size, 5'000'000'000U);
+    EXPECT_EQ((*again)[1].number, 10'000);
+    EXPECT_EQ((*again)[1].checksum, last);
+    EXPECT_EQ((*again)[0].checksum.has_value(), last.has_value()) << "all or none";
+  }
+}
+
 TEST(RowCodec, DamageIsAnError) {
   EXPECT_FALSE(decode_extents("too short"));
   for (const char* text : {"x", "crc64nvme:AAAAAAAAAAA=", "crc64nvme:AAAA:0", "none::0",
                            "crc64nvme:AAAAAAAAAAA=:3106528985"}) {
     EXPECT_FALSE(decode_checksum(text)) << text;
+  }
+  for (const char* text : {"x", "x:", "none:short", "sha256:0123456789012345"}) {
+    EXPECT_FALSE(decode_parts(text)) << text;
   }
   EXPECT_FALSE(decode_metadata("{"));
   EXPECT_FALSE(decode_metadata(R"({"user": {"a": 1}})"));

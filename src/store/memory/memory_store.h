@@ -4,6 +4,7 @@
 // share one.
 
 #include "store/object_store.h"
+#include "store/rules.h"
 
 #include <memory>
 #include <mutex>
@@ -14,7 +15,12 @@ namespace telpher {
 class MemoryStore : public ObjectStore {
  public:
   /// @param capabilities  what it is to be capable of; the limits are enforced
-  explicit MemoryStore(Capabilities capabilities = {});
+  /// @param bytes_max     of content it holds, of objects, parts, bodies that are arriving, and
+  /// what
+  ///                      readers still read; beyond that puts fail with kLimit
+  ///                      ("InsufficientStorage")
+  explicit MemoryStore(Capabilities capabilities = {}, ByteCount bytes_max = kUnlimited);
+  static constexpr ByteCount kUnlimited = ~ByteCount{0};
   ~MemoryStore() override;
 
   const Capabilities& capabilities() const override { return capabilities_; }
@@ -22,6 +28,8 @@ class MemoryStore : public ObjectStore {
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
   Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
+                                                       std::vector<std::string> keys) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
   Task<Result<ListPage>> list(std::string bucket, ListOptions options) override;
   Task<Result<std::string>> create_upload(ObjectAddress object,
@@ -38,8 +46,8 @@ class MemoryStore : public ObjectStore {
                                      PartNumber part_number_marker) override;
   Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override;
   Task<Result<std::vector<BucketInfo>>> list_buckets() override;
-  Task<Result<void>> create_bucket(std::string bucket) override;
-  Task<Result<void>> head_bucket(std::string bucket) override;
+  Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override;
+  Task<Result<BucketInfo>> head_bucket(std::string bucket) override;
   Task<Result<void>> remove_bucket(std::string bucket) override;
   Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
   Task<Result<void>> set_tags(ObjectAddress object,
@@ -48,8 +56,13 @@ class MemoryStore : public ObjectStore {
   /// For tests: the bytes of an object, nullopt if there is none.
   std::optional<std::string> content(std::string_view bucket, std::string_view key) const;
 
+  /// Bytes of content held now.
+  ByteCount bytes_held() const;
+
  private:
+  struct Room;
   struct Chunk;
+  struct Taken;
   struct Content;
   struct Object;
   struct Part;
@@ -58,15 +71,25 @@ class MemoryStore : public ObjectStore {
   class Reader;
   using UploadKey = std::pair<std::string, std::string>;  // key, upload id
 
+  Result<Chunk> make_chunk(ByteCount size);
+  Task<Result<Taken>> take_body(Body body, ContentDigester::Options options);
+  Result<ContentDigester::Options> find_part_options(const ObjectAddress& object,
+                                                     const std::string& upload_id,
+                                                     const PutPartOptions& options);
+  Result<Object> find_copy(const ObjectAddress& from, const std::string& if_match);
+  Result<void> become_copy(Object& object, ChecksumAlgorithm algorithm) const;
+
   // The caller holds mutex_.
   Result<Bucket*> find_bucket(std::string_view bucket);
   Result<Object*> find_object(const ObjectAddress& object);
   Result<Upload*> find_upload(const ObjectAddress& object, const std::string& upload_id);
-  Result<PartInfo> store_part(const ObjectAddress& object, const std::string& upload_id, Part part);
-  Result<Content> find_copy_source(const ObjectAddress& from, std::string_view if_match,
-                                   Object* copied);
+  Result<PartInfo> store_part(const ObjectAddress& object, const std::string& upload_id,
+                              PartNumber number, Taken taken);
+  Result<PutResult> store_object(ObjectAddress object, Object made,
+                                 const WriteCondition& condition);
 
   const Capabilities capabilities_;
+  const std::shared_ptr<Room> room_;
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Bucket>, std::less<>> buckets_;
   std::uint64_t uploads_made_ = 0;

@@ -36,5 +36,41 @@ TEST(MemoryStore, RefusesWhatItsCapabilitiesLack) {
   EXPECT_FALSE(plain->checksum);
 }
 
+TEST(MemoryStore, HoldsNoMoreThanItMay) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store(Capabilities{.part_size_min = 1}, 1000);
+  const std::string bytes(600, 'x');
+  const auto put = [&](const std::string& key) {
+    return loop.run(store.put({"bucket", key}, Body::of(as_bytes(bytes)), {}));
+  };
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  ASSERT_TRUE(put("a"));
+  const auto refused = put("b");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::kLimit);
+  EXPECT_EQ(refused.error().context.code, "InsufficientStorage");
+  EXPECT_FALSE(store.content("bucket", "b"));
+  EXPECT_EQ(store.bytes_held(), 600U);
+  ASSERT_TRUE(loop.run(store.copy({"bucket", "a"}, {"bucket", "copy"}, {})));
+  EXPECT_EQ(store.bytes_held(), 600U) << "copies share their bytes";
+  ASSERT_TRUE(loop.run(store.remove_many("bucket", {"a", "copy"})));
+  EXPECT_EQ(store.bytes_held(), 0U);
+
+  const std::string id = loop.run(store.create_upload({"bucket", "c"}, {})).value();
+  const auto put_part = [&](PartNumber number) {
+    return loop.run(
+        store.put_part({"bucket", "c"}, id, number, Body::of(as_bytes(bytes).first(400)), {}));
+  };
+  const auto first = put_part(1);
+  ASSERT_TRUE(first && put_part(2));
+  EXPECT_EQ(put_part(3).error().context.code, "InsufficientStorage");
+  ASSERT_TRUE(loop.run(store.complete({"bucket", "c"}, id, {*first}, {})));
+  EXPECT_EQ(store.bytes_held(), 400U) << "what was not named is gone";
+  ASSERT_TRUE(put("d"));
+  ASSERT_TRUE(loop.run(store.remove({"bucket", "c"})));
+  ASSERT_TRUE(loop.run(store.remove({"bucket", "d"})));
+  EXPECT_EQ(store.bytes_held(), 0U);
+}
+
 }  // namespace
 }  // namespace telpher
