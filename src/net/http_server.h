@@ -51,6 +51,7 @@ class ServerRequest final : public ByteReader {
 
  private:
   friend class ServerConnection;
+  friend class ServerResponse;
 
   HttpConnection& connection_;
   const RequestHead head_;

@@ -106,8 +106,7 @@ Task<bool> ServerConnection::finish_answer(Result<void> handled, ServerRequest& 
     handled = co_await response.finish();
   }
   if (!handled || response.promised_ > 0) co_return false;
-  // A client that still waits for "100 Continue" may or may not send its body: do not guess.
-  if (!response.close_ && !request.body_read() && !request.owes_continue_) {
+  if (!response.close_ && !request.body_read()) {
     std::array<std::byte, 16 * 1024> scrap;
     for (ByteCount drained = 0; !request.body_read() && drained < kDrainBytesMax;) {
       const Result<std::size_t> count = co_await request.read_some(scrap);

@@ -108,6 +108,8 @@ Result<void> ServerResponse::make_head(std::optional<ByteCount> length) {
   const bool old = request_.head().version_minor == 0;
   const bool bodiless_status = status < 200 || status == 204;
   if (!length && old) close_ = true;  // the end of the body is the end of the connection
+  // Whether a client that waits for "100 Continue" sends its body now is anybody's guess.
+  if (request_.owes_continue_) close_ = true;
   std::string& out = connection_.head_text;
   out.assign("HTTP/1.1 ");
   append_number(out, static_cast<ByteCount>(status));

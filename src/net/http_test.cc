@@ -296,6 +296,7 @@ TEST_P(Http, WaitsForContinue) {
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_EQ(answer->status, 403);
   EXPECT_LT(client->stats().bytes_sent - sent, 1000u);  // the head only
+  EXPECT_EQ(answer->headers.find("connection"), "close");
 }
 
 TEST_P(Http, ReplacesAConnectionTheServerHasClosed) {

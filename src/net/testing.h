@@ -33,12 +33,13 @@ inline std::string pattern(std::size_t size) {
 struct Answer {
   int status = 0;
   std::string body;
+  Headers headers;
 };
 
 inline Task<Result<Answer>> fetch(HttpClient* client, Origin origin, HttpRequest request) {
   CO_TRY(std::unique_ptr<HttpResponse> response,
          co_await client->send(std::move(origin), std::move(request)));
-  Answer answer{response->status, {}};
+  Answer answer{response->status, {}, response->headers};
   CO_TRY(answer.body, co_await response->read_all(std::size_t{1} << 30));
   co_return answer;
 }
