@@ -11,5 +11,6 @@ std::unique_ptr<Verb> make_mb();
 std::unique_ptr<Verb> make_jobs();
 std::unique_ptr<Verb> make_bench();
 std::unique_ptr<Verb> make_sweep();
+std::unique_ptr<Verb> make_s3();
 
 }  // namespace telpher

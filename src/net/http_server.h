@@ -79,6 +79,8 @@ class ServerResponse {
   /// known.
   Task<Result<void>> begin(std::optional<ByteCount> length);
   Task<Result<void>> write(Bytes bytes);
+  /// The same for a stretch of a file, with a known length only.
+  Task<Result<void>> write(Body body);
   /// Ends a body without a length; done by the server too, after the handler.
   Task<Result<void>> finish();
 
@@ -148,6 +150,8 @@ class HttpServer {
   /// Serves until cancelled; then closes all connections and ends without an error.
   Task<Result<void>> serve();
   const Stats& stats() const { return stats_; }
+  /// As Listener::refuse_for(); open connections stay.
+  void refuse_connections(Duration time) { listener_->refuse_for(time); }
 
  private:
   friend class ServerConnection;

@@ -170,6 +170,13 @@ Task<Result<void>> ServerResponse::write(Bytes bytes) {
   co_return co_await write_message(connection_, head, Body::of(bytes), idle_);
 }
 
+Task<Result<void>> ServerResponse::write(Body body) {
+  DCHECK(begun_ && !chunked_);
+  if (!has_body() || body.size == 0) co_return Result<void>();
+  promised_ -= std::min<ByteCount>(promised_, body.size);
+  co_return co_await write_message(connection_, {}, body, idle_);
+}
+
 Task<Result<void>> ServerResponse::finish() {
   if (!begun_ || finished_) co_return Result<void>();
   finished_ = true;

@@ -97,35 +97,61 @@ Task<Result<std::unique_ptr<Socket>>> connect_tcp(std::vector<SocketAddress> add
   co_return to_result(WaitOutcome::kTimeout).error();
 }
 
+namespace {
+
+Result<UniqueFd> listen_at(const SocketAddress& address, const ListenOptions& options) {
+  const std::string what = "listen at " + address.to_string();
+  UniqueFd fd(socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return make_errno_error(errno, what);
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  if (options.reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
+  if (bind(fd.get(), address.get(), address.size()) != 0 ||
+      listen(fd.get(), options.backlog) != 0) {
+    return make_errno_error(errno, what);
+  }
+  return fd;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Listener>> Listener::open(Loop& loop, ListenOptions options) {
   const auto wanted = SocketAddress::parse(options.host, options.port);
   if (!wanted) {
     return make_error(ErrorKind::kInvalid,
                       "'" + options.host + "' is not an address to listen at (127.0.0.1, ::)");
   }
-  const std::string what = "listen at " + wanted->to_string();
-  UniqueFd fd(socket(wanted->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd) return make_errno_error(errno, what);
-  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  if (options.reuse_port) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
-  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);  // accepted sockets inherit it
-  if (bind(fd.get(), wanted->get(), wanted->size()) != 0 ||
-      listen(fd.get(), options.backlog) != 0) {
-    return make_errno_error(errno, what);
-  }
+  TRY(UniqueFd fd, listen_at(*wanted, options));
   sockaddr_storage storage{};
   socklen_t size = sizeof storage;
   CHECK(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) == 0);
   const SocketAddress address(reinterpret_cast<const sockaddr*>(&storage), size);
-  return std::unique_ptr<Listener>(new Listener(loop, std::move(fd), address));
+  return std::unique_ptr<Listener>(new Listener(loop, std::move(fd), address, std::move(options)));
+}
+
+void Listener::watch(UniqueFd fd) {
+  watch_.reset();
+  fd_ = std::move(fd);
+  watch_.emplace(loop_, fd_.get());
+}
+
+void Listener::refuse_for(Duration time) {
+  refused_until_ = loop_.now() + time;
+  ::shutdown(fd_.get(), SHUT_RDWR);  // ends the listening, and wakes accept()
 }
 
 Task<Result<std::unique_ptr<Socket>>> Listener::accept() {
   for (;;) {
+    if (refused_until_) {
+      CO_TRY_VOID(co_await SleepUntil(*refused_until_));
+      refused_until_.reset();
+      CO_TRY(UniqueFd again, listen_at(address_, options_));
+      watch(std::move(again));
+    }
     UniqueFd fd(accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd) co_return std::make_unique<Socket>(loop_, std::move(fd));
     if (errno == EAGAIN) {
-      CO_TRY_VOID(co_await watch_.wait(FdWatch::kRead, kNever));
+      CO_TRY_VOID(co_await watch_->wait(FdWatch::kRead, kNever));
       continue;
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -133,6 +159,7 @@ Task<Result<std::unique_ptr<Socket>>> Listener::accept() {
       error.persistence = Persistence::kTemporary;
       co_return error;
     }
+    if (errno == EINVAL && refused_until_) continue;
     if (errno == EBADF || errno == EINVAL || errno == ENOTSOCK) {
       co_return make_errno_error(errno, "accept a connection");
     }

@@ -5,6 +5,7 @@
 #include "runtime/task.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,15 +34,23 @@ class Listener {
   std::uint16_t port() const { return address_.port(); }
   /// Waits for a connection. Errors: kCancelled; kIo (temporary) when descriptors have run out.
   Task<Result<std::unique_ptr<Socket>>> accept();
+  /// Whoever connects in the next `time` is refused, by the kernel: nobody listens. Those that have
+  /// not been accepted yet are reset. For test doubles.
+  void refuse_for(Duration time);
 
  private:
-  Listener(Loop& loop, UniqueFd fd, SocketAddress address)
-      : loop_(loop), fd_(std::move(fd)), watch_(loop, fd_.get()), address_(address) {}
+  Listener(Loop& loop, UniqueFd fd, SocketAddress address, ListenOptions options)
+      : loop_(loop), options_(std::move(options)), address_(address) {
+    watch(std::move(fd));
+  }
+  void watch(UniqueFd fd);
 
   Loop& loop_;
+  const ListenOptions options_;
+  const SocketAddress address_;
   UniqueFd fd_;
-  FdWatch watch_;
-  SocketAddress address_;
+  std::optional<FdWatch> watch_;  // of fd_
+  std::optional<TimePoint> refused_until_;
 };
 
 }  // namespace telpher

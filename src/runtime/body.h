@@ -6,6 +6,8 @@
 #include "base/result.h"
 #include "runtime/task.h"
 
+#include <optional>
+
 namespace telpher {
 
 class ByteReader;
@@ -32,6 +34,9 @@ class ByteReader {
   /// Reads 1..buffer.size() bytes; 0 = the end, which is only reported when the length that was
   /// announced has been delivered (else kNetwork, temporary). Cancel: the reader is dead after.
   virtual Task<Result<std::size_t>> read_some(MutableBytes buffer) = 0;
+  /// The next bytes where they lie, to be sent without a copy: a stretch of memory or of a file,
+  /// empty at the end, good until the next call. nullopt: not offered here, use read_some().
+  virtual std::optional<Body> next_in_place() { return std::nullopt; }
 };
 
 /// Fills `buffer` or reads to the end; returns what was read.

@@ -1,5 +1,6 @@
 #pragma once
-// The operations of an ObjectStore by name: what layers count, limit and disturb.
+// The operations of an ObjectStore, and those an S3 endpoint has besides, by name: what layers
+// count, limit and disturb.
 
 #include <array>
 #include <cstddef>
@@ -14,7 +15,9 @@ enum class Operation {
   kDeleteObject,
   kDeleteObjects,
   kCopyObject,
-  kListObjects,
+  kListObjects,    // V2
+  kListObjectsV1,
+  kListObjectVersions,
   kCreateUpload,
   kPutPart,
   kCopyPart,
@@ -28,32 +31,44 @@ enum class Operation {
   kDeleteBucket,
   kGetTags,
   kSetTags,
+  kDeleteTags,
+  kGetAttributes,
+  kGetBucketLocation,
+  kOther,  // what clients ask an endpoint in passing
 };
 
-constexpr std::size_t kOperationCount = 20;
+constexpr std::size_t kOperationCount = 26;
 
 /// S3's words: "PutObject", "UploadPart" …
 constexpr std::string_view to_string(Operation operation) {
-  constexpr std::array<std::string_view, kOperationCount> kNames = {"HeadObject",
-                                                                    "GetObject",
-                                                                    "PutObject",
-                                                                    "DeleteObject",
-                                                                    "DeleteObjects",
-                                                                    "CopyObject",
-                                                                    "ListObjectsV2",
-                                                                    "CreateMultipartUpload",
-                                                                    "UploadPart",
-                                                                    "UploadPartCopy",
-                                                                    "CompleteMultipartUpload",
-                                                                    "AbortMultipartUpload",
-                                                                    "ListParts",
-                                                                    "ListMultipartUploads",
-                                                                    "ListBuckets",
-                                                                    "CreateBucket",
-                                                                    "HeadBucket",
-                                                                    "DeleteBucket",
-                                                                    "GetObjectTagging",
-                                                                    "PutObjectTagging"};
+  constexpr std::array<std::string_view, kOperationCount> kNames = {
+      "HeadObject",
+      "GetObject",
+      "PutObject",
+      "DeleteObject",
+      "DeleteObjects",
+      "CopyObject",
+      "ListObjectsV2",
+      "ListObjects",
+      "ListObjectVersions",
+      "CreateMultipartUpload",
+      "UploadPart",
+      "UploadPartCopy",
+      "CompleteMultipartUpload",
+      "AbortMultipartUpload",
+      "ListParts",
+      "ListMultipartUploads",
+      "ListBuckets",
+      "CreateBucket",
+      "HeadBucket",
+      "DeleteBucket",
+      "GetObjectTagging",
+      "PutObjectTagging",
+      "DeleteObjectTagging",
+      "GetObjectAttributes",
+      "GetBucketLocation",
+      "Other",
+  };
   return kNames[static_cast<std::size_t>(operation)];
 }
 
@@ -64,11 +79,16 @@ constexpr bool is_read(Operation operation) {
     case Operation::kHeadObject:
     case Operation::kGetObject:
     case Operation::kListObjects:
+    case Operation::kListObjectsV1:
+    case Operation::kListObjectVersions:
     case Operation::kListParts:
     case Operation::kListUploads:
     case Operation::kListBuckets:
     case Operation::kHeadBucket:
-    case Operation::kGetTags: return true;
+    case Operation::kGetTags:
+    case Operation::kGetAttributes:
+    case Operation::kGetBucketLocation:
+    case Operation::kOther: return true;
     default: return false;
   }
 }

@@ -73,6 +73,7 @@ struct PartInfo {
   ByteCount size = 0;
   std::string etag;
   std::optional<Digest> checksum;
+  std::chrono::system_clock::time_point last_modified{};  // epoch = not known
 };
 
 struct ObjectInfo {

@@ -105,7 +105,7 @@ TEST_P(ObjectStoreContract, TagsMayComeWithTheWrite) {
     EXPECT_EQ(put("key", "x", {.tags = {{"a", "b"}}}).error().kind, ErrorKind::kUnsupported);
     return;
   }
-  const Tags tags = {{"project", "tel pher"}, {"stage", "a+b=c&d"}};
+  const Tags tags = {{"project", "tel pher"}, {"stage", "a+b=c:d"}};
   ASSERT_TRUE(put("key", "one", {.tags = tags}));
   EXPECT_EQ(*run(store().tags(at("key"))), tags);
   EXPECT_EQ(run(store().head(at("key")))->tag_count, 2);

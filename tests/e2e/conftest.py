@@ -230,27 +230,42 @@ def web(tmp_path):
 
 
 class S3:
-    """tests/support/s3_imposter: an S3 service that fails on purpose."""
+    """`telpher s3`: the endpoint that fails on purpose."""
 
-    def __init__(self, rules, folder):
+    KEYS = {"TELPHER_S3_ACCESS_KEY": "endpoint-test", "TELPHER_S3_SECRET_KEY": "endpoint-secret",
+            "TELPHER_S3_ADMIN_KEY": "endpoint-admin"}
+
+    def __init__(self, telpher, folder, rules=(), script=None, args=()):
         path = folder / f"faults-{free_port()}.json"
-        path.write_text(json.dumps({"rules": rules}))
+        path.write_text(json.dumps(script or {"rules": list(rules)}))
         self.process = subprocess.Popen(
-            [str(BUILD / "tests" / "support" / "s3_imposter"), "--listen", "127.0.0.1:0",
-             "--bucket", "bucket", "--faults", str(path)], stdout=subprocess.PIPE, text=True)
+            telpher.command(["s3", "--store", "memory", "--listen", "127.0.0.1:0", "--bucket",
+                             "bucket", "--faults", path, *args]),
+            env=telpher.env | self.KEYS, cwd=folder, stdout=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         assert line.startswith("listening on "), line
         self.base = line.split()[-1].rstrip("/")
 
-    def stats(self):
-        with urllib.request.urlopen(self.base + "/_imposter/stats") as answer:
+    def client_env(self):
+        return {"AWS_ENDPOINT_URL": self.base, "AWS_ACCESS_KEY_ID": "endpoint-test",
+                "AWS_SECRET_ACCESS_KEY": "endpoint-secret"}
+
+    def admin(self, path, method="GET", data=None):
+        """Asks one of the endpoint's own pages."""
+        request = urllib.request.Request(f"{self.base}/_telpher/{path}", method=method, data=data,
+                                         headers={"Authorization": "Bearer endpoint-admin"})
+        with urllib.request.urlopen(request) as answer:
             return json.load(answer)
+
+    def stats(self):
+        return self.admin("stats")
+
+    def history(self):
+        return self.admin("history")
 
     def faults(self, rules):
         """Another script from now on."""
-        urllib.request.urlopen(urllib.request.Request(
-            self.base + "/_imposter/faults", method="PUT",
-            data=json.dumps({"rules": rules}).encode())).read()
+        self.admin("faults", "PUT", json.dumps({"rules": rules}).encode())
 
     def wait_until_met(self):
         """Until each rule of the script has acted."""
@@ -263,13 +278,12 @@ class S3:
 
 @pytest.fixture
 def s3(telpher, tmp_path):
-    """s3(rules) starts the service and points the environment at it."""
+    """s3(rules) starts the endpoint and points the environment at it."""
     started = []
 
-    def start(rules):
-        started.append(S3(rules, tmp_path))
-        telpher.env |= {"AWS_ENDPOINT_URL": started[-1].base, "AWS_ACCESS_KEY_ID": "imposter",
-                        "AWS_SECRET_ACCESS_KEY": "imposter-secret"}
+    def start(rules=(), script=None, args=()):
+        started.append(S3(telpher, tmp_path, rules, script, args))
+        telpher.env |= started[-1].client_env()
         return started[-1]
 
     yield start

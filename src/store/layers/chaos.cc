@@ -10,23 +10,10 @@
 namespace telpher {
 namespace {
 
-Error answer_lost() {
-  Error error = make_temporary_error(ErrorKind::kNetwork,
-                                     "the connection was closed before the answer (injected)");
-  error.context.code = "ECONNRESET";
-  return error;
-}
-
 Error cut_short() {
   Error error =
       make_temporary_error(ErrorKind::kNetwork, "the body ended before its length (injected)");
   error.context.code = "IncompleteBody";
-  return error;
-}
-
-Error error_of(const FaultRule& rule) {
-  Error error = make_fault_error(rule.status, rule.code);
-  error.context.retry_after = rule.retry_after;
   return error;
 }
 
@@ -70,6 +57,19 @@ class DisturbedReader : public ByteReader {
 };
 
 }  // namespace
+
+Error ChaosStore::answer_lost() {
+  Error error = make_temporary_error(ErrorKind::kNetwork,
+                                     "the connection was closed before the answer (injected)");
+  error.context.code = "ECONNRESET";
+  return error;
+}
+
+Error ChaosStore::error_of(const FaultRule& rule) {
+  Error error = make_fault_error(rule.status, rule.code);
+  error.context.retry_after = rule.retry_after;
+  return error;
+}
 
 struct ChaosStore::AlteredBody {
   Body body;
@@ -128,39 +128,6 @@ Task<ChaosStore::Disturbance> ChaosStore::begin(Operation operation, std::string
 Task<void> ChaosStore::end(Operation operation, std::string key, bool success) {
   Loop& loop = co_await current_loop();
   injector_.record({operation, std::move(key), success, loop.now()});
-}
-
-template <class T>
-Task<Result<T>> ChaosStore::apply(Disturbance disturbance, Task<Result<T>> call, Result<T> fake) {
-  if (disturbance.error) co_return *std::move(disturbance.error);
-  if (!disturbance.rule) co_return co_await std::move(call);
-  const FaultRule& rule = *disturbance.rule;
-  switch (rule.what) {
-    case FaultKind::kStatus: co_return error_of(rule);
-    case FaultKind::kErrorIn200: {
-      Error error = error_of(rule);
-      error.context.http_status = 200;
-      co_return error;
-    }
-    case FaultKind::kLoseAnswer:
-    case FaultKind::kErrorAfter: {
-      Result<T> lost = co_await std::move(call);
-      if (!lost && lost.error().kind == ErrorKind::kCancelled) co_return std::move(lost);
-      if (rule.what == FaultKind::kLoseAnswer) co_return answer_lost();
-      co_return error_of(rule);
-    }
-    case FaultKind::kFakeSuccess: co_return std::move(fake);
-    default: co_return co_await std::move(call);
-  }
-}
-
-template <class T>
-Task<Result<T>> ChaosStore::disturb(Operation operation, std::string key, Task<Result<T>> call,
-                                    Result<T> fake) {
-  Disturbance disturbance = co_await begin(operation, key);
-  Result<T> result = co_await apply(std::move(disturbance), std::move(call), std::move(fake));
-  co_await end(operation, std::move(key), result.has_value());
-  co_return result;
 }
 
 namespace {

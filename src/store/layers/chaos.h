@@ -46,6 +46,13 @@ class ChaosStore final : public ForwardingStore {
   Task<Result<void>> set_tags(ObjectAddress object,
                               std::map<std::string, std::string> tags) override;
 
+  /// `call` as the script wants `operation` to go: for those that no store has by that name. A
+  /// faked success is an empty value.
+  template <class T>
+  Task<Result<T>> disturb(Operation operation, std::string key, Task<Result<T>> call) {
+    return disturb(operation, std::move(key), std::move(call), Result<T>());
+  }
+
  private:
   /// What this call is in for. `error`: answer it, run nothing.
   struct Disturbance {
@@ -63,7 +70,43 @@ class ChaosStore final : public ForwardingStore {
   AlteredBody alter(const Disturbance& disturbance, const Body& body);
   Task<Result<PartInfo>> fake_part(PartNumber number, Body body, const PutPartOptions* options);
 
+  static Error answer_lost();
+  static Error error_of(const FaultRule& rule);
+
   FaultInjector& injector_;
 };
+
+template <class T>
+Task<Result<T>> ChaosStore::apply(Disturbance disturbance, Task<Result<T>> call, Result<T> fake) {
+  if (disturbance.error) co_return *std::move(disturbance.error);
+  if (!disturbance.rule) co_return co_await std::move(call);
+  const FaultRule& rule = *disturbance.rule;
+  switch (rule.what) {
+    case FaultKind::kStatus: co_return error_of(rule);
+    case FaultKind::kErrorIn200: {
+      Error error = error_of(rule);
+      error.context.http_status = 200;
+      co_return error;
+    }
+    case FaultKind::kLoseAnswer:
+    case FaultKind::kErrorAfter: {
+      Result<T> lost = co_await std::move(call);
+      if (!lost && lost.error().kind == ErrorKind::kCancelled) co_return std::move(lost);
+      if (rule.what == FaultKind::kLoseAnswer) co_return answer_lost();
+      co_return error_of(rule);
+    }
+    case FaultKind::kFakeSuccess: co_return std::move(fake);
+    default: co_return co_await std::move(call);
+  }
+}
+
+template <class T>
+Task<Result<T>> ChaosStore::disturb(Operation operation, std::string key, Task<Result<T>> call,
+                                    Result<T> fake) {
+  Disturbance disturbance = co_await begin(operation, key);
+  Result<T> result = co_await apply(std::move(disturbance), std::move(call), std::move(fake));
+  co_await end(operation, std::move(key), result.has_value());
+  co_return result;
+}
 
 }  // namespace telpher

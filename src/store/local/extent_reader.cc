@@ -24,33 +24,50 @@ class ExtentReader : public ByteReader {
       : files_(files), extents_(std::move(extents)), open_(std::move(open)) {}
 
   Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
-    while (next_ < extents_.size() && done_ == extents_[next_].length) {
-      if (next_ < open_.size()) open_[next_] = UniqueFd();
-      ++next_;
-      done_ = 0;
-    }
-    if (next_ == extents_.size()) co_return std::size_t{0};
+    CO_TRY(const int fd, current_file());
+    if (fd < 0) co_return std::size_t{0};
     const Extent& extent = extents_[next_];
-    if (next_ >= open_.size() && !late_) {
-      Result<UniqueFd> file = files_.open_file(extent.file);
-      if (!file && file.error().kind == ErrorKind::kNotFound) {
-        co_return make_error(ErrorKind::kSourceChanged,
-                             "the object was replaced while it was being read");
-      }
-      if (!file) co_return std::move(file).error();
-      late_ = *std::move(file);
-    }
-    const int fd = next_ < open_.size() ? open_[next_].get() : late_.get();
     buffer = buffer.first(std::min<ByteCount>({buffer.size(), kStep, extent.length - done_}));
     const ssize_t count = read_once(fd, extent.offset + done_, buffer);
     if (count < 0) co_return make_errno_error(errno, "read from the local store");
     if (count == 0) co_return file_too_short();
     done_ += static_cast<ByteCount>(count);
-    if (done_ == extent.length) late_ = UniqueFd();
     co_return static_cast<std::size_t>(count);
   }
 
+  std::optional<Body> next_in_place() override {
+    const Result<int> fd = current_file();
+    if (!fd) return std::nullopt;  // read_some() says why
+    if (*fd < 0) return Body();
+    const Extent& extent = extents_[next_];
+    const Body body = Body::of_file(*fd, {extent.offset + done_, extent.length - done_});
+    done_ = extent.length;
+    return body;
+  }
+
  private:
+  /// The file of the next byte; -1 at the end. What came before it is closed.
+  Result<int> current_file() {
+    while (next_ < extents_.size() && done_ == extents_[next_].length) {
+      if (next_ < open_.size()) open_[next_] = UniqueFd();
+      late_ = UniqueFd();
+      ++next_;
+      done_ = 0;
+    }
+    if (next_ == extents_.size()) return -1;
+    if (next_ < open_.size()) return open_[next_].get();
+    if (!late_) {
+      Result<UniqueFd> file = files_.open_file(extents_[next_].file);
+      if (!file && file.error().kind == ErrorKind::kNotFound) {
+        return make_error(ErrorKind::kSourceChanged,
+                          "the object was replaced while it was being read");
+      }
+      if (!file) return std::move(file).error();
+      late_ = *std::move(file);
+    }
+    return late_.get();
+  }
+
   static ssize_t read_once(int fd, ByteCount offset, MutableBytes buffer) {
     while (true) {
       const ssize_t count = ::pread(fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
@@ -74,6 +91,11 @@ class MemoryReader : public ByteReader {
     if (count > 0) std::memcpy(buffer.data(), content_.data() + done_, count);
     done_ += count;
     co_return count;
+  }
+  std::optional<Body> next_in_place() override {
+    const Bytes rest = Bytes(content_).subspan(done_);
+    done_ = content_.size();
+    return Body::of(rest);
   }
 
  private:

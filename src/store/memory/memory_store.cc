@@ -25,6 +25,17 @@ class MemoryStore::Reader : public ByteReader {
     co_return count;
   }
 
+  std::optional<Body> next_in_place() override {
+    while (left_ > 0 && skip_ >= content_.chunks[next_].size)
+      skip_ -= content_.chunks[next_++].size;
+    if (left_ == 0) return Body();
+    Bytes bytes = content_.chunks[next_].bytes().subspan(skip_);
+    bytes = bytes.first(std::min<ByteCount>(bytes.size(), left_));
+    skip_ += bytes.size();
+    left_ -= bytes.size();
+    return Body::of(bytes);
+  }
+
  private:
   const Content content_;
   std::size_t next_ = 0;

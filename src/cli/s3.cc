@@ -1,0 +1,125 @@
+// telpher s3: an S3 endpoint over the embedded store or one in memory, that can fail on purpose.
+
+#include "base/units.h"
+#include "cli/command_line.h"
+#include "cli/exit_code.h"
+#include "cli/s3_endpoint.h"
+#include "cli/verbs.h"
+#include "codec/text.h"
+
+#include <cstdio>
+
+namespace telpher {
+namespace {
+
+class S3Verb final : public Verb {
+ public:
+  void describe(CommandLine& line, const Settings& settings) override {
+    options_.root = settings.home + "/store";
+    line.details =
+        "Any S3 client can use it. Its keys come from TELPHER_S3_ACCESS_KEY and "
+        "TELPHER_S3_SECRET_KEY, or from --credentials; without either they are made at the first "
+        "start and printed. The first line on standard output is `listening on "
+        "http://127.0.0.1:PORT`. It serves until Ctrl-C or SIGTERM.\n\n"
+        "A fault script (docs/faults.md) makes it fail on purpose; it can be changed while the "
+        "endpoint runs, with the admin key (TELPHER_S3_ADMIN_KEY, else made and printed): PUT "
+        "/_telpher/faults.";
+    line.examples =
+        "telpher s3\n"
+        "telpher s3 --store memory --listen 127.0.0.1:0 --bucket test --faults faults.json\n"
+        "telpher s3 --root /srv/objects --listen 0.0.0.0:9000 --tls-cert c.pem --tls-key k.pem\n"
+        "telpher s3 --scrub";
+    line.add({.names = "--listen",
+              .value = "ADDRESS:PORT",
+              .help = "port 0 = one that is free (default 127.0.0.1:9000)",
+              .set = [this](std::string_view text) { return set_listen(text); }});
+    line.text("--tls-cert", "FILE", "PEM, the server's own first: serve https", options_.tls_cert);
+    line.text("--tls-key", "FILE", "PEM", options_.tls_key);
+    line.text("--credentials", "FILE", "users with their keys, ids and names (JSON)",
+              options_.credentials);
+    line.text("--region", "NAME", "requests signed for another one are sent away (default: any)",
+              options_.region);
+    line.list("--domain", "NAME",
+              "serve bucket.NAME as well as NAME/bucket (repeatable; default localhost)",
+              options_.domains);
+    line.list("--cors-origin", "ORIGIN",
+              "pages of ORIGIN may use it from browsers (repeatable; * = all)",
+              options_.cors_origins);
+    line.group("Store");
+    line.add({.names = "--store",
+              .value = "local|memory",
+              .help = "on disk (default), or gone when it ends",
+              .set = [this](std::string_view text) { return set_store(text); }});
+    line.text("--root", "DIR", "of the local store (default: the embedded one, local://)",
+              options_.root);
+    line.flag("--no-sync", "a power failure may lose what was acknowledged", options_.durable,
+              false);
+    line.add({.names = "--capacity",
+              .value = "SIZE",
+              .help = "of the memory store (default: half of this machine's memory)",
+              .set = [this](std::string_view text) -> Result<void> {
+                TRY(options_.capacity, parse_size(text));
+                return {};
+              }});
+    line.list("--bucket", "NAME", "made at the start if it is not there (repeatable)",
+              options_.buckets);
+    line.flag("--scrub", "check every stored byte against its checksum, report, and end", scrub_);
+    line.add({.names = "--scrub-rate",
+              .value = "SIZE/s",
+              .help = "of the same check in the background (default 4MiB/s; 0 = none)",
+              .set = [this](std::string_view text) { return set_scrub_rate(text); }});
+    line.group("Faults");
+    line.text("--faults", "FILE", "fault script (JSON)", options_.faults);
+    line.add({.names = "--latency",
+              .value = "TIME",
+              .help = "of every operation",
+              .set = [this](std::string_view text) -> Result<void> {
+                TRY(options_.latency, parse_duration(text));
+                return {};
+              }});
+  }
+
+  Task<int> run(Command* command) override {
+    Result<void> done = co_await (scrub_ ? scrub_store(&options_)
+                                         : serve_s3(&options_, command->settings.environment));
+    if (done) co_return kExitDone;
+    co_return report_error(done.error());
+  }
+
+ private:
+  Result<void> set_listen(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    const auto port = parse_decimal<std::uint16_t>(
+        colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1));
+    if (!port) return make_error(ErrorKind::kInvalid, "ADDRESS:PORT is expected");
+    std::string_view host = text.substr(0, colon);
+    if (host == "localhost") host = "127.0.0.1";
+    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+    options_.listen_host = host.empty() ? "0.0.0.0" : std::string(host);
+    options_.listen_port = *port;
+    return {};
+  }
+
+  Result<void> set_store(std::string_view text) {
+    if (text != "local" && text != "memory") {
+      return make_error(ErrorKind::kInvalid, "local or memory is expected");
+    }
+    options_.in_memory = text == "memory";
+    return {};
+  }
+
+  Result<void> set_scrub_rate(std::string_view text) {
+    if (text.ends_with("/s")) text.remove_suffix(2);
+    TRY(options_.scrub_rate, parse_size(text));
+    return {};
+  }
+
+  S3EndpointOptions options_;
+  bool scrub_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> make_s3() { return std::make_unique<S3Verb>(); }
+
+}  // namespace telpher

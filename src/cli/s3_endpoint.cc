@@ -1,0 +1,205 @@
+#include "cli/s3_endpoint.h"
+
+#include "base/units.h"
+#include "cli/settings.h"
+#include "net/http_server.h"
+#include "net/tls.h"
+#include "runtime/task_group.h"
+#include "s3/service/service.h"
+#include "store/local/local_store.h"
+#include "store/memory/memory_store.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/resource.h>
+#include <unistd.h>
+
+namespace telpher {
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  if (!file) return make_errno_error(errno ? errno : EIO, "read '" + path + "'");
+  return std::move(text).str();
+}
+
+/// Where keys that were made for a local store are kept.
+std::string keys_path(const S3EndpointOptions& options) {
+  return options.root + "/s3-credentials.json";
+}
+
+Result<void> write_keys(const std::string& path, const S3User& user) {
+  namespace json = boost::json;
+  const std::string text =
+      json::serialize(
+          json::object{{"users", json::array{json::object{{"access_key", user.access_key},
+                                                          {"secret_key", user.secret_key},
+                                                          {"id", user.id},
+                                                          {"display_name", user.display_name}}}}}) +
+      "\n";
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!fd) return make_errno_error(errno, "create '" + path + "'");
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::fsync(fd.get()) != 0) {
+    return make_errno_error(errno, "write '" + path + "'");
+  }
+  return {};
+}
+
+struct Users {
+  std::vector<S3User> users;
+  bool made = false;  // just now: they are to be told
+};
+
+/// From the environment, a file, or made.
+Result<Users> find_users(const S3EndpointOptions& options, const Environment& environment) {
+  const auto access_key = environment("TELPHER_S3_ACCESS_KEY");
+  const auto secret_key = environment("TELPHER_S3_SECRET_KEY");
+  if (!options.credentials.empty()) {
+    if (access_key || secret_key) {
+      return make_error(ErrorKind::kInvalid,
+                        "--credentials and TELPHER_S3_ACCESS_KEY are both set: which is it?");
+    }
+    TRY(const std::string text, read_file(options.credentials));
+    TRY(std::vector<S3User> users, parse_users(text));
+    return Users{std::move(users)};
+  }
+  if (access_key || secret_key) {
+    if (!access_key || !secret_key || access_key->empty() || secret_key->empty()) {
+      return make_error(ErrorKind::kInvalid,
+                        "TELPHER_S3_ACCESS_KEY and TELPHER_S3_SECRET_KEY belong together: one is "
+                        "missing");
+    }
+    return Users{{S3User{.access_key = *access_key,
+                         .secret_key = *secret_key,
+                         .session_token = {},
+                         .id = *access_key,
+                         .display_name = *access_key}}};
+  }
+  if (!options.in_memory) {
+    const std::string path = keys_path(options);
+    std::error_code error;
+    if (std::filesystem::exists(path, error)) {
+      TRY(const std::string text, read_file(path));
+      TRY(std::vector<S3User> users, parse_users(text));
+      return Users{std::move(users)};
+    }
+  }
+  Users made{{make_user()}, true};
+  if (!options.in_memory) TRY_VOID(write_keys(keys_path(options), made.users.front()));
+  return made;
+}
+
+Result<FaultScript> read_faults(const S3EndpointOptions& options) {
+  FaultScript script;
+  if (!options.faults.empty()) {
+    TRY(const std::string text, read_file(options.faults));
+    TRY(script, parse_fault_script(text));
+  }
+  if (options.latency.count() > 0) script.latency = options.latency;
+  return script;
+}
+
+Result<std::unique_ptr<TlsServerContext>> read_tls(const S3EndpointOptions& options) {
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return make_error(ErrorKind::kInvalid, "--tls-cert and --tls-key belong together");
+  }
+  if (options.tls_cert.empty()) return std::unique_ptr<TlsServerContext>();
+  TlsServerOptions tls;
+  TRY(tls.certificate_pem, read_file(options.tls_cert));
+  TRY(tls.private_key_pem, read_file(options.tls_key));
+  return TlsServerContext::make(tls);
+}
+
+Result<std::unique_ptr<LocalStore>> open_local(const S3EndpointOptions& options) {
+  return LocalStore::open({.root = options.root,
+                           .durable = options.durable,
+                           .md5_etags = true,
+                           .part_size_min = 5 * kMiB});
+}
+
+Result<std::unique_ptr<ObjectStore>> open_store(const S3EndpointOptions& options) {
+  if (options.in_memory) {
+    const ByteCount capacity = options.capacity > 0 ? options.capacity : machine_memory() / 2;
+    return std::make_unique<MemoryStore>(Capabilities(), capacity);
+  }
+  TRY(std::unique_ptr<LocalStore> local, open_local(options));
+  return std::unique_ptr<ObjectStore>(std::move(local));
+}
+
+/// As many connections as the system lets us have.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+void print_start(const HttpServer& server, const S3EndpointOptions& options, const Users& users,
+                 const std::string& made_admin_key) {
+  const bool ipv6 = options.listen_host.find(':') != std::string::npos;
+  const std::string host = ipv6 ? "[" + options.listen_host + "]" : options.listen_host;
+  std::printf("listening on %s://%s:%d\n", options.tls_cert.empty() ? "http" : "https",
+              host.c_str(), server.port());
+  if (users.made) {
+    std::printf("access key: %s\nsecret key: %s\n", users.users.front().access_key.c_str(),
+                users.users.front().secret_key.c_str());
+    if (!options.in_memory) std::printf("kept in: %s\n", keys_path(options).c_str());
+  }
+  if (!made_admin_key.empty()) std::printf("admin key: %s\n", made_admin_key.c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment environment) {
+  Loop& loop = co_await current_loop();
+  CO_TRY(FaultScript script, read_faults(*options));
+  CO_TRY(const std::unique_ptr<TlsServerContext> tls, read_tls(*options));
+  CO_TRY(const std::unique_ptr<ObjectStore> store, open_store(*options));
+  CO_TRY(const Users users, find_users(*options, environment));
+
+  S3ServiceOptions service_options;
+  service_options.users = users.users;
+  service_options.region = options->region;
+  if (!options->domains.empty()) service_options.domains = options->domains;
+  service_options.cors.origins = options->cors_origins;
+  std::string made_admin_key;
+  if (const auto key = environment("TELPHER_S3_ADMIN_KEY"); key && !key->empty()) {
+    service_options.admin_key = *key;
+  } else {
+    made_admin_key = make_user().secret_key;
+    service_options.admin_key = made_admin_key;
+  }
+  FaultInjector faults(std::move(script));
+  S3Service service(loop, *store, faults, std::move(service_options));
+
+  raise_descriptor_limit();
+  HttpServerOptions http;
+  http.listen = {.host = options->listen_host, .port = options->listen_port};
+  http.connections_max = 50'000;
+  http.tls = tls.get();
+  CO_TRY(const std::unique_ptr<HttpServer> server, HttpServer::open(loop, service, http));
+  service.refuse_connections = [&server](Duration time) { server->refuse_connections(time); };
+  for (const std::string& bucket : options->buckets) {
+    CO_TRY_VOID(co_await store->create_bucket(bucket, users.users.front().id));
+  }
+  print_start(*server, *options, users, made_admin_key);
+  co_return co_await server->serve();
+}
+
+Task<Result<void>> scrub_store(const S3EndpointOptions* options) {
+  CO_TRY(const std::unique_ptr<LocalStore> store, open_local(*options));
+  co_return make_error(ErrorKind::kUnsupported, "--scrub: not there yet");
+}
+
+}  // namespace telpher

@@ -1,0 +1,196 @@
+// S3Service: operations on buckets, listings, and what clients ask in passing.
+
+#include "codec/text.h"
+#include "s3/service/exchange.h"
+#include "s3/service/xml_answer.h"
+#include "s3/service/xml_request.h"
+#include "store/rules.h"
+
+#include <algorithm>
+
+namespace telpher {
+namespace {
+
+Error invalid_argument(std::string message) {
+  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
+}
+
+Result<ListQuestion> parse_list_question(const S3Call& call, int page_size) {
+  ListQuestion question;
+  question.version_2 = call.operation == Operation::kListObjects;
+  question.fetch_owner = call.parameter("fetch-owner") == "true";
+  const std::string_view encoding = call.parameter("encoding-type");
+  if (!encoding.empty() && encoding != "url") {
+    return invalid_argument("Invalid Encoding Method specified in Request");
+  }
+  question.encode_url = encoding == "url";
+  ListOptions& options = question.options;
+  options.prefix = call.parameter("prefix");
+  options.delimiter = call.parameter("delimiter");
+  if (call.has_parameter("max-keys") && !call.parameter("max-keys").empty()) {
+    const auto count = parse_decimal<unsigned>(call.parameter("max-keys"));
+    if (!count || *count > 0x7fffffff) {
+      return invalid_argument("Argument maxKeys must be an integer between 0 and 2147483647");
+    }
+    options.max_keys = static_cast<int>(*count);
+  }
+  options.max_keys = std::min(options.max_keys, page_size);
+  if (question.version_2) {
+    options.start_after = call.parameter("start-after");
+    options.continuation = call.parameter("continuation-token");
+    if (call.has_parameter("continuation-token") && options.continuation.empty()) {
+      return invalid_argument("The continuation token provided is incorrect");
+    }
+  } else {
+    question.marker =
+        call.parameter(call.operation == Operation::kListObjectVersions ? "key-marker" : "marker");
+    options.start_after = question.marker;
+  }
+  return question;
+}
+
+/// What S3 says of a bucket that has no such configuration.
+struct InPassing {
+  std::string_view subresource;
+  std::string_view code;      // of the 404; empty = a document
+  std::string_view document;  // its root
+  std::string_view message;
+};
+
+constexpr InPassing kOfBuckets[] = {
+    {"accelerate", "", "AccelerateConfiguration", ""},
+    {"logging", "", "BucketLoggingStatus", ""},
+    {"notification", "", "NotificationConfiguration", ""},
+    {"versioning", "", "VersioningConfiguration", ""},
+    {"cors", "NoSuchCORSConfiguration", "", "The CORS configuration does not exist"},
+    {"encryption", "ServerSideEncryptionConfigurationNotFoundError", "",
+     "The server side encryption configuration was not found"},
+    {"lifecycle", "NoSuchLifecycleConfiguration", "", "The lifecycle configuration does not exist"},
+    {"object-lock", "ObjectLockConfigurationNotFoundError", "",
+     "Object Lock configuration does not exist for this bucket"},
+    {"ownershipControls", "OwnershipControlsNotFoundError", "",
+     "The bucket ownership controls were not found"},
+    {"policy", "NoSuchBucketPolicy", "", "The bucket policy does not exist"},
+    {"policyStatus", "NoSuchBucketPolicy", "", "The bucket policy does not exist"},
+    {"publicAccessBlock", "NoSuchPublicAccessBlockConfiguration", "",
+     "The public access block configuration was not found"},
+    {"replication", "ReplicationConfigurationNotFoundError", "",
+     "The replication configuration was not found"},
+    {"tagging", "NoSuchTagSet", "", "The TagSet does not exist"},
+    {"website", "NoSuchWebsiteConfiguration", "",
+     "The specified bucket does not have a website configuration"},
+};
+
+constexpr InPassing kOfObjects[] = {
+    {"legal-hold", "NoSuchObjectLockConfiguration", "",
+     "The specified object does not have a ObjectLock configuration"},
+    {"retention", "NoSuchObjectLockConfiguration", "",
+     "The specified object does not have a ObjectLock configuration"},
+};
+
+}  // namespace
+
+Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
+  CO_TRY(std::vector<BucketInfo> buckets, co_await store_.list_buckets());
+  const S3User& user = owner_of(*exchange);
+  const bool first = options_.users.empty() || &user == &options_.users.front();
+  std::erase_if(buckets, [&](const BucketInfo& bucket) {
+    return bucket.owner.empty() ? !first : bucket.owner != user.id && options_.users.size() > 1;
+  });
+  co_return co_await send(exchange, 200, buckets_document(buckets, user));
+}
+
+Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
+  const std::string& bucket = exchange->call.object.bucket;
+  for (const Header header : exchange->headers()) {
+    const bool lock =
+        istarts_with(header.name, "x-amz-bucket-object-lock") && iequals(header.value, "true");
+    const bool grant = istarts_with(header.name, "x-amz-grant-");
+    const bool acl = iequals(header.name, "x-amz-acl") && header.value != "private";
+    if (lock || grant || acl) co_return not_implemented(header.name);
+  }
+  CO_TRY(const std::string xml, co_await read_xml(exchange, kSmallDocumentBytesMax));
+  CO_TRY(const std::string location, parse_create_bucket_body(xml));
+  if (!location.empty() && !options_.region.empty() && location != options_.region) {
+    co_return store_error(ErrorKind::kInvalid, "IllegalLocationConstraintException", 400,
+                          "The " + location +
+                              " location constraint is incompatible for the region specific "
+                              "endpoint this request was sent to.");
+  }
+  CO_TRY_VOID(co_await store_.create_bucket(bucket, owner_of(*exchange).id));
+  owners_.erase(bucket);
+  exchange->response.headers.add("Location", "/" + bucket);
+  co_return co_await send(exchange, 200, "");
+}
+
+Task<Result<void>> S3Service::head_bucket(Exchange* exchange) {
+  CO_TRY_VOID(co_await store_.head_bucket(exchange->call.object.bucket));
+  exchange->response.headers.add("x-amz-bucket-region",
+                                 options_.region.empty() ? "us-east-1" : options_.region);
+  co_return co_await send(exchange, 200, "");
+}
+
+Task<Result<void>> S3Service::delete_bucket(Exchange* exchange) {
+  const std::string& bucket = exchange->call.object.bucket;
+  CO_TRY_VOID(co_await store_.remove_bucket(bucket));
+  owners_.erase(bucket);
+  co_return co_await send(exchange, 204, "");
+}
+
+Task<Result<void>> S3Service::get_location(Exchange* exchange) {
+  const std::string& bucket = exchange->call.object.bucket;
+  CO_TRY_VOID(co_await store_.disturb<BucketInfo>(Operation::kGetBucketLocation, "",
+                                                  base_.head_bucket(bucket)));
+  const bool classic = options_.region.empty() || options_.region == "us-east-1";
+  std::string document =
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<LocationConstraint "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
+  document += classic ? "/>" : ">" + options_.region + "</LocationConstraint>";
+  co_return co_await send(exchange, 200, std::move(document));
+}
+
+Task<Result<void>> S3Service::list_objects(Exchange* exchange) {
+  const S3Call& call = exchange->call;
+  const std::string& bucket = call.object.bucket;
+  CO_TRY(const ListQuestion question, parse_list_question(call, options_.page_size));
+  const ListOptions& options = question.options;
+  CO_TRY(const ListPage page,
+         call.operation == Operation::kListObjects
+             ? co_await store_.list(bucket, options)
+             : co_await store_.disturb<ListPage>(call.operation, options.prefix,
+                                                 base_.list(bucket, options)));
+  const S3User& owner = owner_of(*exchange);
+  co_return co_await send(exchange, 200,
+                          call.operation == Operation::kListObjectVersions
+                              ? versions_document(bucket, question, page, owner)
+                              : list_document(bucket, question, page, owner));
+}
+
+Task<Result<void>> S3Service::answer_in_passing(Exchange* exchange) {
+  const S3Call& call = exchange->call;
+  const bool of_object = !call.object.key.empty();
+  if (of_object) {
+    CO_TRY_VOID(co_await store_.disturb<ObjectInfo>(Operation::kOther, call.object.key,
+                                                    base_.head(call.object)));
+  } else {
+    CO_TRY_VOID(co_await store_.disturb<BucketInfo>(Operation::kOther, "",
+                                                    base_.head_bucket(call.object.bucket)));
+  }
+  if (call.subresource == "acl") {
+    co_return co_await send(exchange, 200, acl_document(owner_of(*exchange)));
+  }
+  if (call.subresource == "requestPayment" && !of_object) {
+    Xml xml("RequestPaymentConfiguration");
+    co_return co_await send(exchange, 200, xml.element("Payer", "BucketOwner").finish());
+  }
+  const std::span<const InPassing> answers =
+      of_object ? std::span<const InPassing>(kOfObjects) : std::span<const InPassing>(kOfBuckets);
+  const auto answer = std::ranges::find(answers, call.subresource, &InPassing::subresource);
+  if (answer == answers.end()) co_return not_implemented("?" + call.subresource);
+  if (answer->code.empty()) {
+    co_return co_await send(exchange, 200, Xml(answer->document).finish());
+  }
+  co_return store_error(ErrorKind::kNotFound, answer->code, 404, std::string(answer->message));
+}
+
+}  // namespace telpher

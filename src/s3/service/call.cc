@@ -1,0 +1,238 @@
+#include "s3/service/call.h"
+
+#include "codec/percent.h"
+#include "codec/text.h"
+#include "store/rules.h"
+
+#include <algorithm>
+#include <array>
+
+namespace telpher {
+namespace {
+
+using Method = std::string_view;
+
+Error method_not_allowed() {
+  return store_error(ErrorKind::kInvalid, "MethodNotAllowed", 405,
+                     "The specified method is not allowed against this resource.");
+}
+
+Error not_spoken(std::string_view what) {
+  return store_error(
+      ErrorKind::kUnsupported, "NotImplemented", 501,
+      "A header or query you provided implies functionality that is not implemented: " +
+          std::string(what));
+}
+
+/// Parameters that change nothing about which operation is meant.
+bool is_plain_parameter(std::string_view name) {
+  constexpr std::array<std::string_view, 22> kPlain = {
+      "x-id",        "list-type",    "prefix",           "delimiter",          "marker",
+      "max-keys",    "start-after",  "encoding-type",    "continuation-token", "fetch-owner",
+      "key-marker",  "max-uploads",  "upload-id-marker", "max-parts",          "versionId",
+      "partNumber",  "uploadId",     "AWSAccessKeyId",   "part-number-marker", "version-id-marker",
+      "max-buckets", "bucket-region"};
+  return istarts_with(name, "X-Amz-") || istarts_with(name, "response-") ||
+         std::ranges::find(kPlain, name) != kPlain.end();
+}
+
+/// Parameters that name another operation; of all others we know nothing and they are left alone,
+/// as S3 leaves them.
+bool is_subresource(std::string_view name) {
+  constexpr std::array<std::string_view, 39> kNames = {"accelerate",
+                                                       "acl",
+                                                       "analytics",
+                                                       "attributes",
+                                                       "cors",
+                                                       "delete",
+                                                       "encryption",
+                                                       "intelligent-tiering",
+                                                       "inventory",
+                                                       "legal-hold",
+                                                       "lifecycle",
+                                                       "location",
+                                                       "logging",
+                                                       "metrics",
+                                                       "notification",
+                                                       "object-lock",
+                                                       "ownershipControls",
+                                                       "policy",
+                                                       "policyStatus",
+                                                       "publicAccessBlock",
+                                                       "replication",
+                                                       "requestPayment",
+                                                       "restore",
+                                                       "retention",
+                                                       "select",
+                                                       "tagging",
+                                                       "torrent",
+                                                       "uploads",
+                                                       "versioning",
+                                                       "versions",
+                                                       "website",
+                                                       "session",
+                                                       "metadataTable",
+                                                       "renameObject",
+                                                       "append",
+                                                       "cloudfront",
+                                                       "metadataConfiguration",
+                                                       "abac",
+                                                       "metadataInventoryTable"};
+  return std::ranges::find(kNames, name) != kNames.end();
+}
+
+Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
+  std::vector<std::pair<std::string, std::string>> parameters;
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.empty()) continue;
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    TRY(std::string name, form_decode(pair.substr(0, equals)));
+    TRY(std::string value, form_decode(pair.substr(std::min(equals + 1, pair.size()))));
+    parameters.emplace_back(std::move(name), std::move(value));
+  }
+  return parameters;
+}
+
+/// What stands before ".DOMAIN" in the host; "" for none.
+std::string_view bucket_of_host(std::string_view host, std::span<const std::string> domains) {
+  if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos) {
+    if (host.find(']', colon) == std::string_view::npos) host = host.substr(0, colon);
+  }
+  for (const std::string& domain : domains) {
+    if (host.size() <= domain.size() + 1) continue;
+    const std::size_t dot = host.size() - domain.size() - 1;
+    if (host[dot] == '.' && iequals(host.substr(dot + 1), domain)) return host.substr(0, dot);
+  }
+  return {};
+}
+
+Result<Operation> service_operation(Method method, const S3Call& call) {
+  if (!call.subresource.empty()) return not_spoken(call.subresource);
+  if (method == "GET" || method == "HEAD") return Operation::kListBuckets;
+  return method_not_allowed();
+}
+
+Result<Operation> bucket_operation(Method method, const S3Call& call) {
+  const std::string_view what = call.subresource;
+  if (what == "delete" && method == "POST") return Operation::kDeleteObjects;
+  if (method == "POST") return not_spoken("POST on a bucket");
+  if (what.empty()) {
+    if (method == "PUT") return Operation::kCreateBucket;
+    if (method == "HEAD") return Operation::kHeadBucket;
+    if (method == "DELETE") return Operation::kDeleteBucket;
+    if (method != "GET") return method_not_allowed();
+    return call.parameter("list-type") == "2" ? Operation::kListObjects : Operation::kListObjectsV1;
+  }
+  if (method == "GET") {
+    if (what == "uploads") return Operation::kListUploads;
+    if (what == "location") return Operation::kGetBucketLocation;
+    if (what == "versions") return Operation::kListObjectVersions;
+    return Operation::kOther;
+  }
+  return not_spoken(what);
+}
+
+Result<Operation> upload_operation(Method method, bool copies) {
+  if (method == "PUT") return copies ? Operation::kCopyPart : Operation::kPutPart;
+  if (method == "POST") return Operation::kComplete;
+  if (method == "DELETE") return Operation::kAbort;
+  if (method == "GET") return Operation::kListParts;
+  return method_not_allowed();
+}
+
+Result<Operation> object_operation(Method method, const S3Call& call, const Headers& headers) {
+  const std::string_view what = call.subresource;
+  const bool copies = headers.contains("x-amz-copy-source");
+  if (what == "tagging") {
+    if (method == "GET") return Operation::kGetTags;
+    if (method == "PUT") return Operation::kSetTags;
+    if (method == "DELETE") return Operation::kDeleteTags;
+    return method_not_allowed();
+  }
+  if (what == "uploads") {
+    if (method == "POST") return Operation::kCreateUpload;
+    return method_not_allowed();
+  }
+  if (what == "attributes" && method == "GET") return Operation::kGetAttributes;
+  if (!what.empty()) {
+    if (method == "GET") return Operation::kOther;
+    return not_spoken(what);
+  }
+  if (call.has_parameter("uploadId") && method != "HEAD") return upload_operation(method, copies);
+  if (method == "GET") return Operation::kGetObject;
+  if (method == "HEAD") return Operation::kHeadObject;
+  if (method == "DELETE") return Operation::kDeleteObject;
+  if (method == "PUT") return copies ? Operation::kCopyObject : Operation::kPutObject;
+  if (method == "POST") return not_spoken("POST on an object");
+  return method_not_allowed();
+}
+
+}  // namespace
+
+std::string_view S3Call::parameter(std::string_view name) const {
+  const auto found = std::ranges::find(query, name, &std::pair<std::string, std::string>::first);
+  return found == query.end() ? std::string_view() : std::string_view(found->second);
+}
+
+bool S3Call::has_parameter(std::string_view name) const {
+  return std::ranges::find(query, name, &std::pair<std::string, std::string>::first) != query.end();
+}
+
+Result<S3Call> parse_s3_call(Method method, std::string_view target, const Headers& headers,
+                             std::span<const std::string> domains) {
+  S3Call call;
+  call.is_read = method == "GET" || method == "HEAD";
+  const std::size_t question = std::min(target.find('?'), target.size());
+  std::string_view path = target.substr(0, question);
+  TRY(call.query, parse_query(target.substr(std::min(question + 1, target.size()))));
+  if (path.starts_with('/')) path.remove_prefix(1);
+
+  const std::string_view host = headers.find("host").value_or("");
+  if (const std::string_view bucket = bucket_of_host(host, domains); !bucket.empty()) {
+    call.object.bucket = to_lower(bucket);
+  } else {
+    const std::size_t slash = std::min(path.find('/'), path.size());
+    TRY(call.object.bucket, percent_decode(path.substr(0, slash)));
+    path.remove_prefix(std::min(slash + 1, path.size()));
+  }
+  TRY(call.object.key, percent_decode(path));
+
+  for (const auto& [name, value] : call.query) {
+    if (is_plain_parameter(name) || !is_subresource(name)) continue;
+    if (!call.subresource.empty()) return not_spoken(call.subresource + " with " + name);
+    call.subresource = name;
+  }
+  if (call.object.bucket.empty()) {
+    TRY(call.operation, service_operation(method, call));
+  } else if (call.object.key.empty()) {
+    TRY(call.operation, bucket_operation(method, call));
+  } else {
+    TRY(call.operation, object_operation(method, call, headers));
+  }
+  return call;
+}
+
+Result<ObjectAddress> parse_copy_source(std::string_view value) {
+  const Error refused = store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
+                                    "Copy Source must mention the source bucket and key: "
+                                    "sourcebucket/sourcekey");
+  if (const std::size_t question = value.rfind("?versionId="); question != std::string_view::npos) {
+    if (value.substr(question) != "?versionId=null") {
+      return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
+                         "Invalid version id specified");
+    }
+    value = value.substr(0, question);
+  }
+  const Result<std::string> decoded = percent_decode(value);
+  if (!decoded) return refused;
+  std::string_view path = *decoded;
+  if (path.starts_with('/')) path.remove_prefix(1);
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos || slash == 0 || slash + 1 == path.size()) return refused;
+  return ObjectAddress{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
+}
+
+}  // namespace telpher

@@ -1,0 +1,27 @@
+#pragma once
+// One request to an S3Service and what becomes of it. Private to the service.
+
+#include "s3/service/service.h"
+
+namespace telpher {
+
+struct S3Service::Exchange {
+  Exchange(ServerRequest& its_request, ServerResponse& its_response)
+      : request(its_request), response(its_response), fault(std::nullopt, its_response) {}
+
+  const Headers& headers() const { return request.headers(); }
+
+  ServerRequest& request;
+  ServerResponse& response;
+  S3Call call;
+  std::string request_id;
+  const S3User* user = nullptr;  // nullptr: unsigned, where that is allowed
+  std::optional<Signatory> signatory;
+  WireFault fault;
+  std::unique_ptr<RequestBody> body;
+};
+
+/// A checksum shows itself by its header and its type.
+void add_checksum_headers(Headers& headers, const std::optional<StoredChecksum>& checksum);
+
+}  // namespace telpher

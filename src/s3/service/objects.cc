@@ -1,0 +1,368 @@
+// S3Service: operations on one object, or on many by their keys.
+
+#include "codec/byte_range.h"
+#include "codec/http_date.h"
+#include "codec/percent.h"
+#include "codec/text.h"
+#include "s3/service/exchange.h"
+#include "s3/service/request_options.h"
+#include "s3/service/xml_answer.h"
+#include "s3/service/xml_request.h"
+#include "store/rules.h"
+
+#include <algorithm>
+#include <array>
+
+namespace telpher {
+namespace {
+
+Error precondition_failed(std::string_view condition = {}) {
+  std::string message = "At least one of the pre-conditions you specified did not hold";
+  if (!condition.empty()) message += ": " + std::string(condition);
+  return store_error(ErrorKind::kPrecondition, "PreconditionFailed", 412, std::move(message));
+}
+
+Error invalid_argument(std::string message) {
+  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
+}
+
+Error not_modified() {
+  return store_error(ErrorKind::kPrecondition, "NotModified", 304, "Not Modified");
+}
+
+/// This service keeps no versions: each object's only one is "null".
+Result<void> check_version(const S3Call& call) {
+  if (!call.has_parameter("versionId")) return {};
+  const std::string_view version = call.parameter("versionId");
+  if (version == "null") return {};
+  return invalid_argument(version.empty() ? "Version id cannot be the empty string"
+                                          : "Invalid version id specified");
+}
+
+void add_object_headers(Headers& headers, const ObjectInfo& info) {
+  headers.add("ETag", info.etag);
+  headers.add("Last-Modified",
+              format_http_date(std::chrono::floor<std::chrono::seconds>(info.last_modified)));
+  headers.add("Accept-Ranges", "bytes");
+  const ObjectMetadata& metadata = info.metadata;
+  headers.add("Content-Type",
+              metadata.content_type.empty() ? "binary/octet-stream" : metadata.content_type);
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) headers.add(name, value);
+  };
+  add("Content-Encoding", metadata.content_encoding);
+  add("Content-Language", metadata.content_language);
+  add("Content-Disposition", metadata.content_disposition);
+  add("Cache-Control", metadata.cache_control);
+  add("Expires", metadata.expires);
+  for (const auto& [name, value] : metadata.user) headers.add("x-amz-meta-" + name, value);
+  if (!info.storage_class.empty()) headers.add("x-amz-storage-class", info.storage_class);
+  if (info.tag_count > 0) headers.add("x-amz-tagging-count", std::to_string(info.tag_count));
+}
+
+/// response-content-type=… and its like, for signed requests.
+Result<void> override_headers(Headers& headers, const S3Call& call, bool is_signed) {
+  constexpr std::pair<std::string_view, std::string_view> kOverrides[] = {
+      {"response-content-type", "Content-Type"},
+      {"response-content-language", "Content-Language"},
+      {"response-expires", "Expires"},
+      {"response-cache-control", "Cache-Control"},
+      {"response-content-disposition", "Content-Disposition"},
+      {"response-content-encoding", "Content-Encoding"}};
+  for (const auto& [parameter, header] : kOverrides) {
+    if (!call.has_parameter(parameter)) continue;
+    if (!is_signed) {
+      return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                         "Request specific response headers cannot be used for anonymous GET "
+                         "requests.");
+    }
+    if (!is_valid_field(header, call.parameter(parameter))) {
+      return invalid_argument("The value of " + std::string(parameter) + " is no header's.");
+    }
+    headers.set(header, call.parameter(parameter));
+  }
+  return {};
+}
+
+Result<void> check_conditions(const Headers& headers, const ObjectInfo& info) {
+  switch (evaluate(parse_read_conditions(headers), info)) {
+    case ConditionOutcome::kFails: return precondition_failed();
+    case ConditionOutcome::kNotModified: return not_modified();
+    default: return {};
+  }
+}
+
+/// What a read asks for of an object.
+struct Wanted {
+  std::optional<ByteRange> range;  // empty = all of it
+  int parts_count = 0;             // > 0: a part was asked for of an object of so many
+};
+
+/// "?partNumber=N".
+Result<Wanted> part_wanted(const S3Call& call, const ObjectInfo& info) {
+  const auto number = parse_decimal<unsigned>(call.parameter("partNumber"));
+  if (!number || *number < 1 || *number > 10'000) {
+    return invalid_argument("Part number must be an integer between 1 and 10000, inclusive");
+  }
+  if (!info.parts) {
+    if (*number == 1) return Wanted{};
+  } else {
+    ByteCount offset = 0;
+    for (std::size_t i = 0; i < info.parts->size(); ++i) {
+      const ByteCount size = (*info.parts)[i].size;
+      if (i + 1 == *number) {
+        return Wanted{ByteRange{offset, size}, static_cast<int>(info.parts->size())};
+      }
+      offset += size;
+    }
+  }
+  return store_error(ErrorKind::kInvalid, "InvalidPartNumber", 416,
+                     "The requested partnumber is not satisfiable");
+}
+
+Error invalid_range() {
+  return store_error(ErrorKind::kInvalid, "InvalidRange", 416,
+                     "The requested range is not satisfiable");
+}
+
+Result<Wanted> wanted_of(const S3Call& call, const std::optional<RangeRequest>& range,
+                         const ObjectInfo& info) {
+  if (call.has_parameter("partNumber")) {
+    if (range)
+      return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                         "Cannot specify both Range header and partNumber query "
+                         "parameter");
+    return part_wanted(call, info);
+  }
+  if (!range) return Wanted{};
+  Wanted wanted{resolve_range(*range, info.size)};
+  if (!wanted.range) return invalid_range();
+  return wanted;
+}
+
+int add_range_headers(Headers& headers, const Wanted& wanted, ByteCount size) {
+  if (wanted.parts_count > 0) {
+    headers.add("x-amz-mp-parts-count", std::to_string(wanted.parts_count));
+  }
+  if (!wanted.range || wanted.range->length == 0) return 200;
+  headers.add("Content-Range", make_content_range({*wanted.range, size}));
+  return 206;
+}
+
+std::optional<RangeRequest> range_of(const Headers& headers) {
+  const auto text = headers.find("range");
+  if (!text) return std::nullopt;
+  return parse_range_request(*text);
+}
+
+}  // namespace
+
+Task<Result<void>> S3Service::get_object(Exchange* exchange) {
+  const S3Call& call = exchange->call;
+  const Headers& asked = exchange->headers();
+  CO_TRY_VOID(check_version(call));
+  const std::optional<RangeRequest> range = range_of(asked);
+  GetOptions options;
+  Wanted wanted;
+  // Where the bytes depend on what the object is, it is looked up first and held to its ETag.
+  const bool look_first = range || call.has_parameter("partNumber");
+  if (look_first) {
+    CO_TRY(const ObjectInfo info, co_await base_.head(call.object));
+    CO_TRY_VOID(check_conditions(asked, info));
+    CO_TRY(wanted, wanted_of(call, range, info));
+    options.range = wanted.range && wanted.range->length > 0 ? wanted.range : std::nullopt;
+    options.if_match = info.etag;
+  }
+  Result<GetResult> content = co_await store_.get(call.object, std::move(options));
+  if (!content) {
+    // It was replaced between the two looks: the client repeats.
+    if (look_first && content.error().kind == ErrorKind::kPrecondition &&
+        !asked.contains("if-match")) {
+      co_return make_fault_error(503, "SlowDown", "The object was replaced meanwhile");
+    }
+    co_return std::move(content).error();
+  }
+  Headers& headers = exchange->response.headers;
+  if (!look_first) {
+    const Result<void> holds = check_conditions(asked, content->info);
+    if (!holds && holds.error().context.http_status == 304) {
+      add_object_headers(headers, content->info);
+    }
+    if (!holds) co_return holds.error();
+  }
+  add_object_headers(headers, content->info);
+  CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));
+  const int status = add_range_headers(headers, wanted, content->info.size);
+  if (status == 200 && iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
+    add_checksum_headers(headers, shown(content->info.checksum));
+  }
+  co_return co_await send_content(exchange, status, &*content);
+}
+
+Task<Result<void>> S3Service::head_object(Exchange* exchange) {
+  const S3Call& call = exchange->call;
+  const Headers& asked = exchange->headers();
+  CO_TRY_VOID(check_version(call));
+  CO_TRY(const ObjectInfo info, co_await store_.head(call.object));
+  Headers& headers = exchange->response.headers;
+  add_object_headers(headers, info);
+  CO_TRY_VOID(check_conditions(asked, info));
+  CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));
+  CO_TRY(const Wanted wanted, wanted_of(call, range_of(asked), info));
+  exchange->response.status = add_range_headers(headers, wanted, info.size);
+  if (iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
+    add_checksum_headers(headers, shown(info.checksum));
+  }
+  headers.set("Content-Length", std::to_string(wanted.range ? wanted.range->length : info.size));
+  co_return co_await exchange->response.send();
+}
+
+Task<Result<void>> S3Service::put_object(Exchange* exchange) {
+  CO_TRY(PutOptions options, parse_put_options(exchange->headers()));
+  CO_TRY(RequestBody * body, co_await open_body(exchange));
+  if (offers_checksums()) {
+    options.trailer = &body->trailer();
+  } else {
+    options.checksum.reset();
+    options.algorithm = ChecksumAlgorithm::kNone;
+  }
+  CO_TRY(const PutResult result,
+         co_await store_.put(exchange->call.object, body->as_body(), options));
+  Headers& headers = exchange->response.headers;
+  headers.add("ETag", result.etag);
+  add_checksum_headers(headers, shown(result.checksum));
+  co_return co_await send(exchange, 200, "");
+}
+
+/// Whether the source may be copied by this user and under these conditions. Returns what it is.
+Task<Result<ObjectInfo>> S3Service::check_copy_source(Exchange* exchange, ObjectAddress from) {
+  CO_TRY_VOID(co_await check_owner(exchange, from.bucket));
+  CO_TRY(ObjectInfo source, co_await base_.head(from));
+  const auto conditions = parse_read_conditions(exchange->headers(), "x-amz-copy-source-");
+  if (evaluate(conditions, source) != ConditionOutcome::kHolds) {
+    co_return precondition_failed("x-amz-copy-source-If-*");
+  }
+  co_return source;
+}
+
+Task<Result<void>> S3Service::copy_object(Exchange* exchange) {
+  const ObjectAddress& to = exchange->call.object;
+  const Headers& headers = exchange->headers();
+  CO_TRY(const ObjectAddress from,
+         parse_copy_source(headers.find("x-amz-copy-source").value_or("")));
+  CO_TRY(CopyOptions options, parse_copy_options(headers));
+  CO_TRY(const ObjectInfo source, co_await check_copy_source(exchange, from));
+  options.source_if_match = source.etag;
+  if (from == to && !options.metadata && options.storage.storage_class.empty() && !options.tags) {
+    co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                          "This copy request is illegal because it is trying to copy an object to "
+                          "itself without changing the object's metadata, storage class, website "
+                          "redirect location or encryption attributes.");
+  }
+  CO_TRY(const PutResult result, co_await store_.copy(from, to, std::move(options)));
+  co_return co_await send(
+      exchange, 200,
+      copy_document("CopyObjectResult", result.etag, loop_.wall_now(), shown(result.checksum)));
+}
+
+Task<Result<void>> S3Service::delete_object(Exchange* exchange) {
+  CO_TRY_VOID(check_version(exchange->call));
+  CO_TRY_VOID(co_await store_.remove(exchange->call.object));
+  co_return co_await send(exchange, 204, "");
+}
+
+Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
+  const Headers& headers = exchange->headers();
+  bool proven = headers.contains("content-md5") || headers.contains("x-amz-trailer");
+  for (const Header header : headers) {
+    proven = proven || istarts_with(header.name, "x-amz-checksum-");
+  }
+  if (!proven) {
+    co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                          "Missing required header for this request: Content-MD5 OR "
+                          "x-amz-checksum-*");
+  }
+  CO_TRY(const std::string xml, co_await read_xml(exchange, kDeleteBytesMax));
+  CO_TRY(DeleteBody request, parse_delete_body(xml));
+  std::vector<RemoveFailure> failed;
+  std::vector<std::string> keys;
+  for (DeleteTarget& item : request.objects) {
+    if (item.version_id.empty() || item.version_id == "null") {
+      keys.push_back(std::move(item.key));
+    } else {
+      failed.push_back({std::move(item.key), invalid_argument("Invalid version id specified")});
+    }
+  }
+  std::vector<std::string> deleted = keys;
+  if (!keys.empty()) {
+    CO_TRY(std::vector<RemoveFailure> more,
+           co_await store_.remove_many(exchange->call.object.bucket, std::move(keys)));
+    std::erase_if(deleted, [&](const std::string& key) {
+      return std::ranges::find(more, key, &RemoveFailure::key) != more.end();
+    });
+    std::ranges::move(more, std::back_inserter(failed));
+  }
+  if (request.quiet) deleted.clear();
+  co_return co_await send(exchange, 200, delete_document(deleted, failed));
+}
+
+Task<Result<void>> S3Service::get_attributes(Exchange* exchange) {
+  const Headers& headers = exchange->headers();
+  CO_TRY_VOID(check_version(exchange->call));
+  AttributesQuestion question;
+  bool known = true;
+  for_each_list_item(
+      headers.joined("x-amz-object-attributes").value_or(""), [&](std::string_view name) {
+        constexpr std::pair<std::string_view, bool AttributesQuestion::*> kNames[] = {
+            {"ETag", &AttributesQuestion::etag},
+            {"Checksum", &AttributesQuestion::checksum},
+            {"ObjectParts", &AttributesQuestion::parts},
+            {"StorageClass", &AttributesQuestion::storage_class},
+            {"ObjectSize", &AttributesQuestion::size}};
+        const auto found = std::ranges::find(
+            kNames, name, &std::pair<std::string_view, bool AttributesQuestion::*>::first);
+        known = known && found != std::end(kNames);
+        if (found != std::end(kNames)) question.*(found->second) = true;
+      });
+  if (!known || !headers.contains("x-amz-object-attributes")) {
+    co_return invalid_argument("Invalid attribute name specified.");
+  }
+  if (const auto text = headers.find("x-amz-max-parts")) {
+    const auto count = parse_decimal<unsigned>(*text);
+    if (!count) co_return invalid_argument("Argument max-parts must be an integer");
+    question.max_parts = static_cast<int>(std::min(*count, 1000u));
+  }
+  if (const auto text = headers.find("x-amz-part-number-marker")) {
+    const auto marker = parse_decimal<unsigned>(*text);
+    if (!marker) co_return invalid_argument("Argument part-number-marker must be an integer");
+    question.marker = static_cast<int>(std::min(*marker, 10'000u));
+  }
+  CO_TRY(ObjectInfo info,
+         co_await store_.disturb<ObjectInfo>(Operation::kGetAttributes, exchange->call.object.key,
+                                             base_.head(exchange->call.object)));
+  info.checksum = shown(info.checksum);
+  exchange->response.headers.add(
+      "Last-Modified",
+      format_http_date(std::chrono::floor<std::chrono::seconds>(info.last_modified)));
+  co_return co_await send(exchange, 200, attributes_document(question, info));
+}
+
+Task<Result<void>> S3Service::run_tags(Exchange* exchange) {
+  const S3Call& call = exchange->call;
+  CO_TRY_VOID(check_version(call));
+  if (call.operation == Operation::kGetTags) {
+    CO_TRY(const auto tags, co_await store_.tags(call.object));
+    co_return co_await send(exchange, 200, tagging_document(tags));
+  }
+  if (call.operation == Operation::kDeleteTags) {
+    CO_TRY_VOID(co_await store_.disturb<void>(Operation::kDeleteTags, call.object.key,
+                                              base_.set_tags(call.object, {})));
+    co_return co_await send(exchange, 204, "");
+  }
+  CO_TRY(const std::string xml, co_await read_xml(exchange, kSmallDocumentBytesMax));
+  CO_TRY(auto tags, parse_tagging_body(xml));
+  CO_TRY_VOID(co_await store_.set_tags(call.object, std::move(tags)));
+  co_return co_await send(exchange, 200, "");
+}
+
+}  // namespace telpher

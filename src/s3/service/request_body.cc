@@ -1,0 +1,117 @@
+#include "s3/service/request_body.h"
+
+#include "store/rules.h"
+
+#include <algorithm>
+#include <array>
+
+namespace telpher {
+namespace {
+
+Error incomplete_body() {
+  return store_error(ErrorKind::kInvalid, "IncompleteBody", 400,
+                     "You did not provide the number of bytes specified by the Content-Length HTTP "
+                     "header");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RequestBody>> RequestBody::open(ServerRequest& request, WireFault& fault,
+                                                       Signatory* signatory) {
+  std::unique_ptr<RequestBody> body(new RequestBody(request, fault));
+  const std::string_view hash =
+      signatory ? std::string_view(signatory->payload_hash)
+                : request.headers().find("x-amz-content-sha256").value_or(kUnsignedPayload);
+  TRY(const PayloadForm form, parse_payload_form(hash));
+  if (is_aws_chunked(form)) {
+    TRY(const AwsChunkedOptions options, parse_aws_chunked_options(form, request.headers()));
+    std::unique_ptr<ChunkSigner> signer;
+    if (has_signed_chunks(form)) {
+      if (!signatory || !signatory->chunk_signer) {
+        return store_error(ErrorKind::kDenied, "AccessDenied", 403,
+                           "Signed chunks need a request that is signed in its headers");
+      }
+      signer = std::move(signatory->chunk_signer);
+    }
+    body->size_ = options.decoded_length;
+    body->chunks_ = std::make_unique<AwsChunkedDecoder>(options, std::move(signer));
+    return body;
+  }
+  if (!request.length()) {
+    return store_error(ErrorKind::kInvalid, "MissingContentLength", 411,
+                       "You must provide the Content-Length HTTP header.");
+  }
+  body->size_ = *request.length();
+  if (form == PayloadForm::kHashed) body->check_.emplace(hash);
+  return body;
+}
+
+Task<Result<std::size_t>> RequestBody::read_wire(MutableBytes buffer) {
+  if (fault_) buffer = buffer.first(fault_.limit(buffer.size()));
+  Result<std::size_t> count = co_await request_.read_some(buffer);
+  if (!count) {
+    if (count.error().kind == ErrorKind::kTimeout) {
+      co_return store_error(ErrorKind::kTimeout, "RequestTimeout", 400,
+                            "Your socket connection to the server was not read from or written to "
+                            "within the timeout period.");
+    }
+    co_return count;
+  }
+  received_ += *count;
+  if (fault_ && *count > 0) CO_TRY_VOID(co_await fault_.moved(*count));
+  co_return count;
+}
+
+Task<Result<std::size_t>> RequestBody::read_some(MutableBytes buffer) {
+  if (delivered_ == size_) {
+    CO_TRY_VOID(co_await finish());
+    co_return std::size_t{0};
+  }
+  std::size_t count = 0;
+  while (count == 0) {
+    CO_TRY(const std::size_t received, co_await read_wire(buffer));
+    if (received == 0) co_return incomplete_body();
+    count = received;
+    if (chunks_) {
+      CO_TRY(count, chunks_->decode_in_place(buffer.first(received)));
+    }
+  }
+  if (check_) check_->update(buffer.first(count));
+  delivered_ += count;
+  if (delivered_ == size_) CO_TRY_VOID(co_await finish());
+  co_return count;
+}
+
+Task<Result<void>> RequestBody::finish() {
+  if (finished_) co_return Result<void>();
+  if (chunks_) {
+    std::array<std::byte, 1024> rest;
+    while (!chunks_->done()) {
+      CO_TRY(const std::size_t received, co_await read_wire(rest));
+      if (received == 0) break;
+      CO_TRY_VOID(chunks_->decode_in_place(std::span(rest).first(received)));
+    }
+    CO_TRY_VOID(chunks_->finish());
+    trailer_ = chunks_->trailing_checksum();
+  }
+  if (check_) CO_TRY_VOID(check_->finish());
+  finished_ = true;
+  co_return Result<void>();
+}
+
+Task<Result<std::string>> RequestBody::read_text(std::size_t size_max) {
+  if (size_ > size_max) {
+    co_return store_error(ErrorKind::kLimit, "MaxMessageLengthExceeded", 400,
+                          "Your request was too big.");
+  }
+  std::string text(size_, '\0');
+  const MutableBytes bytes = std::as_writable_bytes(std::span(text));
+  for (std::size_t filled = 0; filled < text.size();) {
+    CO_TRY(const std::size_t count, co_await read_some(bytes.subspan(filled)));
+    filled += count;
+  }
+  CO_TRY_VOID(co_await finish());
+  co_return text;
+}
+
+}  // namespace telpher

@@ -1,0 +1,42 @@
+#pragma once
+// Options of operations as they stand in request headers. Pure.
+// Source: the S3 API reference, "URI Request Parameters" and headers of each operation; S3 user
+// guide, "Checking object integrity".
+
+#include "base/result.h"
+#include "codec/http_headers.h"
+#include "store/object_store.h"
+
+#include <chrono>
+#include <optional>
+
+namespace telpher {
+
+/// Headers that would change how an object is stored in ways this service cannot: encryption,
+/// locks, access lists, redirects. Errors: kUnsupported ("NotImplemented"): they are never ignored.
+Result<void> check_headers_are_spoken(const Headers& headers);
+
+/// Errors of all: kInvalid ("InvalidDigest", "InvalidRequest", "InvalidArgument" …), kUnsupported.
+Result<PutOptions> parse_put_options(const Headers& headers);
+Result<PutPartOptions> parse_part_options(const Headers& headers);
+Result<CreateUploadOptions> parse_create_options(const Headers& headers);
+Result<CopyOptions> parse_copy_options(const Headers& headers);
+Result<CompleteOptions> parse_complete_options(const Headers& headers);
+
+/// The checksum that a trailer will bring, by x-amz-trailer; kNone = none.
+Result<ChecksumAlgorithm> announced_trailer(const Headers& headers);
+
+/// Conditions on a read, or on the source of a copy, before the object is known.
+struct ReadConditions {
+  std::optional<std::string_view> match, none_match;  // lists of ETags
+  std::optional<std::chrono::sys_seconds> modified_since, unmodified_since;
+};
+/// @param prefix  "" or "x-amz-copy-source-"
+ReadConditions parse_read_conditions(const Headers& headers, std::string_view prefix = "");
+
+enum class ConditionOutcome { kHolds, kNotModified, kFails };
+/// In the order of RFC 9110 §13.2.2, as S3 has it: If-Match makes If-Unmodified-Since void,
+/// If-None-Match makes If-Modified-Since void.
+ConditionOutcome evaluate(const ReadConditions& conditions, const ObjectInfo& info);
+
+}  // namespace telpher

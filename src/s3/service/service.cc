@@ -1,0 +1,320 @@
+#include "s3/service/service.h"
+
+#include "base/random.h"
+#include "codec/http_date.h"
+#include "codec/text.h"
+#include "s3/service/exchange.h"
+#include "s3/service/request_options.h"
+#include "s3/service/xml_answer.h"
+#include "store/rules.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace telpher {
+namespace {
+
+constexpr std::size_t kCopyBytes = 256 * 1024;
+
+/// Counts one more of something while it lives, and the most there have been.
+class UnderWay {
+ public:
+  UnderWay(std::uint64_t& count, std::uint64_t& most) : count_(count) {
+    most = std::max(most, ++count_);
+  }
+  ~UnderWay() { --count_; }
+  UnderWay(const UnderWay&) = delete;
+
+ private:
+  std::uint64_t& count_;
+};
+
+bool is_checksum_field(std::string_view name) {
+  return istarts_with(name, "x-amz-checksum-") || istarts_with(name, "x-amz-sdk-checksum-");
+}
+
+}  // namespace
+
+void add_checksum_headers(Headers& headers, const std::optional<StoredChecksum>& checksum) {
+  if (!checksum || checksum->digest.empty()) return;
+  headers.add(checksum_header(checksum->digest.algorithm()), checksum_text(*checksum));
+  headers.add("x-amz-checksum-type", checksum_type(*checksum));
+}
+
+S3Service::S3Service(Loop& loop, ObjectStore& store, FaultInjector& faults,
+                     S3ServiceOptions options)
+    : loop_(loop),
+      base_(store),
+      faults_(faults),
+      options_(std::move(options)),
+      store_(store, faults),
+      verifier_([this](std::string_view key) -> std::optional<std::string> {
+        const S3User* user = find_user(key);
+        if (!user) return std::nullopt;
+        return user->secret_key;
+      }),
+      request_base_(random_seed()) {}
+
+const S3User* S3Service::find_user(std::string_view access_key) const {
+  const auto found = std::ranges::find(options_.users, access_key, &S3User::access_key);
+  return found == options_.users.end() ? nullptr : &*found;
+}
+
+const S3User& S3Service::owner_of(const Exchange& exchange) const {
+  static const S3User kNobody{.id = "anonymous", .display_name = "anonymous"};
+  if (exchange.user) return *exchange.user;
+  return options_.users.empty() ? kNobody : options_.users.front();
+}
+
+std::string S3Service::new_request_id() {
+  // 16 characters of the usual kind; the odd factor spreads the counter over all of them.
+  const std::uint64_t number = request_base_ + ++request_number_ * 0x9E3779B97F4A7C15ULL;
+  char id[17] = "0000000000000000";
+  char digits[17];
+  const auto end = std::to_chars(digits, digits + 16, number, 16).ptr;
+  std::transform(digits, end, id + (16 - (end - digits)),
+                 [](char c) { return c >= 'a' ? static_cast<char>(c - 'a' + 'A') : c; });
+  return std::string(id, 16);
+}
+
+std::chrono::sys_seconds S3Service::now() const {
+  return std::chrono::floor<std::chrono::seconds>(loop_.wall_now()) + skew_;
+}
+
+Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& response) {
+  const UnderWay under_way(stats_.under_way, stats_.under_way_max);
+  Exchange exchange(request, response);
+  exchange.request_id = new_request_id();
+  response.headers.reserve(16, 768);
+  response.headers.add("x-amz-request-id", exchange.request_id);
+  response.headers.add("x-amz-id-2", exchange.request_id);
+  if (!options_.server.empty()) response.headers.add("Server", options_.server);
+  if (!options_.cors.origins.empty()) add_cors_headers(exchange);
+  Result<void> done;
+  if (request.target().starts_with("/_telpher/")) {
+    done = co_await handle_admin(&exchange);
+  } else if (request.method() == "OPTIONS") {
+    done = co_await answer_preflight(&exchange);
+  } else {
+    done = co_await serve(&exchange);
+  }
+  if (exchange.body) stats_.body_bytes_received += exchange.body->bytes_received();
+  if (!done && done.error().kind != ErrorKind::kCancelled && !response.begun()) {
+    done = co_await send_error(&exchange, std::move(done).error());
+  }
+  if (exchange.fault.closes_after_answer()) response.abandon();
+  co_return done;
+}
+
+Task<Result<void>> S3Service::serve(Exchange* exchange) {
+  CO_TRY(exchange->call, parse_s3_call(exchange->request.method(), exchange->request.target(),
+                                       exchange->headers(), options_.domains));
+  const S3Call& call = exchange->call;
+  ++stats_.requests[static_cast<std::size_t>(call.operation)];
+  exchange->fault =
+      WireFault(faults_.next_wire_fault(call.operation, call.object.key), exchange->response);
+  const WireFault& fault = exchange->fault;
+  if (fault.is(FaultKind::kSkew)) skew_ = fault.rule().skew;
+  if (fault.is(FaultKind::kRefuse) && refuse_connections) refuse_connections(fault.rule().delay);
+  if (fault.cuts_at_once()) {
+    exchange->response.reset();
+    co_return Result<void>();
+  }
+  if (Result<void> admitted = admit(*exchange); !admitted) {
+    ++stats_.refused;
+    co_return admitted;  // answered at once, while the body may still be on its way
+  }
+  if (!call.object.bucket.empty() && call.operation != Operation::kCreateBucket) {
+    CO_TRY_VOID(co_await check_owner(exchange, call.object.bucket));
+  }
+  co_return co_await run(exchange);
+}
+
+/// What is decided by the head alone.
+Result<void> S3Service::admit(Exchange& exchange) {
+  if (skew_.count() != 0) exchange.response.headers.set("Date", format_http_date(now()));
+  if (options_.checksums == S3ServiceOptions::Checksums::kRejected) {
+    for (const Header header : exchange.headers()) {
+      if (!is_checksum_field(header.name)) continue;
+      return store_error(
+          ErrorKind::kInvalid, "InvalidArgument", 400,
+          "Unsupported header '" + std::string(header.name) + "' received for this API call.");
+    }
+  }
+  return authenticate(exchange);
+}
+
+Result<void> S3Service::authenticate(Exchange& exchange) {
+  const ServerRequest& request = exchange.request;
+  const bool is_signed =
+      request.headers().contains("authorization") || is_signed_link(request.target());
+  if (!is_signed && options_.allow_unsigned) return {};
+  TRY(exchange.signatory,
+      verifier_.verify({request.method(), request.target(), request.headers()}, now()));
+  const Signatory& signatory = *exchange.signatory;
+  exchange.user = find_user(signatory.access_key);
+  const std::pair who(signatory.access_key, signatory.session_token);
+  if (exchange.fault.is(FaultKind::kExpireToken)) expired_.insert(who);
+  if (expired_.contains(who)) {
+    return store_error(ErrorKind::kDenied, "ExpiredToken", 400, "The provided token has expired.");
+  }
+  if (!exchange.user->session_token.empty() &&
+      exchange.user->session_token != signatory.session_token) {
+    return store_error(ErrorKind::kDenied, "InvalidToken", 400,
+                       "The provided token is malformed or otherwise invalid.");
+  }
+  if (!options_.region.empty() && signatory.region != options_.region) {
+    exchange.response.headers.add("x-amz-bucket-region", options_.region);
+    return store_error(ErrorKind::kInvalid, "AuthorizationHeaderMalformed", 400,
+                       "The authorization header is malformed; the region '" + signatory.region +
+                           "' is wrong; expecting '" + options_.region + "'");
+  }
+  const auto expected_owner = request.headers().find("x-amz-expected-bucket-owner");
+  if (expected_owner && *expected_owner != exchange.user->id) {
+    return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+  }
+  return {};
+}
+
+/// A bucket serves its owner alone. One nobody in particular owns serves the first user.
+Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket) {
+  if (options_.users.size() < 2 || !exchange->user) co_return Result<void>();
+  constexpr std::chrono::seconds kBelieved{1};
+  const TimePoint time = loop_.now();
+  auto seen = owners_.find(bucket);
+  if (seen == owners_.end() || seen->second.at + kBelieved < time) {
+    Result<BucketInfo> info = co_await base_.head_bucket(bucket);
+    if (!info) {
+      owners_.erase(bucket);
+      co_return std::move(info).error();
+    }
+    if (owners_.size() > 10'000) owners_.clear();
+    seen = owners_.insert_or_assign(bucket, OwnerSeen{std::move(info->owner), time}).first;
+  }
+  const std::string& owner = seen->second.owner;
+  const std::string& allowed = owner.empty() ? options_.users.front().id : owner;
+  if (allowed == exchange->user->id) co_return Result<void>();
+  co_return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+}
+
+Task<Result<void>> S3Service::run(Exchange* exchange) {
+  switch (exchange->call.operation) {
+    case Operation::kGetObject: return get_object(exchange);
+    case Operation::kHeadObject: return head_object(exchange);
+    case Operation::kPutObject: return put_object(exchange);
+    case Operation::kCopyObject: return copy_object(exchange);
+    case Operation::kDeleteObject: return delete_object(exchange);
+    case Operation::kDeleteObjects: return delete_objects(exchange);
+    case Operation::kGetAttributes: return get_attributes(exchange);
+    case Operation::kGetTags:
+    case Operation::kSetTags:
+    case Operation::kDeleteTags: return run_tags(exchange);
+    case Operation::kCreateUpload: return create_upload(exchange);
+    case Operation::kPutPart: return put_part(exchange);
+    case Operation::kCopyPart: return copy_part(exchange);
+    case Operation::kComplete: return complete(exchange);
+    case Operation::kAbort: return abort(exchange);
+    case Operation::kListParts: return list_parts(exchange);
+    case Operation::kListUploads: return list_uploads(exchange);
+    case Operation::kListBuckets: return list_buckets(exchange);
+    case Operation::kCreateBucket: return create_bucket(exchange);
+    case Operation::kHeadBucket: return head_bucket(exchange);
+    case Operation::kDeleteBucket: return delete_bucket(exchange);
+    case Operation::kGetBucketLocation: return get_location(exchange);
+    case Operation::kListObjects:
+    case Operation::kListObjectsV1:
+    case Operation::kListObjectVersions: return list_objects(exchange);
+    case Operation::kOther: return answer_in_passing(exchange);
+  }
+  return answer_in_passing(exchange);
+}
+
+Task<Result<RequestBody*>> S3Service::open_body(Exchange* exchange) {
+  CO_TRY(exchange->body, RequestBody::open(exchange->request, exchange->fault,
+                                           exchange->signatory ? &*exchange->signatory : nullptr));
+  if (exchange->body->size() == 0) CO_TRY_VOID(co_await exchange->body->finish());
+  co_return exchange->body.get();
+}
+
+Task<Result<std::string>> S3Service::read_xml(Exchange* exchange, std::size_t size_max) {
+  CO_TRY(const PutPartOptions announced, parse_part_options(exchange->headers()));
+  CO_TRY(RequestBody * body, co_await open_body(exchange));
+  CO_TRY(std::string text, co_await body->read_text(size_max));
+  for (const std::optional<Digest>& digest : {announced.checksum, body->trailer()}) {
+    if (!digest || !offers_checksums()) continue;
+    if (checksum_of(digest->algorithm(), as_bytes(text)) != *digest) {
+      co_return bad_digest(to_string(digest->algorithm()));
+    }
+  }
+  if (!announced.content_md5.empty() &&
+      checksum_of(ChecksumAlgorithm::kMd5, as_bytes(text)).to_base64() != announced.content_md5) {
+    co_return bad_digest("Content-MD5");
+  }
+  co_return text;
+}
+
+Task<Result<void>> S3Service::send(Exchange* exchange, int status, std::string body) {
+  ServerResponse& response = exchange->response;
+  response.status = status;
+  if (!body.empty()) response.headers.set("Content-Type", "application/xml");
+  stats_.body_bytes_sent += body.size();
+  co_return co_await response.send_text(std::move(body));
+}
+
+Task<Result<void>> S3Service::send_error(Exchange* exchange, Error error) {
+  ServerResponse& response = exchange->response;
+  if (error.kind == ErrorKind::kNetwork) {  // whoever asked is gone, or is to think that we are
+    response.abandon();
+    co_return Result<void>();
+  }
+  const int status = http_status_of(error);
+  if (error.context.retry_after) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(*error.context.retry_after);
+    response.headers.add("Retry-After", std::to_string(seconds.count()));
+  }
+  if (error.kind == ErrorKind::kTimeout) response.close_after();
+  if (status == 304) co_return co_await send(exchange, status, "");
+  const std::string_view target = exchange->request.target();
+  std::string document = error_document(
+      {error, target.substr(0, target.find('?')), exchange->call.object, exchange->request_id,
+       response.headers.find("x-amz-bucket-region").value_or("")});
+  // Blanks come first while the service works; then it fails.
+  if (status == 200) document.insert(document.find('\n') + 1, "  \n");
+  co_return co_await send(exchange, status, std::move(document));
+}
+
+Task<Result<void>> S3Service::send_content(Exchange* exchange, int status, GetResult* content) {
+  ServerResponse& response = exchange->response;
+  response.status = status;
+  // What lies in one piece leaves with its head.
+  if (!exchange->fault) {
+    std::optional<Body> piece = content->body->next_in_place();
+    if (piece && piece->size == content->length) {
+      stats_.body_bytes_sent += piece->size;
+      co_return co_await response.send(*piece);
+    }
+    if (piece) {
+      CO_TRY_VOID(co_await response.begin(content->length));
+      for (; piece && piece->size > 0; piece = content->body->next_in_place()) {
+        CO_TRY_VOID(co_await response.write(*piece));
+        stats_.body_bytes_sent += piece->size;
+      }
+      co_return Result<void>();
+    }
+  }
+  CO_TRY_VOID(co_await response.begin(content->length));
+  const std::size_t capacity =
+      std::min<ByteCount>(kCopyBytes, std::max<ByteCount>(content->length, 1));
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(capacity);
+  for (;;) {
+    const std::size_t limit = exchange->fault.limit(capacity);
+    const Result<std::size_t> count = co_await content->body->read_some({buffer.get(), limit});
+    // A store that breaks off leaves the answer short, and the client knows by its length.
+    if (!count || *count == 0) co_return Result<void>();
+    CO_TRY_VOID(co_await response.write({buffer.get(), *count}));
+    stats_.body_bytes_sent += *count;
+    if (!co_await exchange->fault.moved(*count)) co_return Result<void>();
+  }
+}
+
+}  // namespace telpher
