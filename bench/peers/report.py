@@ -1,6 +1,12 @@
 """Turns the raw runs in results.json into RESULTS.md. Used by run.py; pure but for files."""
 
+import pathlib
 import statistics
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "endpoint"))
+
+import endpoint_table  # noqa: E402
 
 SCALE = {"CPU-s/GiB": 1, "CPU ms/object": 1e3, "CPU µs/object": 1e6, "wall s": 1, "wall ms": 1e3}
 
@@ -103,7 +109,7 @@ def markdown(results, order):
     lines = [
         "# Measurements",
         "",
-        "Written by `bench/peers/run.py`; do not edit. How it measures stands in `README.md`, the "
+        "Written by `bench/peers/run.py` and `bench/endpoint/run.py`; do not edit. How it measures stands in `README.md`, the "
         "single runs in `results.json`.",
         "",
         "| Work | Must | Measured | |",
@@ -126,4 +132,5 @@ def markdown(results, order):
         ]
         if row.get("note"):
             lines += ["", row["note"]]
+    lines += endpoint_table.section(results.get("endpoint", {}))
     return "\n".join(lines) + "\n"

@@ -10,11 +10,8 @@ Needs the release build: cmake --preset release && cmake --build --preset releas
 """
 
 import argparse
-import datetime
-import json
 import os
 import pathlib
-import platform
 import signal
 import statistics
 import subprocess
@@ -23,11 +20,10 @@ import sys
 import contenders
 import real_server
 import report
+import results
 from lab import REPOSITORY, Command, Failure, Lab, wait_until_quiet
 
 PACKAGES = ["rclone", "awscli", "python3-awscrt", "s3cmd", "curl", "nginx-light", "openssl"]
-RESULTS_JSON = REPOSITORY / "bench" / "results.json"
-RESULTS_MD = REPOSITORY / "bench" / "RESULTS.md"
 
 
 def parse_arguments():
@@ -75,23 +71,6 @@ def pick_rows(options):
     if unknown:
         raise SystemExit("no such row: " + ", ".join(sorted(unknown)))
     return [row for row in rows if row.name in wanted]
-
-
-def describe_machine():
-    with open("/proc/cpuinfo") as lines:
-        model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "?")
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
-    return (f"{os.cpu_count()} × {model}, {memory:.0f} GiB, Linux {platform.release()}, "
-            "loopback")  # fmt: skip
-
-
-def describe_commit():
-    def git(*words):
-        done = subprocess.run(["git", "-C", REPOSITORY, *words], capture_output=True, text=True)
-        return done.stdout.strip()
-
-    changed = " with changes" if git("status", "--porcelain", "--untracked-files=no", "src") else ""
-    return git("rev-parse", "--short", "HEAD") + changed
 
 
 def reproduce_command(row, options):
@@ -167,21 +146,8 @@ def measure_row(lab, row, options):
         "subject": row.subject,
         "targets": [vars(target) for target in row.targets],
         "contenders": [record for _, record in records],
-        "measured": {
-            "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-            "commit": describe_commit(),
-            "machine": describe_machine(),
-            "command": reproduce_command(row, options),
-        },
+        "measured": results.circumstances(reproduce_command(row, options)),
     }
-
-
-def load(path):
-    return json.loads(path.read_text()) if path.exists() else {"rows": {}}
-
-
-def save(results, path):
-    path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
 
 
 def print_row(row):
@@ -201,7 +167,6 @@ def main():
         for row in rows:
             print(f"{row.name:18} {row.title}")
         return 0
-    order = [make().name for make in (*contenders.ROWS, *real_server.ROWS)]
     own_json = pathlib.Path(options.json or pathlib.Path(options.work) / "results.json")
     has_failed = False
     with Lab(options) as lab:
@@ -209,12 +174,8 @@ def main():
             record = measure_row(lab, row, options)
             print_row(record)
             has_failed = has_failed or any("problem" in c for c in record["contenders"])
-            for path in [own_json] + ([RESULTS_JSON] if options.write else []):
-                results = load(path)
-                results["rows"][row.name] = record
-                save(results, path)
-                if path == RESULTS_JSON:
-                    RESULTS_MD.write_text(report.markdown(results, order))
+            for path in [own_json] + ([results.RESULTS_JSON] if options.write else []):
+                results.store(path, "rows", row.name, record)
     return 1 if has_failed else 0
 
 
