@@ -3,6 +3,7 @@
 #include "codec/http_syntax.h"
 #include "codec/text.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace telpher {
@@ -32,6 +33,10 @@ Result<std::optional<std::size_t>> find_head_end(std::string_view bytes, HeadLim
   if (bytes.size() >= limits.bytes_max) {
     return make_error(ErrorKind::kLimit, "the HTTP head is longer than " +
                                              std::to_string(limits.bytes_max) + " bytes");
+  }
+  for (std::size_t lf = window.find('\n'); lf != window.npos; lf = window.find('\n', lf + 1)) {
+    if (lf == 0 || window[lf - 1] != '\r')
+      return protocol_error("a bare line break in the HTTP head");
   }
   return std::nullopt;
 }
@@ -114,6 +119,23 @@ Result<std::optional<Parsed<RequestHead>>> parse_request_head(std::string_view b
     return protocol_error("the request needs exactly one Host header");
   }
   return parsed;
+}
+
+Result<void> to_origin_form(RequestHead& head) {
+  const std::string_view target = head.target;
+  if (target.starts_with('/') || (target == "*" && head.method == "OPTIONS")) return {};
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!istarts_with(target, scheme)) continue;
+    const std::string_view rest = target.substr(scheme.size());
+    const std::size_t end = std::min(rest.find_first_of("/?"), rest.size());
+    // One host for whoever looks at the target and whoever looks at the field.
+    if (end == 0 || !iequals(rest.substr(0, end), head.headers.find("host").value_or(""))) break;
+    std::string path(rest.substr(end));
+    if (!path.starts_with('/')) path.insert(0, "/");
+    head.target = std::move(path);
+    return {};
+  }
+  return protocol_error("the request target is no path of this host");
 }
 
 Result<std::optional<Parsed<ResponseHead>>> parse_response_head(std::string_view bytes,

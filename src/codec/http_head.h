@@ -49,6 +49,11 @@ Result<std::optional<Parsed<RequestHead>>> parse_request_head(std::string_view b
 Result<std::optional<Parsed<ResponseHead>>> parse_response_head(std::string_view bytes,
                                                                 HeadLimits limits = {});
 
+/// Makes "http://host/path" the "/path" it asks for. Errors: kProtocol (another host than the Host
+/// field says, user names, "*" with a method other than OPTIONS, forms for proxies).
+/// Source: RFC 9112 §3.2.
+Result<void> to_origin_form(RequestHead& head);
+
 /// The bytes to send, with the empty line at the end. The version is always 1.1.
 /// Errors: kInvalid (a method, target or field that would not be read back as it is: line breaks
 /// cannot be smuggled in).

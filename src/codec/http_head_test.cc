@@ -251,5 +251,23 @@ TEST(Heads, ParsingUndoesMaking) {
   }
 }
 
+TEST(OriginForm, IsAPathOfTheHostThatIsNamed) {
+  const auto form = [](std::string method, std::string target) -> std::string {
+    RequestHead head{.method = std::move(method), .target = std::move(target)};
+    head.headers.add("Host", "a.example:80");
+    return to_origin_form(head) ? head.target : "refused";
+  };
+  EXPECT_EQ(form("GET", "/b?c"), "/b?c");
+  EXPECT_EQ(form("GET", "http://a.example:80/b?c"), "/b?c");
+  EXPECT_EQ(form("GET", "HTTPS://A.EXAMPLE:80"), "/");
+  EXPECT_EQ(form("GET", "http://a.example:80?c"), "/?c");
+  EXPECT_EQ(form("OPTIONS", "*"), "*");
+  for (const char* target :
+       {"*", "b", "a.example:80", "http://b.example/c", "http://a.example/c", "http:///c",
+        "http://u@a.example:80/c", "ftp://a.example:80/c", "http:/a.example:80/c"}) {
+    EXPECT_EQ(form("GET", target), "refused") << target;
+  }
+}
+
 }  // namespace
 }  // namespace telpher
