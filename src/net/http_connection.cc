@@ -52,7 +52,7 @@ void HttpConnection::reserve(std::size_t capacity) {
 }
 
 Result<IoStep> HttpConnection::fill() {
-  if (!input_) reserve(capacity_);
+  if (!input_) reserve(input_bytes_);
   if (end_ == capacity_) reserve(begin_ > 0 ? capacity_ : 2 * capacity_);
   TRY(const IoStep step, stream_->try_read({input_.get() + end_, capacity_ - end_}));
   end_ += step.bytes;
@@ -62,9 +62,28 @@ Result<IoStep> HttpConnection::fill() {
 void HttpConnection::unread(Bytes bytes) {
   DCHECK(begin_ == end_);
   begin_ = end_ = 0;
-  if (!input_ || capacity_ < bytes.size()) reserve(std::max(capacity_, bytes.size()));
+  if (capacity_ < bytes.size()) reserve(std::max(input_bytes_, bytes.size()));
   std::memcpy(input_.get(), bytes.data(), bytes.size());
   end_ = bytes.size();
+}
+
+void HttpConnection::rest(HttpBufferPool& pool) {
+  DCHECK(begin_ == end_);
+  if (!input_) return;
+  if (capacity_ != input_bytes_) input_.reset();  // it grew for a long head
+  pool.give({std::move(input_), std::move(head_text), std::move(file_bytes)});
+  capacity_ = 0;
+  head_text = std::string();
+  file_bytes = std::string();
+}
+
+void HttpConnection::wake(HttpBufferPool& pool) {
+  if (input_) return;
+  HttpBuffers buffers = pool.take();
+  input_ = std::move(buffers.input);
+  capacity_ = input_ ? input_bytes_ : 0;
+  head_text = std::move(buffers.head_text);
+  file_bytes = std::move(buffers.file_bytes);
 }
 
 // --- reading ----------------------------------------------------------------------------------

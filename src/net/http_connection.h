@@ -11,13 +11,42 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace telpher {
 
+/// What a connection needs while a message is under way.
+struct HttpBuffers {
+  std::unique_ptr<std::byte[]> input;
+  std::string head_text;
+  std::string file_bytes;
+};
+
+/// Buffers that connections at rest have given back, the last used first: they are warm. One loop.
+class HttpBufferPool {
+ public:
+  void give(HttpBuffers buffers) {
+    if (idle_.size() < kIdleMax) idle_.push_back(std::move(buffers));
+  }
+  /// Empty ones when there are none.
+  HttpBuffers take() {
+    if (idle_.empty()) return {};
+    HttpBuffers buffers = std::move(idle_.back());
+    idle_.pop_back();
+    return buffers;
+  }
+
+ private:
+  static constexpr std::size_t kIdleMax = 64;
+  std::vector<HttpBuffers> idle_;
+};
+
 class HttpConnection {
  public:
+  /// @param input_bytes  room for input to begin with; the same for all users of a pool
   HttpConnection(std::unique_ptr<Stream> stream, std::size_t input_bytes)
-      : stream_(std::move(stream)), capacity_(input_bytes) {}
+      : stream_(std::move(stream)), input_bytes_(input_bytes) {}
 
   Stream& stream() { return *stream_; }
 
@@ -29,6 +58,11 @@ class HttpConnection {
   /// Puts back what was read too far. input() must be empty.
   void unread(Bytes bytes);
 
+  /// Gives the buffers to `pool`, or the pool's to this connection, which waits for a message or is
+  /// to read one. input() must be empty.
+  void rest(HttpBufferPool& pool);
+  void wake(HttpBufferPool& pool);
+
   /// Kept from message to message, so that a small one costs no allocation.
   std::string head_text;
   std::string file_bytes;
@@ -38,7 +72,8 @@ class HttpConnection {
 
   std::unique_ptr<Stream> stream_;
   std::unique_ptr<std::byte[]> input_;
-  std::size_t capacity_;
+  const std::size_t input_bytes_;
+  std::size_t capacity_ = 0;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
 };

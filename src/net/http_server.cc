@@ -7,6 +7,12 @@
 
 namespace telpher {
 
+HttpRefusal HttpHandler::refusal(int status, const Error& error) {
+  HttpRefusal refusal{.status = status, .body = error.message + "\n"};
+  refusal.headers.add("Content-Type", "text/plain");
+  return refusal;
+}
+
 Result<std::unique_ptr<HttpServer>> HttpServer::open(Loop& loop, HttpHandler& handler,
                                                      HttpServerOptions options) {
   TRY(std::unique_ptr<Listener> listener, Listener::open(loop, options.listen));

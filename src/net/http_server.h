@@ -7,6 +7,7 @@
 #include "net/tcp.h"
 #include "runtime/task_group.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,19 +24,24 @@ struct HttpServerOptions {
   std::chrono::milliseconds head_timeout{30'000};  // from a request's first byte to its head's end
   std::chrono::milliseconds idle_timeout{60'000};  // no byte moved while a message is under way
   std::chrono::milliseconds keep_alive{75'000};    // between two requests
+  /// Who sends a body may be waited for so long in all, and longer by what has come at this rate.
+  std::chrono::milliseconds body_grace{30'000};
+  ByteCount body_bytes_per_second_min = 500;  // 0 = any
   std::size_t head_bytes_max = 64 * 1024;
   std::size_t connections_max = 10'000;  // more are closed at once
   TlsServerContext* tls = nullptr;       // https; must outlive the server
+  bool any_target = false;  // targets go to the handler as they come, as proxies want them
 };
 
 /// A request as it arrives. Its head is complete, its body is read from here.
 class ServerRequest final : public ByteReader {
  public:
+  /// `options` outlive it.
   ServerRequest(HttpConnection& connection, RequestHead head, BodyFraming framing,
-                SocketAddress peer, Duration idle);
+                SocketAddress peer, const HttpServerOptions& options);
 
   const std::string& method() const { return head_.method; }
-  /// As received: "/bucket/key?x=y".
+  /// Path and query as received: "/bucket/key?x=y"; "*" with OPTIONS.
   const std::string& target() const { return head_.target; }
   const Headers& headers() const { return head_.headers; }
   const RequestHead& head() const { return head_; }
@@ -43,7 +49,8 @@ class ServerRequest final : public ByteReader {
   /// Of the body; nullopt when it is chunked.
   std::optional<ByteCount> length() const;
 
-  /// Answers "Expect: 100-continue" first, when the client waits for that.
+  /// Answers "Expect: 100-continue" first, when the client waits for that. Errors: kNetwork,
+  /// kProtocol, kTimeout (no byte for the idle time-out, or too few for long), kCancelled.
   Task<Result<std::size_t>> read_some(MutableBytes buffer) override;
   /// The whole body. Errors: kLimit past `size_max` bytes, and those of read_some().
   Task<Result<std::string>> read_all(std::size_t size_max);
@@ -53,13 +60,18 @@ class ServerRequest final : public ByteReader {
   friend class ServerConnection;
   friend class ServerResponse;
 
+  /// How long the client's next bytes may take.
+  Duration patience() const;
+
   HttpConnection& connection_;
   const RequestHead head_;
   BodyReader body_;
   BusyTurn turn_;
   const SocketAddress peer_;
-  const Duration idle_;
+  const HttpServerOptions& options_;
+  Duration waited_{};  // for the body's bytes
   bool owes_continue_;
+  bool broken_ = false;  // the body could not be read
 };
 
 /// The answer to one request. Set status and headers, then either send() or begin() and write().
@@ -124,6 +136,13 @@ class ServerResponse {
   ByteCount promised_ = 0;  // body bytes announced and not yet sent
 };
 
+/// The answer to what is no proper request.
+struct HttpRefusal {
+  int status = 400;
+  Headers headers;  // Content-Length and Connection are added
+  std::string body;
+};
+
 /// Answers requests; called for many at a time, in any order.
 class HttpHandler {
  public:
@@ -131,6 +150,10 @@ class HttpHandler {
   /// Both live until the task has ended. Without an answer, and with an error before it was begun,
   /// the client gets a 500; with an error in the middle of it, the connection is closed.
   virtual Task<Result<void>> handle(ServerRequest& request, ServerResponse& response) = 0;
+  /// What is answered to a head that is malformed (400), too long (431), too slow (408) or of an
+  /// unknown coding (501), and to a body that breaks off a request whose handler failed before it
+  /// answered (400, 408). The connection is closed then.
+  virtual HttpRefusal refusal(int status, const Error& error);
 };
 
 class HttpServer {
@@ -171,6 +194,8 @@ class HttpServer {
   HttpHandler& handler_;
   const HttpServerOptions options_;
   std::unique_ptr<Listener> listener_;
+  HttpBufferPool buffers_;
+  std::array<std::byte, 16 * 1024> scrap_;  // for bytes that nobody looks at
   Stats stats_;
   std::string date_text_;
   std::chrono::sys_seconds date_of_{};

@@ -3,7 +3,6 @@
 #include "net/tls.h"
 
 #include <algorithm>
-#include <array>
 
 namespace telpher {
 namespace {
@@ -65,9 +64,11 @@ Task<std::optional<RequestHead>> ServerConnection::next_head() {
         co_return std::move((*parsed)->head);
       }
     }
+    connection_->wake(server_.buffers_);
     const Result<IoStep> step = connection_->fill();
     if (!step || (step->bytes == 0 && !step->blocked)) co_return std::nullopt;
     if (!step->blocked) continue;
+    if (!begun) connection_->rest(server_.buffers_);
     const Result<void> waited = co_await connection_->stream().wait(FdWatch::kRead, deadline);
     if (waited) continue;
     if (begun && waited.error().kind == ErrorKind::kTimeout) co_await refuse(waited.error());
@@ -77,14 +78,14 @@ Task<std::optional<RequestHead>> ServerConnection::next_head() {
 
 Task<bool> ServerConnection::answer(RequestHead head) {
   ++server_.stats_.requests;
+  const Result<void> target = server_.options_.any_target ? Result<void>() : to_origin_form(head);
   const Result<BodyFraming> framing = request_framing(head);
-  if (!framing) {
-    co_await refuse(framing.error());
+  if (!target || !framing) {
+    co_await refuse(!target ? target.error() : framing.error());
     co_return false;
   }
-  const Duration idle = server_.options_.idle_timeout;
-  ServerRequest request(*connection_, std::move(head), *framing, peer_, idle);
-  ServerResponse response(server_, *connection_, request, idle);
+  ServerRequest request(*connection_, std::move(head), *framing, peer_, server_.options_);
+  ServerResponse response(server_, *connection_, request, server_.options_.idle_timeout);
   if (!keeps_connection(request.head().version_minor, request.headers())) response.close_after();
   Result<void> handled = co_await server_.handler_.handle(request, response);
   co_return co_await finish_answer(std::move(handled), request, response);
@@ -97,6 +98,10 @@ Task<bool> ServerConnection::finish_answer(Result<void> handled, ServerRequest& 
     co_return false;
   }
   if (!handled && handled.error().kind == ErrorKind::kCancelled) co_return false;
+  if (!response.begun_ && !handled && request.broken_) {
+    co_await refuse(std::move(handled).error());
+    co_return false;
+  }
   if (!response.begun_) {
     response.headers.clear();
     response.status = 500;
@@ -107,9 +112,8 @@ Task<bool> ServerConnection::finish_answer(Result<void> handled, ServerRequest& 
   }
   if (!handled || response.promised_ > 0) co_return false;
   if (!response.close_ && !request.body_read()) {
-    std::array<std::byte, 16 * 1024> scrap;
     for (ByteCount drained = 0; !request.body_read() && drained < kDrainBytesMax;) {
-      const Result<std::size_t> count = co_await request.read_some(scrap);
+      const Result<std::size_t> count = co_await request.read_some(server_.scrap_);
       if (!count) co_return false;
       drained += *count;
     }
@@ -119,17 +123,17 @@ Task<bool> ServerConnection::finish_answer(Result<void> handled, ServerRequest& 
   co_return false;
 }
 
-Task<void> ServerConnection::refuse(const Error& error) {
+Task<void> ServerConnection::refuse(Error error) {
   ++server_.stats_.refused;
-  ResponseHead head{.status = status_of(error), .reason = "Refused"};
-  const std::string text = error.message + "\n";
-  head.headers.add("Content-Type", "text/plain");
-  head.headers.add("Content-Length", std::to_string(text.size()));
+  HttpRefusal refusal = server_.handler_.refusal(status_of(error), error);
+  ResponseHead head{.status = refusal.status, .reason = "Refused"};
+  head.headers = std::move(refusal.headers);
+  head.headers.add("Content-Length", std::to_string(refusal.body.size()));
   head.headers.add("Connection", "close");
   const Result<std::string> bytes = make_response_head(head);
   if (!bytes) co_return;
-  const Result<void> sent = co_await write_message(*connection_, *bytes, Body::of(as_bytes(text)),
-                                                   server_.options_.idle_timeout);
+  const Result<void> sent = co_await write_message(
+      *connection_, *bytes, Body::of(as_bytes(refusal.body)), server_.options_.idle_timeout);
   if (sent) co_await linger();
 }
 
@@ -137,9 +141,8 @@ Task<void> ServerConnection::linger() {
   Stream& stream = connection_->stream();
   stream.end_output();
   const TimePoint deadline = server_.loop_.now() + kLinger;
-  std::array<std::byte, 16 * 1024> scrap;
   for (;;) {
-    const Result<IoStep> step = stream.try_read(scrap);
+    const Result<IoStep> step = stream.try_read(server_.scrap_);
     if (!step || (step->bytes == 0 && !step->blocked)) co_return;
     if (server_.loop_.now() >= deadline) co_return;
     if (step->blocked && !co_await stream.wait(FdWatch::kRead, deadline)) co_return;

@@ -19,7 +19,8 @@ class ServerConnection {
   /// Answers one request; false when it was the connection's last.
   Task<bool> answer(RequestHead head);
   Task<bool> finish_answer(Result<void> handled, ServerRequest& request, ServerResponse& response);
-  Task<void> refuse(const Error& error);
+  /// Answers with the handler's words, by its copy of the error, and ends the connection.
+  Task<void> refuse(Error error);
   /// Reads on for a moment after the last answer: closing at once would reset the connection, and
   /// the client might never see the answer.
   Task<void> linger();

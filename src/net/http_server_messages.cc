@@ -47,12 +47,12 @@ void append_number(std::string& out, ByteCount number) {
 // --- request ----------------------------------------------------------------------------------
 
 ServerRequest::ServerRequest(HttpConnection& connection, RequestHead head, BodyFraming framing,
-                             SocketAddress peer, Duration idle)
+                             SocketAddress peer, const HttpServerOptions& options)
     : connection_(connection),
       head_(std::move(head)),
       body_(framing),
       peer_(peer),
-      idle_(idle),
+      options_(options),
       owes_continue_(!body_.done() && head_.version_minor > 0 &&
                      head_.headers.has_token("expect", "100-continue")) {}
 
@@ -61,22 +61,42 @@ std::optional<ByteCount> ServerRequest::length() const {
   return body_.framing().length;
 }
 
+// Only the time spent waiting counts: a handler that is slow does not make its client late.
+Duration ServerRequest::patience() const {
+  const Duration idle = options_.idle_timeout;
+  if (options_.body_bytes_per_second_min == 0) return idle;
+  const std::chrono::duration<double> earned(
+      static_cast<double>(body_.bytes()) / static_cast<double>(options_.body_bytes_per_second_min));
+  if (earned > waited_ + idle) return idle;
+  return std::min(idle,
+                  options_.body_grace + std::chrono::duration_cast<Duration>(earned) - waited_);
+}
+
 Task<Result<std::size_t>> ServerRequest::read_some(MutableBytes buffer) {
   if (body_.done() || buffer.empty()) co_return std::size_t{0};
   if (owes_continue_) {
     owes_continue_ = false;
     if (connection_.input().empty()) {
-      CO_TRY_VOID(co_await write_message(connection_, "HTTP/1.1 100 Continue\r\n\r\n", {}, idle_));
+      CO_TRY_VOID(co_await write_message(connection_, "HTTP/1.1 100 Continue\r\n\r\n", {},
+                                         options_.idle_timeout));
     }
   }
   Loop& loop = co_await current_loop();
   for (;;) {
-    CO_TRY(const IoStep step, body_.try_read(connection_, buffer));
-    if (!step.blocked) {
-      if (turn_.is_over(step.bytes)) co_await Yield{};
-      co_return step.bytes;
+    Result<IoStep> step = body_.try_read(connection_, buffer);
+    if (step && !step->blocked) {
+      if (turn_.is_over(step->bytes)) co_await Yield{};
+      co_return step->bytes;
     }
-    CO_TRY_VOID(co_await connection_.stream().wait(FdWatch::kRead, loop.now() + idle_));
+    Result<void> waited;
+    if (step) {
+      const TimePoint start = loop.now();
+      waited = co_await connection_.stream().wait(FdWatch::kRead, start + patience());
+      waited_ += loop.now() - start;
+    }
+    broken_ = !step || !waited;
+    if (!step) co_return std::move(step).error();
+    if (!waited) co_return std::move(waited).error();
   }
 }
 

@@ -18,6 +18,7 @@ using testing::body_of;
 using testing::fetch;
 using testing::pattern;
 using testing::serve_during;
+using testing::talk_raw;
 
 // Behaves by what the target asks for.
 class Playground final : public HttpHandler {
@@ -380,31 +381,6 @@ TEST_P(Http, SaysWhenNobodyListens) {
 class Server : public Http {};
 INSTANTIATE_TEST_SUITE_P(, Server, ::testing::Values(Transport::kPlain));
 
-Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes) {
-  CO_TRY(std::unique_ptr<Socket> socket,
-         co_await connect_tcp({*SocketAddress::parse("127.0.0.1", port)}, kNever));
-  HttpConnection connection(std::make_unique<PlainStream>(std::move(socket)), 4096);
-  CO_TRY_VOID(co_await write_message(connection, bytes, {}, 5s));
-  for (;;) {
-    CO_TRY(const IoStep step, connection.fill());
-    if (step.bytes == 0 && !step.blocked) co_return std::string(as_text(connection.input()));
-    if (step.blocked) {
-      CO_TRY_VOID(co_await connection.stream().wait(FdWatch::kRead, Clock::now() + 5s));
-    }
-  }
-}
-
-TEST_P(Server, RefusesSmuggling) {
-  for (const char* fields : {"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-                             "Content-Length: 5\r\nContent-Length: 6\r\n", "Bad Name: x\r\n"}) {
-    const Result<std::string> answer = run(talk_raw(
-        server->port(), std::string("PUT /x HTTP/1.1\r\nHost: a\r\n") + fields + "\r\nhello"));
-    ASSERT_TRUE(answer) << answer.error().message;
-    EXPECT_TRUE(answer->starts_with("HTTP/1.1 400 ")) << *answer;
-  }
-  EXPECT_TRUE(playground.targets.empty());
-}
-
 TEST_P(Server, AnswersPipelinedRequestsInOrder) {
   const Result<std::string> answer =
       run(talk_raw(server->port(),
@@ -427,19 +403,6 @@ TEST_P(Server, KeepsConnectionsOfOldClientsThatAsk) {
   ASSERT_TRUE(answer) << answer.error().message;
   EXPECT_NE(answer->find("Connection: keep-alive\r\n"), std::string::npos) << *answer;
   EXPECT_EQ(playground.targets.size(), 2u);
-}
-
-TEST_P(Server, RefusesHeadsThatAreTooLongOrTooSlow) {
-  server_options.head_bytes_max = 20'000;
-  server_options.head_timeout = 20ms;
-  start("IP:127.0.0.1", 1);
-  Result<std::string> answer =
-      run(talk_raw(server->port(), "GET /" + std::string(30'000, 'x') + " HTTP/1.1\r\n"));
-  ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_TRUE(answer->starts_with("HTTP/1.1 431 ")) << *answer;
-  answer = run(talk_raw(server->port(), "GET /x HTTP/1.1\r\nHost: a\r\n"));
-  ASSERT_TRUE(answer) << answer.error().message;
-  EXPECT_TRUE(answer->starts_with("HTTP/1.1 408 ")) << *answer;
 }
 
 class Tls : public Http {

@@ -3,6 +3,7 @@
 
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "net/tcp.h"
 
 #include <memory>
 #include <string>
@@ -42,6 +43,22 @@ inline Task<Result<Answer>> fetch(HttpClient* client, Origin origin, HttpRequest
   Answer answer{response->status, {}, response->headers};
   CO_TRY(answer.body, co_await response->read_all(std::size_t{1} << 30));
   co_return answer;
+}
+
+/// Sends `bytes` as they are and returns all that comes until the server closes.
+inline Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes) {
+  CO_TRY(std::unique_ptr<Socket> socket,
+         co_await connect_tcp({*SocketAddress::parse("127.0.0.1", port)}, kNever));
+  HttpConnection connection(std::make_unique<PlainStream>(std::move(socket)), 4096);
+  CO_TRY_VOID(co_await write_message(connection, bytes, {}, std::chrono::seconds(5)));
+  for (;;) {
+    CO_TRY(const IoStep step, connection.fill());
+    if (step.bytes == 0 && !step.blocked) co_return std::string(as_text(connection.input()));
+    if (step.blocked) {
+      CO_TRY_VOID(co_await connection.stream().wait(FdWatch::kRead,
+                                                    Clock::now() + std::chrono::seconds(5)));
+    }
+  }
 }
 
 }  // namespace telpher::testing

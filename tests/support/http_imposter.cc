@@ -289,6 +289,7 @@ HttpImposter::HttpImposter(std::vector<ImposterRule> rules, std::string host, st
   HttpServerOptions options;
   options.listen.host = std::move(host);
   options.listen.port = port;
+  options.any_target = true;  // it is asked as a proxy, too
   Result<std::unique_ptr<HttpServer>> server =
       HttpServer::open(impl_->loop, impl_->handler, std::move(options));
   if (!server) std::fprintf(stderr, "http_imposter: %s\n", server.error().message.c_str());
