@@ -51,12 +51,13 @@ inline Task<Result<std::string>> talk_raw(std::uint16_t port, std::string bytes)
          co_await connect_tcp({*SocketAddress::parse("127.0.0.1", port)}, kNever));
   HttpConnection connection(std::make_unique<PlainStream>(std::move(socket)), 4096);
   CO_TRY_VOID(co_await write_message(connection, bytes, {}, std::chrono::seconds(5)));
+  Loop& loop = co_await current_loop();
   for (;;) {
     CO_TRY(const IoStep step, connection.fill());
     if (step.bytes == 0 && !step.blocked) co_return std::string(as_text(connection.input()));
     if (step.blocked) {
-      CO_TRY_VOID(co_await connection.stream().wait(FdWatch::kRead,
-                                                    Clock::now() + std::chrono::seconds(5)));
+      CO_TRY_VOID(
+          co_await connection.stream().wait(FdWatch::kRead, loop.now() + std::chrono::seconds(5)));
     }
   }
 }
