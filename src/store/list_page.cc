@@ -58,7 +58,7 @@ Result<ListPage> make_list_page(const ListOptions& options, const ListCursor& ne
   ListPage page;
   TRY(std::optional<ListPosition> position, first_position(options));
   int count = 0;
-  std::string last;  // the continuation if another entry follows
+  char last = kAfterKey;  // what the page ends with, if another entry follows
   while (limit > 0 && position) {
     TRY(std::optional<ListEntry> entry, next(*position));
     if (!entry || !entry->key.starts_with(options.prefix)) return page;
@@ -70,7 +70,7 @@ Result<ListPage> make_list_page(const ListOptions& options, const ListCursor& ne
       std::optional<std::string> beyond = after_prefix(prefix);
       if (prefix != options.start_after || !options.continuation.empty()) {
         if (count == limit) break;
-        last = make_continuation(kAfterPrefix, prefix);
+        last = kAfterPrefix;
         page.prefixes.push_back(std::move(prefix));
         ++count;
       }
@@ -79,12 +79,16 @@ Result<ListPage> make_list_page(const ListOptions& options, const ListCursor& ne
       continue;
     }
     if (count == limit) break;
-    last = make_continuation(kAfterKey, entry->key);
-    position = ListPosition{entry->key, true};
+    last = kAfterKey;
+    position->key = entry->key;
+    position->after = true;
     page.objects.push_back(*std::move(entry));
     ++count;
   }
-  if (position) page.continuation = last;
+  if (position && count > 0) {
+    page.continuation =
+        make_continuation(last, last == kAfterKey ? page.objects.back().key : page.prefixes.back());
+  }
   return page;
 }
 

@@ -1,5 +1,6 @@
 // The contract on our own stores.
 
+#include "runtime/task_group.h"
 #include "store/layers/adaptive.h"
 #include "store/layers/chaos.h"
 #include "store/layers/limit.h"
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <map>
 
 namespace telpher {
 namespace {
@@ -184,6 +186,66 @@ TEST_P(OwnStoreContract, AnObjectSaysWhatPartsItWasMadeOf) {
   EXPECT_FALSE(copy->parts);
   EXPECT_EQ(copy->checksum->parts, 0);
   EXPECT_EQ(copy->etag.find('-') != std::string::npos, !capabilities().etag_is_md5);
+}
+
+std::string version_of(int writer, int version) {
+  return test_content(static_cast<std::size_t>(writer % 3 == 0 ? 200'000 : 5'000),
+                      static_cast<std::uint64_t>(writer * 1000 + version));
+}
+
+struct OneKey {
+  ObjectStore& store;
+  const ObjectAddress object;
+  std::map<std::string, int> known;  // content by digest
+  std::string last;                  // acknowledged last
+  int writers = 0;
+  int mixed = 0;
+};
+
+std::string digest_of(std::string_view content) {
+  return checksum_of(ChecksumAlgorithm::kSha256, as_bytes(content)).to_hex();
+}
+
+Task<Result<void>> write_versions(OneKey* key, int writer) {
+  for (int version = 0; version < 10; ++version) {
+    const std::string content = version_of(writer, version);
+    key->known[digest_of(content)] = writer;
+    const auto put = co_await key->store.put(key->object, Body::of(as_bytes(content)), {});
+    if (!put) co_return put.error();
+    key->last = digest_of(content);
+  }
+  --key->writers;
+  co_return Result<void>();
+}
+
+Task<Result<void>> read_versions(OneKey* key) {
+  while (key->writers > 0) {
+    CO_TRY(const GetResult got, co_await key->store.get(key->object, {}));
+    std::string content(got.length, '\0');
+    CO_TRY_VOID(co_await read_full(*got.body,
+                                   {reinterpret_cast<std::byte*>(content.data()), content.size()}));
+    if (!key->known.contains(digest_of(content)) || got.info.size != content.size()) ++key->mixed;
+    co_await Yield();
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> write_and_read(OneKey* key) {
+  TaskGroup group(co_await current_context());
+  key->writers = 8;
+  for (int writer = 0; writer < 8; ++writer) group.spawn(write_versions(key, writer));
+  for (int reader = 0; reader < 4; ++reader) group.spawn(read_versions(key));
+  co_return co_await group.join();
+}
+
+TEST_P(OwnStoreContract, WritersOfOneKeyReplaceEachOtherWhole) {
+  OneKey key{store(), at("key"), {}, {}};
+  ASSERT_TRUE(put("key", "first"));
+  key.known[digest_of("first")] = 0;
+  const Result<void> ran = run(write_and_read(&key));
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(key.mixed, 0);
+  EXPECT_EQ(digest_of(content("key")), key.last) << "the write acknowledged last wins";
 }
 
 const auto kOwnStores = ::testing::Values(&open_local, &open_local_like_s3, &open_layered,

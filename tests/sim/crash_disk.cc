@@ -59,6 +59,25 @@ std::shared_ptr<CrashDisk::File> CrashDisk::create(const std::string& name) {
   return names_[name] = std::make_shared<File>();
 }
 
+std::string CrashDisk::folder_of(const std::string& name) {
+  const std::size_t end = name.ends_with('/') ? name.size() - 1 : name.size();
+  const std::size_t slash = name.substr(0, end).rfind('/');
+  return slash == std::string::npos ? std::string() : name.substr(0, slash);
+}
+
+std::vector<std::string> CrashDisk::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, file] : names_) names.push_back(name);
+  return names;
+}
+
+void CrashDisk::sync_names(const std::string& folder) {
+  std::erase_if(synced_names_, [&](const auto& name) { return folder_of(name.first) == folder; });
+  for (const auto& [name, file] : names_) {
+    if (folder_of(name) == folder) synced_names_[name] = file;
+  }
+}
+
 void CrashDisk::power_cut(Random* luck) {
   Names survivors = synced_names_;
   if (luck) {
@@ -69,6 +88,13 @@ void CrashDisk::power_cut(Random* luck) {
       if (!names_.contains(name) && luck->chance(0.5)) survivors.erase(name);
     }
   }
+  // What lies in a folder that is gone is gone. Outer folders sort before inner ones.
+  std::erase_if(survivors, [&](const auto& name) {
+    for (std::string folder = folder_of(name.first); !folder.empty(); folder = folder_of(folder)) {
+      if (!survivors.contains(folder + "/")) return true;
+    }
+    return false;
+  });
   names_ = synced_names_ = std::move(survivors);
   for (auto& [name, file] : names_) file->power_cut(luck);
 }

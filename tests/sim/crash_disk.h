@@ -40,8 +40,13 @@ class CrashDisk {
   std::shared_ptr<File> find(const std::string& name) const;
   std::shared_ptr<File> create(const std::string& name);
   void remove(const std::string& name) { names_.erase(name); }
-  /// Makes the names as they are now survive; their files' content is another matter.
-  void sync_names() { synced_names_ = names_; }
+  /// Folders' names end with "/".
+  std::vector<std::string> names() const;
+  /// Makes the names in a folder survive as they are now; their files' content is another matter.
+  /// @param folder  "" = the outermost
+  void sync_names(const std::string& folder);
+  /// "a/b" of "a/b/c" and of "a/b/c/".
+  static std::string folder_of(const std::string& name);
 
   /// All that was not synced is lost, or, with `luck`, each of its 512-byte sectors and each name
   /// may have reached the disk or not.

@@ -41,7 +41,7 @@ class CrashFile {
     if (!vfs_.step()) return SQLITE_IOERR_FSYNC;
     file_->sync();
     // As the Unix VFS does: the first sync of a journal or log also syncs its folder.
-    if (std::exchange(sync_names_, false)) disk().sync_names();
+    if (std::exchange(sync_names_, false)) disk().sync_names(CrashDisk::folder_of(name_));
     return SQLITE_OK;
   }
   sqlite3_int64 size() const { return static_cast<sqlite3_int64>(file_->content().size()); }
@@ -196,7 +196,7 @@ int delete_file(sqlite3_vfs* self, const char* name, int sync_folder) {
   CrashVfs& vfs = vfs_of(self);
   if (!vfs.step()) return SQLITE_IOERR_DELETE;
   vfs.machine().disk().remove(name);
-  if (sync_folder) vfs.machine().disk().sync_names();
+  if (sync_folder) vfs.machine().disk().sync_names(CrashDisk::folder_of(name));
   return SQLITE_OK;
 }
 

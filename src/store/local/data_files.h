@@ -4,20 +4,21 @@
 // to does not exist: bytes are written first, the index row follows.
 //
 // Each opening of a store is a session with a folder of its own, so processes never write the same
-// file. A session that is alive holds a lock; the files of dead ones are swept by the next to open.
-// May be used on any thread; append() by one at a time.
+// file. A session that is alive holds a lock; what dead ones left unfinished is swept by the next
+// to open. May be used on any thread; append() by one at a time.
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "runtime/body.h"
+#include "store/local/file_session.h"
 #include "store/rules.h"
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,10 @@ class FileWriter;
 
 class DataFiles {
  public:
+  using IsReferred = std::function<Result<bool>(FileId)>;
+
   /// Creates the folders and starts a session. Errors: kIo, kDenied.
-  static Result<std::unique_ptr<DataFiles>> open(const std::string& root, bool durable);
-  /// Ends the session.
-  ~DataFiles();
+  static Result<std::unique_ptr<DataFiles>> open(Disk& disk, const std::string& root, bool durable);
   DataFiles(const DataFiles&) = delete;
 
   struct Written {
@@ -64,35 +65,39 @@ class DataFiles {
   /// Errors: kNotFound when the file is gone (its object was replaced meanwhile).
   Result<UniqueFd> open_file(FileId id) const;
 
-  /// Removes a file nobody refers to; false = not now: it is a segment that may grow yet.
+  /// The index refers to a file of this session.
+  void settle(FileId id);
+  /// Removes a file nobody refers to; false = not now: it is a segment that may grow yet. It may be
+  /// forgotten once the names have been synced.
   bool remove_file(FileId id);
 
-  /// Removes what dead sessions left behind: files for which `is_referred` says false.
-  Result<void> sweep(const std::function<Result<bool>(FileId)>& is_referred);
+  /// Removes what dead sessions left unfinished: files for which `is_referred` says false.
+  Result<void> sweep(const IsReferred& is_referred);
+  /// Nothing more will be written: the segment goes if nobody refers to it.
+  void close(const IsReferred& is_referred);
 
  private:
-  DataFiles(std::string root, bool durable);
-  Result<void> start_session();
-  Result<bool> claim_session(std::uint32_t session);
-  Result<void> sweep_session(std::uint32_t session,
-                             const std::function<Result<bool>(FileId)>& is_referred);
+  friend class FileWriter;
+  DataFiles(Disk& disk, std::string root, bool durable, std::unique_ptr<FileSession> session);
+  Result<void> sweep_session(std::uint32_t session, const IsReferred& is_referred);
+  Result<bool> sweep_file(FileId id, const IsReferred& is_referred);
   Result<void> start_segment();
-  std::string folder(std::uint32_t session) const;
-  std::string lock_path(std::uint32_t session) const;
+  void names_changed(std::uint32_t session);
+  std::string folder(std::uint32_t session) const { return FileSession::folder(root_, session); }
   std::string path(FileId id) const;
   bool is_dead(std::uint32_t session) const;
 
+  Disk& disk_;
   const std::string root_;
   const bool durable_;
-  std::uint32_t session_ = 0;
-  UniqueFd lock_;
-  UniqueFd folder_;
-  std::atomic<std::uint32_t> files_made_ = 0;
-  std::atomic<bool> names_dirty_ = false;
+  const std::unique_ptr<FileSession> session_;
+
+  std::mutex names_mutex_;
+  std::set<std::uint32_t> names_dirty_;  // sessions in whose folders names came or went
 
   std::mutex segment_mutex_;  // guards segment_id_ against remove_file()
   FileId segment_id_ = 0;
-  UniqueFd segment_;
+  std::unique_ptr<DiskFile> segment_;
   ByteCount segment_size_ = 0;
   bool segment_dirty_ = false;
 };
@@ -112,18 +117,13 @@ class FileWriter {
 
  private:
   friend class DataFiles;
-  FileWriter(UniqueFd file, FileId id, std::string path, bool durable,
+  FileWriter(DataFiles& files, FileId id, std::unique_ptr<DiskFile> file,
              const ContentDigester::Options& digester)
-      : file_(std::move(file)),
-        id_(id),
-        path_(std::move(path)),
-        durable_(durable),
-        digester_(digester) {}
+      : files_(files), id_(id), file_(std::move(file)), digester_(digester) {}
 
-  const UniqueFd file_;
+  DataFiles& files_;
   const FileId id_;
-  const std::string path_;
-  const bool durable_;
+  const std::unique_ptr<DiskFile> file_;
   ContentDigester digester_;
   ByteCount size_ = 0;
   bool finished_ = false;

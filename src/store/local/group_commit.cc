@@ -46,6 +46,10 @@ void GroupCommit::run(const std::vector<IndexWrite*>& batch) {
   Result<void> result = store_bodies(batch);
   if (result) result = apply_all(batch);
   if (result) {
+    for (const IndexWrite* write : batch) {
+      const Extent& extent = write->written.extent;
+      if (!write->error && extent.length > 0) files_.settle(extent.file);
+    }
     remove_unreferred();
     return;
   }

@@ -36,13 +36,16 @@ class GroupCommit {
   /// Not cancellable: it takes as long as a sync or two, and what it touches must stay alive.
   Task<Result<void>> commit(IndexWrite& write);
 
+  /// Removes files whose last reference has gone. Done after every batch; once when a store is
+  /// opened, for what the sessions before could not remove.
+  void remove_unreferred();
+
  private:
   struct Turn;
   /// On a worker thread.
   void run(const std::vector<IndexWrite*>& batch);
   Result<void> store_bodies(const std::vector<IndexWrite*>& batch);
   Result<void> apply_all(const std::vector<IndexWrite*>& batch);
-  void remove_unreferred();
 
   LocalIndex& index_;
   DataFiles& files_;

@@ -47,9 +47,10 @@ Bytes blob(std::string_view text) { return as_bytes(text); }
 
 }  // namespace
 
-Result<std::unique_ptr<LocalIndex>> LocalIndex::open(const std::string& path, bool durable) {
+Result<std::unique_ptr<LocalIndex>> LocalIndex::open(const std::string& path, bool durable,
+                                                     const std::string& vfs) {
   TRY(std::unique_ptr<Database> database,
-      Database::open({.path = path, .busy_timeout = std::chrono::seconds(60)}));
+      Database::open({.path = path, .vfs = vfs, .busy_timeout = std::chrono::seconds(60)}));
   TRY_VOID(database->use_write_ahead_log());
   TRY_VOID(database->execute("PRAGMA wal_autocheckpoint = 4000"));
   TRY_VOID(database->execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
@@ -153,28 +154,54 @@ Result<std::vector<BucketInfo>> LocalIndex::buckets() {
   }
 }
 
+namespace {
+
+constexpr int kObjectColumns = 9;
+
+/// From "size, etag, modified, checksum, storage_class, metadata, tags, extents, parts".
+Result<LocalIndex::Object> read_object(const Query& query, int first) {
+  LocalIndex::Object object;
+  object.info.size = static_cast<ByteCount>(query.integer(first));
+  object.info.etag = query.text(first + 1);
+  object.info.last_modified = from_us(query.integer(first + 2));
+  TRY(object.info.checksum, decode_checksum(query.text(first + 3)));
+  object.info.storage_class = query.text(first + 4);
+  TRY(object.info.metadata, decode_metadata(query.text(first + 5)));
+  TRY(object.tags, decode_tags(query.text(first + 6)));
+  object.info.tag_count = static_cast<int>(object.tags.size());
+  TRY(object.extents, decode_extents(query.text(first + 7)));
+  TRY(object.info.parts, decode_parts(query.text(first + 8)));
+  return object;
+}
+
+}  // namespace
+
 Result<LocalIndex::Object> LocalIndex::object(const ObjectAddress& address) {
   TRY(Query query, database_->query("SELECT size, etag, modified, checksum, storage_class, "
                                     "metadata, tags, extents, parts FROM objects "
                                     "WHERE bucket = ?1 AND key = ?2",
                                     address.bucket, blob(address.key)));
   TRY(const bool found, query.next());
-  if (!found) {
-    TRY_VOID(check_bucket(address.bucket));
-    return no_such_key(address.key);
+  if (found) return read_object(query, 0);
+  TRY_VOID(check_bucket(address.bucket));
+  return no_such_key(address.key);
+}
+
+Result<std::vector<std::pair<ObjectAddress, LocalIndex::Object>>> LocalIndex::objects_after(
+    const ObjectAddress& address, int count) {
+  TRY(Query query,
+      database_->query("SELECT size, etag, modified, checksum, storage_class, metadata, tags, "
+                       "extents, parts, bucket, key FROM objects "
+                       "WHERE (bucket, key) > (?1, ?2) ORDER BY bucket, key LIMIT ?3",
+                       address.bucket, blob(address.key), std::int64_t{count}));
+  std::vector<std::pair<ObjectAddress, Object>> objects;
+  while (true) {
+    TRY(const bool found, query.next());
+    if (!found) return objects;
+    TRY(Object object, read_object(query, 0));
+    objects.emplace_back(ObjectAddress{query.text(kObjectColumns), query.text(kObjectColumns + 1)},
+                         std::move(object));
   }
-  Object object;
-  object.info.size = static_cast<ByteCount>(query.integer(0));
-  object.info.etag = query.text(1);
-  object.info.last_modified = from_us(query.integer(2));
-  TRY(object.info.checksum, decode_checksum(query.text(3)));
-  object.info.storage_class = query.text(4);
-  TRY(object.info.metadata, decode_metadata(query.text(5)));
-  TRY(object.tags, decode_tags(query.text(6)));
-  object.info.tag_count = static_cast<int>(object.tags.size());
-  TRY(object.extents, decode_extents(query.text(7)));
-  TRY(object.info.parts, decode_parts(query.text(8)));
-  return object;
 }
 
 Result<std::optional<std::vector<Extent>>> LocalIndex::extents_of(const ObjectAddress& address) {
@@ -226,19 +253,28 @@ Result<void> LocalIndex::set_tags(const ObjectAddress& address,
                         address.bucket, blob(address.key), encode_tags(tags));
 }
 
-Result<std::optional<ListEntry>> LocalIndex::next_entry(std::string_view bucket,
-                                                        const ListPosition& position) {
+Result<std::optional<ListEntry>> LocalIndex::Listing::next(const ListPosition& position) {
   constexpr const char* kAt =
       "SELECT key, size, etag, modified, storage_class FROM objects "
-      "WHERE bucket = ?1 AND key >= ?2 ORDER BY key LIMIT 1";
+      "WHERE bucket = ?1 AND key >= ?2 ORDER BY key";
   constexpr const char* kAfter =
       "SELECT key, size, etag, modified, storage_class FROM objects "
-      "WHERE bucket = ?1 AND key > ?2 ORDER BY key LIMIT 1";
-  TRY(Query query, database_->query(position.after ? kAfter : kAt, bucket, blob(position.key)));
-  TRY(const bool found, query.next());
-  if (!found) return std::nullopt;
-  return ListEntry{query.text(0), static_cast<ByteCount>(query.integer(1)), query.text(2),
-                   from_us(query.integer(3)), query.text(4)};
+      "WHERE bucket = ?1 AND key > ?2 ORDER BY key";
+  const bool goes_on = query_ && position.after && position.key == last_;
+  if (!goes_on) {
+    query_.reset();
+    TRY(Query query,
+        index_.database_->query(position.after ? kAfter : kAt, bucket_, blob(position.key)));
+    query_.emplace(std::move(query));
+  }
+  TRY(const bool found, query_->next());
+  if (!found) {
+    query_.reset();
+    return std::nullopt;
+  }
+  last_ = query_->text(0);
+  return ListEntry{last_, static_cast<ByteCount>(query_->integer(1)), query_->text(2),
+                   from_us(query_->integer(3)), query_->text(4)};
 }
 
 Result<void> LocalIndex::create_upload(const ObjectAddress& address, const std::string& id,
@@ -336,6 +372,22 @@ Result<void> LocalIndex::put_part(const std::string& upload_id, const Part& part
   return unrefer(old);
 }
 
+namespace {
+
+/// From "number, size, etag, checksum, extents".
+Result<LocalIndex::Part> read_part(const Query& query) {
+  LocalIndex::Part part;
+  part.info.number = static_cast<PartNumber>(query.integer(0));
+  part.info.size = static_cast<ByteCount>(query.integer(1));
+  part.info.etag = query.text(2);
+  TRY(const std::optional<StoredChecksum> checksum, decode_checksum(query.text(3)));
+  if (checksum) part.info.checksum = checksum->digest;
+  TRY(part.extents, decode_extents(query.text(4)));
+  return part;
+}
+
+}  // namespace
+
 Result<std::vector<LocalIndex::Part>> LocalIndex::parts(const std::string& upload_id,
                                                         PartNumber after, int count) {
   TRY(Query query, database_->query("SELECT number, size, etag, checksum, extents FROM parts "
@@ -345,14 +397,26 @@ Result<std::vector<LocalIndex::Part>> LocalIndex::parts(const std::string& uploa
   while (true) {
     TRY(const bool found, query.next());
     if (!found) return parts;
-    Part part;
-    part.info.number = static_cast<PartNumber>(query.integer(0));
-    part.info.size = static_cast<ByteCount>(query.integer(1));
-    part.info.etag = query.text(2);
-    TRY(const std::optional<StoredChecksum> checksum, decode_checksum(query.text(3)));
-    if (checksum) part.info.checksum = checksum->digest;
-    TRY(part.extents, decode_extents(query.text(4)));
+    TRY(Part part, read_part(query));
     parts.push_back(std::move(part));
+  }
+}
+
+Result<std::vector<LocalIndex::PartOfUpload>> LocalIndex::parts_after(const std::string& upload_id,
+                                                                      PartNumber number,
+                                                                      int count) {
+  TRY(Query query, database_->query("SELECT parts.number, parts.size, parts.etag, parts.checksum, "
+                                    "parts.extents, parts.upload, uploads.bucket, uploads.key "
+                                    "FROM parts JOIN uploads ON uploads.id = parts.upload "
+                                    "WHERE (parts.upload, parts.number) > (?1, ?2) "
+                                    "ORDER BY parts.upload, parts.number LIMIT ?3",
+                                    upload_id, std::int64_t{number}, std::int64_t{count}));
+  std::vector<PartOfUpload> parts;
+  while (true) {
+    TRY(const bool found, query.next());
+    if (!found) return parts;
+    TRY(Part part, read_part(query));
+    parts.push_back({query.text(5), {query.text(6), query.text(7)}, std::move(part)});
   }
 }
 

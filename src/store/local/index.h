@@ -34,7 +34,9 @@ class LocalIndex {
 
   /// Creates or migrates the index at `path`. Errors: kIo, kDenied, kUnsupported (written by a
   /// newer version).
-  static Result<std::unique_ptr<LocalIndex>> open(const std::string& path, bool durable);
+  /// @param vfs  SQLite's; empty = the system's
+  static Result<std::unique_ptr<LocalIndex>> open(const std::string& path, bool durable,
+                                                  const std::string& vfs = {});
 
   /// Writes belong in a transaction; a failed step of one is undone by its savepoint.
   Result<void> begin_write();
@@ -63,9 +65,23 @@ class LocalIndex {
   Result<void> remove_object(const ObjectAddress& address);
   Result<void> set_tags(const ObjectAddress& address,
                         const std::map<std::string, std::string>& tags);
-  /// The bucket must have been checked.
-  Result<std::optional<ListEntry>> next_entry(std::string_view bucket,
-                                              const ListPosition& position);
+  /// A walk over the keys of a bucket that exists, within one transaction.
+  class Listing {
+   public:
+    Listing(LocalIndex& index, std::string_view bucket) : index_(index), bucket_(bucket) {}
+    /// The first entry at or after the position. Going on from one to the next is a step,
+    /// everything else a search.
+    Result<std::optional<ListEntry>> next(const ListPosition& position);
+
+   private:
+    LocalIndex& index_;
+    const std::string_view bucket_;
+    std::optional<Query> query_;
+    std::string last_;  // the key it stands at
+  };
+  /// Objects of all buckets beyond this one, in the order of buckets and keys.
+  Result<std::vector<std::pair<ObjectAddress, Object>>> objects_after(const ObjectAddress& address,
+                                                                      int count);
 
   Result<void> create_upload(const ObjectAddress& address, const std::string& id,
                              const CreateUploadOptions& options, WallTime now);
@@ -77,6 +93,15 @@ class LocalIndex {
   Result<void> put_part(const std::string& upload_id, const Part& part);
   /// Parts with numbers above `after`, at most `count`.
   Result<std::vector<Part>> parts(const std::string& upload_id, PartNumber after, int count);
+
+  struct PartOfUpload {
+    std::string upload_id;
+    ObjectAddress object;
+    Part part;
+  };
+  /// Parts of all uploads beyond this one.
+  Result<std::vector<PartOfUpload>> parts_after(const std::string& upload_id, PartNumber number,
+                                                int count);
 
   Result<bool> is_referred(FileId file);
   /// Files that nobody refers to any more since the last call, or (at first) since before.

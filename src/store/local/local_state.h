@@ -26,6 +26,7 @@ struct LocalStore::State {
         files(std::move(data_files)),
         writer(std::move(index)),
         group(*writer, *files) {}
+  ~State();
 
   /// Runs `read` with an index connection that nobody else uses. On a worker thread.
   template <class F>
@@ -39,7 +40,7 @@ struct LocalStore::State {
       }
     }
     if (!index) {
-      TRY(index, LocalIndex::open(options.root + "/index.db", options.durable));
+      TRY(index, LocalIndex::open(options.root + "/index.db", options.durable, options.vfs));
     }
     auto result = read(*index);
     const std::lock_guard lock(mutex);

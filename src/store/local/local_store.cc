@@ -2,8 +2,6 @@
 
 #include "store/local/local_state.h"
 
-#include <filesystem>
-
 namespace telpher {
 
 Error too_much_change() {
@@ -20,17 +18,19 @@ LocalStore::LocalStore(LocalStoreOptions options, std::unique_ptr<State> state)
 LocalStore::~LocalStore() = default;
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(LocalStoreOptions options) {
-  std::error_code error;
-  if (std::filesystem::create_directories(options.root, error)) {
-    std::filesystem::permissions(options.root, std::filesystem::perms::owner_all, error);
-  }
-  if (error) return make_errno_error(error.value(), "create '" + options.root + "'");
-  TRY(std::unique_ptr<DataFiles> files, DataFiles::open(options.root, options.durable));
+  Disk& disk = options.disk ? *options.disk : real_disk();
+  TRY_VOID(disk.make_folders(options.root, options.durable));
+  TRY(std::unique_ptr<DataFiles> files, DataFiles::open(disk, options.root, options.durable));
   TRY(std::unique_ptr<LocalIndex> index,
-      LocalIndex::open(options.root + "/index.db", options.durable));
+      LocalIndex::open(options.root + "/index.db", options.durable, options.vfs));
   TRY_VOID(files->sweep([&](FileId file) { return index->is_referred(file); }));
   auto state = std::make_unique<State>(options, std::move(files), std::move(index));
+  state->group.remove_unreferred();
   return std::unique_ptr<LocalStore>(new LocalStore(std::move(options), std::move(state)));
+}
+
+LocalStore::State::~State() {
+  files->close([&](FileId file) { return writer->is_referred(file); });
 }
 
 Task<void> LocalStore::State::discard(Extent extent) {
@@ -166,8 +166,9 @@ Task<Result<ListPage>> LocalStore::list(std::string bucket, ListOptions options)
   CO_TRY_VOID(check_bucket_name(bucket));
   const auto read_page = [&](LocalIndex& index) -> Result<ListPage> {
     TRY_VOID(index.check_bucket(bucket));
-    return make_list_page(
-        options, [&](const ListPosition& position) { return index.next_entry(bucket, position); });
+    LocalIndex::Listing listing(index, bucket);
+    return make_list_page(options,
+                          [&](const ListPosition& position) { return listing.next(position); });
   };
   co_return co_await offload([&] {
     return state_->with_reader([&](LocalIndex& index) -> Result<ListPage> {

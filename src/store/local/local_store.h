@@ -4,12 +4,15 @@
 // is legal: keys are index entries, never paths. Several processes may use one store at once. One
 // loop an instance; blocking work runs on its worker threads.
 
+#include "store/local/scrub.h"
 #include "store/object_store.h"
 
 #include <memory>
 #include <string>
 
 namespace telpher {
+
+class Disk;
 
 struct LocalStoreOptions {
   std::string root;     // made when it is not there
@@ -18,6 +21,9 @@ struct LocalStoreOptions {
   /// made of the CRC-64/NVME.
   bool md5_etags = false;
   ByteCount part_size_min = 1;  // S3 says 5 MiB
+  // For tests of crashes; null and empty = the system's.
+  Disk* disk = nullptr;
+  std::string vfs;
 };
 
 class LocalStore final : public ObjectStore {
@@ -57,7 +63,14 @@ class LocalStore final : public ObjectStore {
   Task<Result<void>> set_tags(ObjectAddress object,
                               std::map<std::string, std::string> tags) override;
 
+  /// Reads every byte of every object and of the parts of open uploads and compares it with its
+  /// checksum, beside whatever else is going on. Damage is told to `options.on_damage` and counted;
+  /// an object that is replaced meanwhile is no damage. Errors: kIo (the index), kCancelled: what
+  /// on_progress was told last says where to resume.
+  Task<Result<ScrubReport>> scrub(ScrubOptions options);
+
  private:
+  class Scrub;
   struct State;
   explicit LocalStore(LocalStoreOptions options, std::unique_ptr<State> state);
 

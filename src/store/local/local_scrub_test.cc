@@ -1,0 +1,197 @@
+#include "base/random.h"
+#include "runtime/task_group.h"
+#include "store/local/local_store.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+namespace telpher {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string content_of(std::uint64_t seed, std::size_t size) {
+  Random random(seed);
+  std::string content(size, '\0');
+  for (char& c : content) c = static_cast<char>(random.next());
+  return content;
+}
+
+class ScrubTest : public ::testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "telpher-XXXXXX").string();
+    root_ = ::mkdtemp(name.data());
+    store_ = LocalStore::open({.root = root_, .durable = false, .md5_etags = GetParam()}).value();
+    ASSERT_TRUE(loop_.run(store_->create_bucket("bucket")));
+  }
+  void TearDown() override {
+    store_.reset();
+    fs::remove_all(root_);
+  }
+
+  void put(const std::string& key, const std::string& content) {
+    ASSERT_TRUE(loop_.run(store_->put({"bucket", key}, Body::of(as_bytes(content)), {})));
+  }
+  /// Two parts, the second small.
+  void put_in_parts(const std::string& key, CreateUploadOptions options) {
+    const ObjectAddress object{"bucket", key};
+    const std::string id = loop_.run(store_->create_upload(object, options)).value();
+    const std::string first = content_of(7, 100'000);
+    const auto one = loop_.run(store_->put_part(object, id, 1, Body::of(as_bytes(first)), {}));
+    const auto two = loop_.run(store_->put_part(object, id, 2, Body::of(as_bytes("last")), {}));
+    ASSERT_TRUE(one && two);
+    ASSERT_TRUE(loop_.run(store_->complete(object, id, {*one, *two}, {})));
+  }
+  ScrubReport scrub(ScrubOptions options = {}) {
+    damaged_.clear();
+    options.on_damage = [this](const ScrubDamage& damage) {
+      EXPECT_FALSE(damage.what.empty());
+      damaged_.insert(damage.object.key + (damage.part > 0 ? "#" : "") +
+                      (damage.part > 0 ? std::to_string(damage.part) : ""));
+    };
+    Result<ScrubReport> report = loop_.run(store_->scrub(options));
+    EXPECT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->damaged, damaged_.size());
+    return *report;
+  }
+  /// The data file of this size.
+  fs::path file_of_size(std::uintmax_t size) {
+    for (const auto& entry : fs::recursive_directory_iterator(root_ + "/data")) {
+      if (entry.is_regular_file() && entry.file_size() == size) return entry.path();
+    }
+    ADD_FAILURE() << "no file of " << size << " bytes";
+    return {};
+  }
+  static void flip_a_bit(const fs::path& path, std::streamoff at) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(at);
+    const char byte = static_cast<char>(file.get() ^ 4);
+    file.seekp(at);
+    file.put(byte);
+  }
+
+  std::string root_;
+  Loop loop_;
+  std::unique_ptr<LocalStore> store_;
+  std::set<std::string> damaged_;
+};
+
+using Keys = std::set<std::string>;
+
+TEST_P(ScrubTest, WhatIsWholeIsFoundWhole) {
+  put("small", "hello");
+  put("empty", "");
+  put("large", content_of(1, 3'000'000));
+  put_in_parts("parts", {});
+  put_in_parts("composite", {.checksum = ChecksumAlgorithm::kSha256});
+  const auto id = loop_.run(store_->create_upload({"bucket", "open"}, {})).value();
+  ASSERT_TRUE(loop_.run(store_->put_part({"bucket", "open"}, id, 1, Body::of(as_bytes("x")), {})));
+  const ScrubReport report = scrub();
+  EXPECT_EQ(damaged_, Keys{});
+  EXPECT_EQ(report.objects, 5U);
+  EXPECT_EQ(report.parts, 1U);
+  EXPECT_EQ(report.bytes, 5 + 3'000'000 + 2 * 100'004 + 1U);
+  EXPECT_EQ(report.unproven, 0U);
+  EXPECT_EQ(report.reached.key, "small");
+}
+
+TEST_P(ScrubTest, OneBitIsFound) {
+  put("large", content_of(1, 3'000'000));
+  put("also large", content_of(2, 300'000));
+  put("small", std::string(10, 'x'));
+  put("smaller", "y");
+  put_in_parts("parts", {});
+  put_in_parts("composite", {.checksum = ChecksumAlgorithm::kSha256});
+  const auto id = loop_.run(store_->create_upload({"bucket", "open"}, {})).value();
+  const std::string part = content_of(3, 200'000);
+  ASSERT_TRUE(loop_.run(store_->put_part({"bucket", "open"}, id, 9, Body::of(as_bytes(part)), {})));
+  flip_a_bit(file_of_size(3'000'000), 2'999'999);
+  flip_a_bit(file_of_size(19), 3);  // the segment, which begins with "small"
+  scrub();
+  EXPECT_EQ(damaged_, (Keys{"large", "small"}));
+  flip_a_bit(file_of_size(200'000), 0);
+  flip_a_bit(file_of_size(19), 17);  // "last" of "composite"
+  scrub();
+  EXPECT_EQ(damaged_, (Keys{"large", "small", "composite", "open#9"}));
+}
+
+TEST_P(ScrubTest, FilesThatAreGoneOrShortAreFound) {
+  put("gone", content_of(1, 300'000));
+  put("short", content_of(2, 200'000));
+  put("good", content_of(2, 100'000));
+  fs::remove(file_of_size(300'000));
+  fs::resize_file(file_of_size(200'000), 199'999);
+  scrub();
+  EXPECT_EQ(damaged_, (Keys{"gone", "short"}));
+}
+
+TEST_P(ScrubTest, GoesOnWhereItWasStopped) {
+  for (int i = 0; i < 250; ++i) put(std::to_string(1000 + i), "x");
+  std::vector<ScrubReport> told;
+  CancelSource cancel;
+  ScrubOptions options;
+  options.on_progress = [&](const ScrubReport& report) {
+    told.push_back(report);
+    cancel.cancel();
+  };
+  const Result<ScrubReport> stopped = loop_.run(store_->scrub(options), cancel);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
+  ASSERT_EQ(told.size(), 1U);
+  const ScrubReport rest = scrub({.after = told[0].reached});
+  EXPECT_EQ(told[0].objects + rest.objects, 250U);
+}
+
+TEST_P(ScrubTest, HasItsSpeed) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  put("large", content_of(1, 3'000'000));
+  const TimePoint start = loop.now();
+  ASSERT_TRUE(loop.run(store_->scrub({.bytes_per_second = 1'000'000})));
+  EXPECT_GE(loop.now() - start, std::chrono::seconds(2));
+}
+
+Task<Result<void>> replace_again_and_again(ObjectStore* store, const bool* done) {
+  for (std::uint64_t i = 0; !*done; ++i) {
+    const std::string content = content_of(i, i % 2 == 0 ? 100'000 : 1'000);
+    CO_TRY_VOID(
+        co_await store->put({"bucket", std::to_string(i % 5)}, Body::of(as_bytes(content)), {}));
+    if (i % 3 == 0) CO_TRY_VOID(co_await store->remove({"bucket", std::to_string(i % 5)}));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> scrub_a_few_times(LocalStore* store, bool* done, std::uint64_t* damaged) {
+  for (int i = 0; i < 50; ++i) {
+    const auto report = co_await store->scrub({});
+    if (!report) co_return report.error();
+    *damaged += report->damaged;
+  }
+  *done = true;
+  co_return Result<void>();
+}
+
+Task<Result<void>> both(LocalStore* store, std::uint64_t* damaged) {
+  bool done = false;
+  TaskGroup group(co_await current_context());
+  group.spawn(replace_again_and_again(store, &done));
+  group.spawn(scrub_a_few_times(store, &done, damaged));
+  co_return co_await group.join();
+}
+
+TEST_P(ScrubTest, WritersCauseNoFalseAlarm) {
+  std::uint64_t damaged = 0;
+  const Result<void> ran = loop_.run(both(store_.get(), &damaged));
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(damaged, 0U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Etags, ScrubTest, ::testing::Bool(), [](const auto& info) {
+  return info.param ? std::string("Md5") : std::string("Crc");
+});
+
+}  // namespace
+}  // namespace telpher
