@@ -1,5 +1,6 @@
 """What puts load on a server and what the server pays for it meanwhile. Used by rows.py."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,6 +18,16 @@ LUA = pathlib.Path(__file__).with_name("walk.lua")
 def key_of(seed, number):
     """As `telpher bench` names its objects."""
     return f"bench-{seed:x}/{number:010d}"
+
+
+def raise_file_limit():
+    """So that servers, who inherit it, may have all connections and files open; what it is now."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit in (65536, hard):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, max(hard, limit)))
+            break
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def children_seconds():
@@ -52,8 +63,7 @@ class Bench:
             raise SystemExit("wrk is not installed (--setup)")
         self.work.mkdir(parents=True, exist_ok=True)
         self.log = open(self.work / "servers.log", "w+")
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # servers inherit it
+        self.files_max = raise_file_limit()
         return self
 
     def __exit__(self, *_):

@@ -162,7 +162,7 @@ class Nginx(Server):
             + ("user root;\n" if os.geteuid() == 0 else "")
             + "events { worker_connections 1024; }\n"
             "http {\n  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;\n"
-            "  open_file_cache max=65536 inactive=1h; open_file_cache_valid 1h;\n"
+            f"  open_file_cache max={self.bench.files_max - 1024} inactive=1h; open_file_cache_valid 1h;\n"
             "  client_max_body_size 64m;\n"
             f"{temp}"
             f"  server {{ listen 127.0.0.1:{port}; root {self.root};\n"
