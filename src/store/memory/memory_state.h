@@ -5,6 +5,7 @@
 #include "store/memory/memory_store.h"
 
 #include <atomic>
+#include <unordered_map>
 
 namespace telpher {
 
@@ -56,10 +57,39 @@ struct MemoryStore::Upload {
   std::map<PartNumber, Part> parts;
 };
 
+/// Objects by key: in order for listings, hashed for everything else. Keys share long beginnings,
+/// and a tree's look-up reads them again at each of its levels.
+class MemoryStore::Objects {
+ public:
+  using Ordered = std::map<std::string, Object, std::less<>>;
+
+  /// nullptr if there is none.
+  Object* find(std::string_view key) const {
+    const auto found = hashed_.find(key);
+    return found == hashed_.end() ? nullptr : &found->second->second;
+  }
+  void set(std::string key, Object object) {
+    const auto place = ordered_.insert_or_assign(std::move(key), std::move(object)).first;
+    hashed_.try_emplace(place->first, place);
+  }
+  void erase(std::string_view key) {
+    const auto found = hashed_.find(key);
+    if (found == hashed_.end()) return;
+    const Ordered::iterator place = found->second;
+    hashed_.erase(found);
+    ordered_.erase(place);
+  }
+  const Ordered& ordered() const { return ordered_; }
+
+ private:
+  Ordered ordered_;
+  std::unordered_map<std::string_view, Ordered::iterator> hashed_;  // keys are those of ordered_
+};
+
 struct MemoryStore::Bucket {
   WallTime created;
   std::string owner;
-  std::map<std::string, Object, std::less<>> objects;
+  Objects objects;
   std::map<UploadKey, Upload> uploads;
 };
 

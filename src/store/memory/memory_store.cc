@@ -104,9 +104,9 @@ Result<MemoryStore::Bucket*> MemoryStore::find_bucket(std::string_view bucket) {
 Result<MemoryStore::Object*> MemoryStore::find_object(const ObjectAddress& object) {
   TRY_VOID(check_key(object.key));
   TRY(Bucket * bucket, find_bucket(object.bucket));
-  const auto found = bucket->objects.find(object.key);
-  if (found == bucket->objects.end()) return no_such_key(object.key);
-  return &found->second;
+  Object* found = bucket->objects.find(object.key);
+  if (!found) return no_such_key(object.key);
+  return found;
 }
 
 Task<Result<ObjectInfo>> MemoryStore::head(ObjectAddress object) {
@@ -158,12 +158,12 @@ Task<Result<PutResult>> MemoryStore::put(ObjectAddress object, Body body,
 Result<PutResult> MemoryStore::store_object(ObjectAddress object, Object made,
                                             const WriteCondition& condition) {
   TRY(Bucket * bucket, find_bucket(object.bucket));
-  const auto old = bucket->objects.find(object.key);
+  const Object* old = bucket->objects.find(object.key);
   std::optional<std::string_view> old_etag;
-  if (old != bucket->objects.end()) old_etag = old->second.info.etag;
+  if (old) old_etag = old->info.etag;
   TRY_VOID(check_condition(condition, object.key, old_etag));
   PutResult result{made.info.etag, "", made.info.checksum};
-  bucket->objects.insert_or_assign(std::move(object.key), std::move(made));
+  bucket->objects.set(std::move(object.key), std::move(made));
   return result;
 }
 
@@ -242,9 +242,10 @@ Task<Result<ListPage>> MemoryStore::list(std::string bucket_name, ListOptions op
   CO_TRY(Bucket * bucket, find_bucket(bucket_name));
   co_return make_list_page(
       options, [&](const ListPosition& position) -> Result<std::optional<ListEntry>> {
-        const auto it = position.after ? bucket->objects.upper_bound(position.key)
-                                       : bucket->objects.lower_bound(position.key);
-        if (it == bucket->objects.end()) return std::nullopt;
+        const Objects::Ordered& objects = bucket->objects.ordered();
+        const auto it =
+            position.after ? objects.upper_bound(position.key) : objects.lower_bound(position.key);
+        if (it == objects.end()) return std::nullopt;
         const ObjectInfo& info = it->second.info;
         return ListEntry{it->first, info.size, info.etag, info.last_modified, info.storage_class};
       });
@@ -282,7 +283,7 @@ Task<Result<BucketInfo>> MemoryStore::head_bucket(std::string bucket) {
 Task<Result<void>> MemoryStore::remove_bucket(std::string bucket) {
   const std::lock_guard lock(mutex_);
   CO_TRY(Bucket * found, find_bucket(bucket));
-  if (!found->objects.empty()) {
+  if (!found->objects.ordered().empty()) {
     co_return store_error(ErrorKind::kConflict, "BucketNotEmpty", 409,
                           "the bucket '" + bucket + "' is not empty");
   }
@@ -313,10 +314,10 @@ std::optional<std::string> MemoryStore::content(std::string_view bucket,
   const std::lock_guard lock(mutex_);
   const auto found = buckets_.find(bucket);
   if (found == buckets_.end()) return std::nullopt;
-  const auto object = found->second->objects.find(key);
-  if (object == found->second->objects.end()) return std::nullopt;
+  const Object* object = found->second->objects.find(key);
+  if (!object) return std::nullopt;
   std::string content;
-  for (const Chunk& chunk : object->second.content.chunks) content += as_text(chunk.bytes());
+  for (const Chunk& chunk : object->content.chunks) content += as_text(chunk.bytes());
   return content;
 }
 

@@ -65,6 +65,7 @@ class MemoryStore : public ObjectStore {
   struct Taken;
   struct Content;
   struct Object;
+  class Objects;
   struct Part;
   struct Upload;
   struct Bucket;
