@@ -29,6 +29,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kReadSize = 256 * 1024;
 constexpr ByteCount kLargestFile = ByteCount{1} << 62;
 constexpr auto kLeaseWait = 24h;
+constexpr int kTimesWrongMax = 3;  // then the source, or what it says of itself, is wrong
 
 /// Absolute, so that the journal and its lease mean one file wherever a command is run, and with
 /// links followed: a link stays, the file behind it is replaced.
@@ -219,25 +220,20 @@ class Download {
 
   Task<Result<TransferResult>> transfer() {
     CO_TRY_VOID(co_await find_or_begin());
-    progress_.phase = "copying";
-    if (parts_ == 1) {
-      CO_TRY_VOID(co_await fetch(1, std::nullopt));
-    } else {
-      TaskGroup group(co_await current_context());
-      // Each part in flight is a connection to the source.
-      const auto in_flight =
-          static_cast<std::size_t>(std::min(options_.concurrency, options_.source_connections));
-      for (PartNumber number = 1; number <= parts_ && !group.cancelled(); ++number) {
-        if (done_.contains(number)) continue;
-        co_await group.wait_until_at_most(in_flight - 1);
-        if (!group.cancelled()) group.spawn(fetch(number, part_range(number)));
+    TransferResult result;
+    for (int times_wrong = 0;;) {
+      progress_.phase = "copying";
+      CO_TRY_VOID(co_await fetch_all());
+      progress_.phase = "verifying";
+      CO_TRY_VOID(co_await source_.check_unchanged(seen_));
+      result = {.mode = TransferMode::kDownload, .part_size = part_size_};
+      Result<void> proven = co_await prove(&result);
+      if (proven) break;
+      if (!may_come_right(proven.error()) || ++times_wrong == kTimesWrongMax) {
+        co_return std::move(proven).error();
       }
-      CO_TRY_VOID(co_await group.join());
+      start_over();
     }
-    progress_.phase = "verifying";
-    CO_TRY_VOID(co_await source_.check_unchanged(seen_));
-    TransferResult result{.mode = TransferMode::kDownload, .part_size = part_size_};
-    CO_TRY_VOID(co_await prove(&result));
     const auto if_exists =
         options_.if_none_match ? DownloadFile::IfExists::kRefuse : DownloadFile::IfExists::kReplace;
     CO_TRY_VOID(co_await offload([this, if_exists] { return file_.commit(if_exists); }));
@@ -245,6 +241,36 @@ class Download {
       CO_TRY_VOID(co_await engine_.journal->finish(entry_.id, std::nullopt));
     }
     co_return result;
+  }
+
+  /// Bytes that are not what the source itself says they are were damaged on their way. What only
+  /// the user expects, reading again does not make true.
+  bool may_come_right(const Error& error) const {
+    return error.kind == ErrorKind::kCorrupt && seen_.digest &&
+           (!options_.expect || *options_.expect == *seen_.digest);
+  }
+
+  /// Which part was damaged nobody knows: all of them are read again, over the old ones.
+  void start_over() {
+    engine_.stats.part_retries.add(static_cast<std::uint64_t>(done_.size()));
+    done_.clear();
+    resumed_ = 0;
+    progress_.parts_done = 0;
+    progress_.bytes_done = progress_.bytes_resumed = 0;
+  }
+
+  Task<Result<void>> fetch_all() {
+    if (parts_ == 1) co_return co_await fetch(1, std::nullopt);
+    TaskGroup group(co_await current_context());
+    // Each part in flight is a connection to the source.
+    const auto in_flight =
+        static_cast<std::size_t>(std::min(options_.concurrency, options_.source_connections));
+    for (PartNumber number = 1; number <= parts_ && !group.cancelled(); ++number) {
+      if (done_.contains(number)) continue;
+      co_await group.wait_until_at_most(in_flight - 1);
+      if (!group.cancelled()) group.spawn(fetch(number, part_range(number)));
+    }
+    co_return co_await group.join();
   }
 
   Task<Result<void>> fetch(PartNumber number, std::optional<ByteRange> range) {

@@ -64,6 +64,7 @@ class SlowText : public Source {
 
   SourceInfo info;
   std::function<void()> on_read;
+  int damaged_readers = 0;  // so many of the next ones flip a bit
   int readers = 0;
   int readers_most = 0;
 
@@ -72,6 +73,7 @@ class SlowText : public Source {
    public:
     Reader(SlowText& source, std::string_view text) : source_(source), text_(text) {
       source_.readers_most = std::max(source_.readers_most, ++source_.readers);
+      damaged_ = source_.damaged_readers > 0 && source_.damaged_readers-- > 0;
     }
     ~Reader() override { --source_.readers; }
     Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
@@ -79,6 +81,7 @@ class SlowText : public Source {
       const std::size_t count = std::min(buffer.size(), text_.size());
       std::copy_n(as_bytes(text_).data(), count, buffer.data());
       text_.remove_prefix(count);
+      if (std::exchange(damaged_, false)) buffer[0] ^= std::byte{1};
       if (source_.on_read) source_.on_read();
       co_return count;
     }
@@ -86,6 +89,7 @@ class SlowText : public Source {
    private:
     SlowText& source_;
     std::string_view text_;
+    bool damaged_ = false;
   };
   const std::string text_;
 };
@@ -137,6 +141,48 @@ std::unique_ptr<Source> meddled(const Bed& bed, Meddling meddling) {
     const off_t place = meddling == Meddling::kAppended ? 100'000 : 50'000;
     EXPECT_EQ(pwrite(fd.get(), "b", 1, place), 1);
   });
+}
+
+/// A source that says what its bytes are.
+SlowText proven_text(ByteCount size) {
+  std::string text = random_text(size);
+  const Digest digest = checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes(text));
+  SlowText source(std::move(text));
+  source.info.digest = digest;
+  return source;
+}
+
+TEST(Download, BytesDamagedOnTheirWayAreReadAgain) {
+  for (const ByteCount size : {10 * kKiB, 33 * kMiB}) {
+    Bed bed;
+    SlowText source = proven_text(size);
+    source.damaged_readers = 2;
+    const auto copied = bed.copy(source, "to");
+    ASSERT_TRUE(copied) << copied.error().message;
+    EXPECT_EQ(bed.folder.read("to"), random_text(size));
+    EXPECT_EQ(copied->size, size);
+    EXPECT_EQ(bed.progress.bytes_done, size);
+  }
+}
+
+TEST(Download, BytesThatAreAlwaysDamagedNeverAppear) {
+  Bed bed;
+  SlowText source = proven_text(10 * kKiB);
+  source.damaged_readers = 1000;
+  const auto copied = bed.copy(source, "to");
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(source.damaged_readers, 997);
+  EXPECT_EQ(bed.folder.files(), 0u);
+}
+
+TEST(Download, WhatOnlyTheUserExpectsIsNotReadAgain) {
+  Bed bed;
+  SlowText source = proven_text(10 * kKiB);
+  source.damaged_readers = 1000;
+  bed.options.expect = checksum_of(ChecksumAlgorithm::kCrc64Nvme, as_bytes("other"));
+  EXPECT_EQ(bed.copy(source, "to").error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(source.damaged_readers, 999);
 }
 
 TEST(Download, FileThatIsWrittenToMeanwhileDoesNotAppear) {
