@@ -72,7 +72,7 @@ class S3Verb final : public Verb {
     line.text("--faults", "FILE", "fault script (JSON)", options_.faults);
     line.add({.names = "--latency",
               .value = "TIME",
-              .help = "of every operation",
+              .help = "of every operation (default: the script's, else none)",
               .set = [this](std::string_view text) -> Result<void> {
                 TRY(options_.latency, parse_duration(text));
                 return {};

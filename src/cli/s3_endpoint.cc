@@ -105,7 +105,7 @@ Result<FaultScript> read_faults(const S3EndpointOptions& options) {
     TRY(const std::string text, read_file(options.faults));
     TRY(script, parse_fault_script(text));
   }
-  if (options.latency.count() > 0) script.latency = options.latency;
+  if (options.latency) script.latency = *options.latency;
   return script;
 }
 

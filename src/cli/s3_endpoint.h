@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,9 +27,9 @@ struct S3EndpointOptions {
   bool durable = true;
   ByteCount capacity = 0;  // of the memory store; 0 = half of the machine's memory
   std::vector<std::string> buckets;
-  ByteCount scrub_rate = 4 << 20;  // bytes a second; 0 = no scrubbing
-  std::string faults;              // file
-  std::chrono::milliseconds latency{};
+  ByteCount scrub_rate = 4 << 20;                    // bytes a second; 0 = no scrubbing
+  std::string faults;                                // file
+  std::optional<std::chrono::milliseconds> latency;  // goes before the script's
 };
 
 /// Serves until it is cancelled. Prints where it listens, and keys it has made.

@@ -102,6 +102,7 @@ Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& res
   if (!done && done.error().kind != ErrorKind::kCancelled && !response.begun()) {
     done = co_await send_error(&exchange, std::move(done).error());
   }
+  if (exchange.fault && !exchange.fault.has_acted()) faults_.take_back(exchange.fault.rule());
   if (exchange.fault.closes_after_answer()) response.abandon();
   co_return done;
 }
@@ -111,6 +112,10 @@ Task<Result<void>> S3Service::serve(Exchange* exchange) {
                                        exchange->headers(), options_.domains));
   const S3Call& call = exchange->call;
   ++stats_.requests[static_cast<std::size_t>(call.operation)];
+  if (faults_.is_partitioned(loop_.now())) {
+    faults_.record({call.operation, call.object.key, false, loop_.now()});
+    co_return injected_cut();
+  }
   exchange->fault =
       WireFault(faults_.next_wire_fault(call.operation, call.object.key), exchange->response);
   const WireFault& fault = exchange->fault;

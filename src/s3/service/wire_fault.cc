@@ -24,18 +24,24 @@ Task<Result<void>> WireFault::moved(std::size_t count) {
   const ByteCount before = moved_;
   moved_ += count;
   if (rule_->what == FaultKind::kThrottle && rule_->bytes_per_second > 0) {
+    acted_ = true;
     CO_TRY_VOID(
         co_await sleep_for(std::chrono::microseconds(count * 1'000'000 / rule_->bytes_per_second)));
   }
   const ByteCount at = rule_->after_bytes.value_or(0);
   const bool reached = moved_ >= at && (before < at || before == 0);
-  if (rule_->what == FaultKind::kStall && reached) CO_TRY_VOID(co_await sleep_for(rule_->delay));
+  if (rule_->what == FaultKind::kStall && reached) {
+    acted_ = true;
+    CO_TRY_VOID(co_await sleep_for(rule_->delay));
+  }
   if (!rule_->after_bytes || moved_ < at) co_return Result<void>();
   if (rule_->what == FaultKind::kReset) {
+    acted_ = true;
     response_->reset();
     co_return injected_cut();
   }
   if (rule_->what == FaultKind::kClose) {
+    acted_ = true;
     response_->abandon();
     co_return injected_cut();
   }

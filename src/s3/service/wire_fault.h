@@ -14,6 +14,9 @@ class WireFault {
   WireFault(std::optional<FaultRule> rule, ServerResponse& response)
       : rule_(std::move(rule)), response_(&response) {}
 
+  /// Whether it has done anything: a body may end before the byte at which it was to act.
+  bool has_acted() const { return acted_ || !acts_on_body(); }
+
   explicit operator bool() const { return rule_.has_value(); }
   const FaultRule& rule() const { return *rule_; }
   bool is(FaultKind kind) const { return rule_ && rule_->what == kind; }
@@ -23,6 +26,10 @@ class WireFault {
   }
   /// Closes the connection after the whole answer, though it promised to keep it.
   bool closes_after_answer() const { return is(FaultKind::kClose) && !rule_->after_bytes; }
+  bool acts_on_body() const {
+    if (is(FaultKind::kStall) || is(FaultKind::kThrottle)) return true;
+    return (is(FaultKind::kReset) || is(FaultKind::kClose)) && rule_->after_bytes;
+  }
 
   /// How many of `wanted` bytes may travel in one go, so that it acts at the right byte.
   std::size_t limit(std::size_t wanted) const;
@@ -34,6 +41,7 @@ class WireFault {
   std::optional<FaultRule> rule_;
   ServerResponse* response_;
   ByteCount moved_ = 0;
+  bool acted_ = false;
 };
 
 /// Not a failure of the client's or ours: a script's.

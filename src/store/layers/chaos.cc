@@ -81,13 +81,17 @@ struct ChaosStore::AlteredBody {
 /// The body as the store is to see it.
 ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const Body& body) {
   AlteredBody altered{.body = body};
-  if (!disturbance.rule || body.size == 0) return altered;
+  if (!disturbance.rule || !disturbs_bytes(disturbance.rule->what)) return altered;
   const FaultRule& rule = *disturbance.rule;
+  if (body.size == 0) {
+    injector_.take_back(rule);
+    return altered;
+  }
+  Random& random = injector_.random();
+  const ByteCount at =
+      std::min(rule.after_bytes ? *rule.after_bytes : random.below(body.size), body.size - 1);
   if (body.stream) {
-    if (!disturbs_bytes(rule.what)) return altered;
-    Random& random = injector_.random();
-    ByteCount at = rule.after_bytes.value_or(random.below(body.size));
-    if (rule.what == FaultKind::kShort) altered.body.size = at = std::min(at, body.size);
+    if (rule.what == FaultKind::kShort) altered.body.size = at;
     altered.stream = std::make_unique<DisturbedReader>(*body.stream, rule.what, at,
                                                        static_cast<int>(random.below(8)));
     altered.body.stream = altered.stream.get();
@@ -96,7 +100,7 @@ ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const 
   if (rule.what == FaultKind::kTruncate) {
     altered.error = cut_short();
   } else if (rule.what == FaultKind::kShort) {
-    altered.body.size = std::min(rule.after_bytes.value_or(body.size / 2), body.size);
+    altered.body.size = at;
     if (body.fd < 0) altered.body.memory = body.memory.first(altered.body.size);
   } else if (rule.what == FaultKind::kCorrupt) {
     altered.copy.reserve(body.size);
@@ -108,8 +112,7 @@ ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const 
       altered.error = read.error();
       return altered;
     }
-    altered.copy[injector_.random().below(body.size)] ^=
-        static_cast<std::byte>(1 << injector_.random().below(8));
+    altered.copy[at] ^= static_cast<std::byte>(1 << random.below(8));
     altered.body = Body::of(altered.copy);
   }
   return altered;
@@ -187,14 +190,14 @@ Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options
   Result<GetResult> result =
       co_await apply(std::move(disturbance), inner().get(std::move(object), std::move(options)),
                      no_fake<GetResult>());
-  const bool truncated = disturbs_body(rule, FaultKind::kTruncate);
-  const bool shortened = disturbs_body(rule, FaultKind::kShort);
-  if (result && result->length > 0 &&
-      (truncated || shortened || disturbs_body(rule, FaultKind::kCorrupt))) {
+  const bool disturbed = rule && disturbs_bytes(rule->what);
+  if (disturbed && (!result || result->length == 0)) {
+    injector_.take_back(*rule);
+  } else if (disturbed) {
     Random& random = injector_.random();
-    ByteCount at = rule->after_bytes.value_or(random.below(result->length));
-    if (truncated || shortened) at = std::min(at, result->length - 1);
-    if (shortened) result->length = at;
+    const ByteCount at = std::min(
+        rule->after_bytes ? *rule->after_bytes : random.below(result->length), result->length - 1);
+    if (rule->what == FaultKind::kShort) result->length = at;
     result->body = std::make_unique<DisturbedReader>(std::move(result->body), rule->what, at,
                                                      static_cast<int>(random.below(8)));
   }

@@ -6,6 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace telpher {
 namespace {
@@ -149,6 +155,114 @@ TEST_F(ChaosStoreTest, RulesPassOverWhatTheyCannotDisturb) {
   EXPECT_TRUE(loop_.run(store_.list("bucket", {})));
   EXPECT_TRUE(put("x"));
   EXPECT_FALSE(memory_.content("bucket", "key"));
+}
+
+TEST_F(ChaosStoreTest, WhatFoundNoByteToDisturbIsNotMet) {
+  script(R"({"rules": [{"on": "PutObject", "count": 1, "do": "corrupt"},
+                       {"on": "GetObject", "count": 1, "do": "truncate", "after_bytes": 100}]})");
+  EXPECT_TRUE(put(""));
+  EXPECT_FALSE(get().value().size());
+  EXPECT_EQ(faults_.acted(), (std::vector<std::uint64_t>{0, 0}));
+  EXPECT_TRUE(put("hello"));
+  EXPECT_NE(memory_.content("bucket", "key"), "hello");
+  EXPECT_FALSE(get());  // past the end is at the end
+  EXPECT_TRUE(faults_.all_met());
+}
+
+TEST_F(ChaosStoreTest, ShortcutsHaveTheLatencyOfMocks) {
+  const auto latency_of = [&](std::string_view json) {
+    script(json);
+    const TimePoint start = loop_.now();
+    (void)put("x");
+    return loop_.now() - start;
+  };
+  EXPECT_EQ(latency_of(R"({"rules": []})"), 0ms);
+  EXPECT_EQ(latency_of(R"({"sequence": ["ok"]})"), 10ms);
+  EXPECT_EQ(latency_of(R"({"always_fail": "transient"})"), 10ms);
+  EXPECT_EQ(latency_of(R"({"flaky": 0.5})"), 10ms);
+  EXPECT_EQ(latency_of(R"({"flaky": 0.5, "latency_ms": 0})"), 0ms);
+}
+
+/// Those of docs/faults.md, in the tree that this program was built in.
+std::vector<std::string> scripts_of_the_manual() {
+  std::filesystem::path root = std::filesystem::read_symlink("/proc/self/exe");
+  while (root.has_relative_path() && !exists(root / "docs/faults.md")) root = root.parent_path();
+  std::ifstream file(root / "docs/faults.md");
+  std::vector<std::string> scripts;
+  for (std::string line; std::getline(file, line);) {
+    if (line != "```json") continue;
+    std::string& script = scripts.emplace_back();
+    while (std::getline(file, line) && line != "```") script += line + "\n";
+  }
+  return scripts;
+}
+
+/// One run of what the scripts of the manual are about; how it ends is their affair.
+void run_all_operations(Loop& loop, ObjectStore& store) {
+  const ObjectAddress object{"bucket", "k"};
+  const std::string content(8000, 'x');
+  (void)loop.run(store.put(object, Body::of(as_bytes(content)), {}));
+  if (Result<GetResult> got = loop.run(store.get(object, {}))) {
+    std::string bytes(got->length, '\0');
+    (void)loop.run(read_full(*got->body, std::as_writable_bytes(std::span(bytes))));
+  }
+  (void)loop.run(store.head(object));
+  (void)loop.run(store.head_bucket("bucket"));
+  (void)loop.run(store.copy(object, {"bucket", "copy"}, {}));
+  const Result<std::string> id = loop.run(store.create_upload(object, {}));
+  if (id) {
+    const Result<PartInfo> part =
+        loop.run(store.put_part(object, *id, 1, Body::of(as_bytes(content)), {}));
+    if (part) (void)loop.run(store.complete(object, *id, {*part}, {}));
+    if (!part) (void)loop.run(store.abort(object, *id));
+  }
+  (void)loop.run(store.remove(object));
+}
+
+TEST_F(ChaosStoreTest, EveryScriptOfTheManualRunsInProcessToo) {
+  const std::vector<std::string> scripts = scripts_of_the_manual();
+  EXPECT_GE(scripts.size(), 20u);
+  std::set<FaultKind> met;
+  for (const std::string& json : scripts) {
+    script(json);
+    const FaultScript parsed = *parse_fault_script(json);
+    for (int run = 0; run < 6; ++run) run_all_operations(loop_, store_);
+    for (std::size_t i = 0; i < parsed.rules.size(); ++i) {
+      const FaultRule& rule = parsed.rules[i];
+      const std::uint64_t acted = faults_.acted()[i];
+      if (is_wire_fault(rule.what)) {
+        EXPECT_EQ(acted, 0u) << json;
+      } else if (rule.key.empty()) {
+        EXPECT_GT(acted, 0u) << json;
+        met.insert(rule.what);
+      }
+    }
+    faults_.lift_partition();
+  }
+  EXPECT_EQ(met.size(), static_cast<std::size_t>(FaultKind::kPartition) + 1);
+}
+
+TEST(FaultScript, AListingIsAListing) {
+  for (const char* name : {"ListObjects", "ListObjectsV2"}) {
+    FaultInjector faults(*parse_fault_script(R"({"rules": [{"do": "reset", "on": ")" +
+                                             std::string(name) + R"("}]})"));
+    EXPECT_TRUE(faults.next_wire_fault(Operation::kListObjects, ""));
+    EXPECT_TRUE(faults.next_wire_fault(Operation::kListObjectsV1, ""));
+    EXPECT_FALSE(faults.next_wire_fault(Operation::kListObjectVersions, ""));
+  }
+}
+
+TEST(FaultScript, WhatIsTakenBackActsAnotherTime) {
+  FaultInjector faults(*parse_fault_script(R"({"rules": [{"do": "close", "count": 1}]})"));
+  const FaultRule rule = *faults.next_wire_fault(Operation::kGetObject, "");
+  EXPECT_TRUE(faults.all_met());
+  faults.take_back(rule);
+  EXPECT_FALSE(faults.all_met());
+  EXPECT_TRUE(faults.next_wire_fault(Operation::kGetObject, ""));
+  // A request of before does not touch the script of after.
+  faults.reset(*parse_fault_script(R"({"rules": [{"do": "reset"}]})"));
+  faults.take_back(rule);
+  EXPECT_EQ(faults.acted(), (std::vector<std::uint64_t>{0}));
 }
 
 TEST(FaultScript, NamesWhatIsWrong) {

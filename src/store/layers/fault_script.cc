@@ -47,6 +47,12 @@ StatusMeaning meaning_of(int status) {
   }
 }
 
+/// A store does not know which version of its listing a client asked for: one rule is about both.
+bool is_about(const FaultRule& rule, Operation operation) {
+  if (operation == Operation::kListObjectsV1) operation = Operation::kListObjects;
+  return !rule.on || *rule.on == operation;
+}
+
 }  // namespace
 
 std::string_view to_string(FaultKind kind) {
@@ -86,6 +92,11 @@ void FaultInjector::reset(FaultScript script) {
   script_ = std::move(script);
   random_ = Random(script_.seed);
   states_.assign(script_.rules.size(), {});
+  ++scripts_;
+  for (std::size_t i = 0; i < script_.rules.size(); ++i) {
+    script_.rules[i].script = scripts_;
+    script_.rules[i].index = i;
+  }
   sequence_next_ = 0;
   partitioned_until_.reset();
   history_.clear();
@@ -95,7 +106,7 @@ void FaultInjector::reset(FaultScript script) {
 bool FaultInjector::acts(std::size_t index, Operation operation, std::string_view key) {
   const FaultRule& rule = script_.rules[index];
   RuleState& state = states_[index];
-  if (rule.on && *rule.on != operation) return false;
+  if (!is_about(rule, operation)) return false;
   if (!rule.key.empty() && rule.key != key) return false;
   if (!applies(rule.what, operation)) return false;
   if (state.acted >= rule.count) return false;
@@ -125,7 +136,8 @@ std::optional<Error> FaultInjector::shortcut() {
 FaultInjector::StoreFaults FaultInjector::next_store_fault(
     Operation operation, std::string_view key, std::chrono::steady_clock::time_point now) {
   StoreFaults faults{.delay = script_.latency};
-  if (partitioned_until_ && now < *partitioned_until_) {
+  if (partitioned_until_ && !is_partitioned(now)) lift_partition();
+  if (partitioned_until_) {
     faults.error = make_temporary_error(ErrorKind::kNetwork, "partitioned (injected)");
     return faults;
   }
@@ -160,6 +172,10 @@ std::optional<FaultRule> FaultInjector::next_wire_fault(Operation operation, std
     if (is_wire_fault(script_.rules[i].what) && acts(i, operation, key)) return script_.rules[i];
   }
   return std::nullopt;
+}
+
+void FaultInjector::take_back(const FaultRule& rule) {
+  if (rule.script == scripts_) --states_[rule.index].acted;
 }
 
 void FaultInjector::record(CallRecord call) {

@@ -62,6 +62,10 @@ struct FaultRule {
   std::optional<std::uint64_t> after_bytes;  // kTruncate, kStall, kReset, kClose
   std::uint64_t bytes_per_second = 0;        // kThrottle
   std::chrono::minutes skew{};               // "minutes": kSkew
+
+  // Which rule of which script it is: filled in by FaultInjector.
+  std::uint64_t script = 0;
+  std::size_t index = 0;
 };
 
 /// The semantics that people know from in-memory mocks.
@@ -85,6 +89,7 @@ struct FaultScript {
 ///     "status": 503, "code": "SlowDown", "retry_after_s": 1}],
 ///    "sequence": ["ok", {"transient": "message"}, {"permanent": "message"}],
 ///    "flaky": 0.1, "always_fail": "transient", "latency_ms": 10}
+/// A script with one of the shortcuts has a latency of 10 ms unless it says another.
 /// Errors: kInvalid, naming the rule and field; unknown fields are errors.
 Result<FaultScript> parse_fault_script(std::string_view json);
 
@@ -116,7 +121,13 @@ class FaultInjector {
                                std::chrono::steady_clock::time_point now);
   /// What is to happen on the wire.
   std::optional<FaultRule> next_wire_fault(Operation operation, std::string_view key);
+  /// The rule was chosen and found nothing to act on (a body that ended before the byte it names):
+  /// it does not count as met, and acts another time.
+  void take_back(const FaultRule& rule);
 
+  bool is_partitioned(std::chrono::steady_clock::time_point now) const {
+    return partitioned_until_ && now < *partitioned_until_;
+  }
   void lift_partition() { partitioned_until_.reset(); }
   Random& random() { return random_; }
 
@@ -146,6 +157,7 @@ class FaultInjector {
   std::optional<Error> shortcut();
 
   FaultScript script_;
+  std::uint64_t scripts_ = 0;  // so many there have been
   Random random_;
   std::vector<RuleState> states_;
   std::size_t sequence_next_ = 0;

@@ -9,6 +9,9 @@ namespace {
 
 namespace json = boost::json;
 
+/// What mocks in memory pretend.
+constexpr std::chrono::milliseconds kShortcutLatency{10};
+
 Error bad_script(std::string_view place, std::string_view what) {
   return make_error(ErrorKind::kInvalid,
                     "fault script, " + std::string(place) + ": " + std::string(what));
@@ -165,6 +168,8 @@ Result<FaultScript> parse_fault_script(std::string_view text) {
   if (!value.is_object()) return make_error(ErrorKind::kInvalid, "fault script: no JSON object");
   FaultScript script;
   for (const auto& [name, field] : value.get_object()) TRY_VOID(set_field(script, name, field));
+  const bool shortcuts = !script.sequence.empty() || script.always || script.flaky > 0;
+  if (shortcuts && !value.get_object().contains("latency_ms")) script.latency = kShortcutLatency;
   return script;
 }
 
