@@ -277,6 +277,7 @@ std::string SigV4Signer::presign(const Credentials& credentials, std::chrono::sy
   std::vector<std::string> names;
   for (const Header& header : to_sign_) names.push_back(to_lower(header.name));
   std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
 
   std::string url(target);
   url += target.find('?') == std::string_view::npos ? '?' : '&';

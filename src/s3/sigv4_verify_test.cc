@@ -443,6 +443,14 @@ TEST(SigV4Verify, TakesOtherSpellingsOfWhatWasSigned) {
   EXPECT_EQ(code_of(lines), "") << "two lines";
   EXPECT_EQ(code_of(with_header(lines, "x-amz-meta-b", "1,2")), "") << "as one";
   EXPECT_EQ(code_of(with_header(lines, "x-amz-meta-b", "2,1")), "SignatureDoesNotMatch");
+
+  SigV4Signer signer("eu-west-1");
+  Sent link;
+  link.headers.add("x-amz-meta-b", "1");
+  link.headers.add("X-Amz-Meta-B", "2");
+  link.target = signer.presign(credentials(), kNow, 60s, link.method, kHost, "/k", link.headers);
+  link.headers.add("Host", kHost);
+  EXPECT_EQ(code_of(link), "") << "two lines in a link";
 }
 
 }  // namespace
