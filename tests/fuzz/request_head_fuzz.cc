@@ -32,6 +32,14 @@ FUZZ(std::string_view input) {
     CHECK((*again)->head.headers[i].value == copy.headers[i].value);
   }
 
+  RequestHead origin = head;
+  if (to_origin_form(origin)) {
+    CHECK(origin.target.starts_with('/') || (head.method == "OPTIONS" && origin.target == "*"));
+    CHECK(head.target.ends_with(origin.target) || origin.target.starts_with("/?") ||
+          origin.target == "/");
+    CHECK(to_origin_form(origin).has_value());
+  }
+
   const auto framing = request_framing(head);
   if (framing) CHECK(framing->kind != BodyFraming::Kind::kUntilClose);
   if (framing && head.headers.contains("transfer-encoding")) {
