@@ -282,8 +282,8 @@ def put_large():
          Contender("floor recv, keeps in new memory", "telpher bench", "kept", ours)],
         [Target(f"≤ 1.3 × (recv floor + MD5), under {load}", f"telpher s3, {load}", 1.3,
                 [f"floor recv, drops, {load}", md5]) for load in ("telpher bench", "wrk")],
-        note="One connection. wrk sends the same parts again and again: the memory they take is "
-        "soon memory that was used before.",
+        note="One connection. The first round, which does not count, takes new memory from the "
+        "kernel; the endpoint uses it again afterwards. What new memory costs shows the last line.",
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <limits>
+#include <malloc.h>
 #include <sstream>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -127,8 +129,19 @@ Result<std::unique_ptr<LocalStore>> open_local(const S3EndpointOptions& options)
                            .part_size_min = 5 * kMiB});
 }
 
+/// What parts and objects have left is used for the next ones. By default each large block comes
+/// fresh from the kernel, which clears it page by page: a fifth of what a large PUT costs.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kBlockMax = 32 << 20;  // the most that glibc takes; larger ones are still mapped
+  ::mallopt(M_MMAP_THRESHOLD, kBlockMax);
+  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
+
 Result<std::unique_ptr<ObjectStore>> open_store(const S3EndpointOptions& options) {
   if (options.in_memory) {
+    keep_freed_memory();
     const ByteCount capacity = options.capacity > 0 ? options.capacity : machine_memory() / 2;
     return std::make_unique<MemoryStore>(Capabilities(), capacity);
   }
