@@ -1,6 +1,7 @@
 #include "cli/s3_endpoint.h"
 
 #include "base/units.h"
+#include "cli/progress_view.h"
 #include "cli/settings.h"
 #include "net/http_server.h"
 #include "net/tls.h"
@@ -139,14 +140,46 @@ void keep_freed_memory() {
 #endif
 }
 
-Result<std::unique_ptr<ObjectStore>> open_store(const S3EndpointOptions& options) {
+/// One of the two.
+struct OpenStore {
+  std::unique_ptr<LocalStore> local;
+  std::unique_ptr<MemoryStore> memory;
+  ObjectStore& get() const { return local ? static_cast<ObjectStore&>(*local) : *memory; }
+};
+
+Result<OpenStore> open_store(const S3EndpointOptions& options) {
+  OpenStore store;
   if (options.in_memory) {
     keep_freed_memory();
     const ByteCount capacity = options.capacity > 0 ? options.capacity : machine_memory() / 2;
-    return std::make_unique<MemoryStore>(Capabilities(), capacity);
+    store.memory = std::make_unique<MemoryStore>(Capabilities(), capacity);
+  } else {
+    TRY(store.local, open_local(options));
   }
-  TRY(std::unique_ptr<LocalStore> local, open_local(options));
-  return std::unique_ptr<ObjectStore>(std::move(local));
+  return store;
+}
+
+void print_damage(const ScrubDamage& damage) {
+  std::string place = damage.object.bucket + "/" + damage.object.key;
+  if (!damage.upload_id.empty()) {
+    place += " (part " + std::to_string(damage.part) + " of upload " + damage.upload_id + ")";
+  }
+  std::fprintf(stderr, "telpher: damaged: %s: %s\n", printable(place).c_str(),
+               damage.what.c_str());
+}
+
+/// One pass a day, slow enough not to be felt.
+Task<Result<void>> scrub_for_ever(LocalStore* store, ByteCount bytes_per_second) {
+  constexpr std::chrono::hours kPause{24};
+  for (;;) {
+    ScrubOptions scrub;
+    scrub.bytes_per_second = bytes_per_second;
+    scrub.on_damage = print_damage;
+    const Result<ScrubReport> report = co_await store->scrub(std::move(scrub));
+    if (!report && report.error().kind == ErrorKind::kCancelled) co_return report.error();
+    if (!report) std::fprintf(stderr, "telpher: scrub: %s\n", report.error().message.c_str());
+    CO_TRY_VOID(co_await sleep_for(kPause));
+  }
 }
 
 /// As many connections as the system lets us have.
@@ -178,7 +211,8 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
   Loop& loop = co_await current_loop();
   CO_TRY(FaultScript script, read_faults(*options));
   CO_TRY(const std::unique_ptr<TlsServerContext> tls, read_tls(*options));
-  CO_TRY(const std::unique_ptr<ObjectStore> store, open_store(*options));
+  CO_TRY(const OpenStore opened, open_store(*options));
+  ObjectStore* const store = &opened.get();
   CO_TRY(const Users users, find_users(*options, environment));
 
   S3ServiceOptions service_options;
@@ -207,12 +241,33 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
     CO_TRY_VOID(co_await store->create_bucket(bucket, users.users.front().id));
   }
   print_start(*server, *options, users, made_admin_key);
-  co_return co_await server->serve();
+  TaskGroup background(co_await current_context());
+  if (opened.local && options->scrub_rate > 0) {
+    background.spawn(scrub_for_ever(opened.local.get(), options->scrub_rate));
+  }
+  Result<void> served = co_await server->serve();
+  background.cancel();
+  (void)co_await background.join();
+  co_return served;
 }
 
 Task<Result<void>> scrub_store(const S3EndpointOptions* options) {
   CO_TRY(const std::unique_ptr<LocalStore> store, open_local(*options));
-  co_return make_error(ErrorKind::kUnsupported, "--scrub: not there yet");
+  ScrubOptions scrub;
+  scrub.on_damage = print_damage;
+  CO_TRY(const ScrubReport report, co_await store->scrub(std::move(scrub)));
+  std::printf("%llu objects and %llu parts of unfinished uploads, %s: %llu damaged",
+              static_cast<unsigned long long>(report.objects),
+              static_cast<unsigned long long>(report.parts), format_size(report.bytes).c_str(),
+              static_cast<unsigned long long>(report.damaged));
+  if (report.unproven > 0) {
+    std::printf(", %llu without a checksum to compare with",
+                static_cast<unsigned long long>(report.unproven));
+  }
+  std::printf("\n");
+  if (report.damaged == 0) co_return Result<void>();
+  co_return make_error(ErrorKind::kCorrupt,
+                       std::to_string(report.damaged) + " damaged; each was named above");
 }
 
 }  // namespace telpher

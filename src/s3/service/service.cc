@@ -107,6 +107,22 @@ Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& res
   co_return done;
 }
 
+HttpRefusal S3Service::refusal(int status, const Error& error) {
+  std::string_view code = "BadRequest";
+  if (status == 408) code = "RequestTimeout";
+  if (status == 431) code = "RequestHeaderSectionTooLarge";
+  if (status == 501) code = "NotImplemented";
+  const Error refused = store_error(error.kind, code, status, error.message);
+  const std::string id = new_request_id();
+  HttpRefusal refusal{.status = status,
+                      .headers = {},
+                      .body = error_document({refused, "", ObjectAddress(), id, ""})};
+  refusal.headers.add("x-amz-request-id", id);
+  refusal.headers.add("Content-Type", "application/xml");
+  ++stats_.refused;
+  return refusal;
+}
+
 Task<Result<void>> S3Service::serve(Exchange* exchange) {
   CO_TRY(exchange->call, parse_s3_call(exchange->request.method(), exchange->request.target(),
                                        exchange->headers(), options_.domains));

@@ -54,6 +54,8 @@ class S3Service final : public HttpHandler {
   S3Service(Loop& loop, ObjectStore& store, FaultInjector& faults, S3ServiceOptions options);
 
   Task<Result<void>> handle(ServerRequest& request, ServerResponse& response) override;
+  /// What is no proper request is refused in S3's words.
+  HttpRefusal refusal(int status, const Error& error) override;
 
   /// How the "refuse" fault makes the listener refuse connections for a while; unset = a reset.
   std::function<void(Duration)> refuse_connections;
