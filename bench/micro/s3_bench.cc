@@ -1,9 +1,12 @@
 // CPU of the client thread for S3 requests: a signature alone, and PutObject of 10 KiB with its
-// checksum through S3Store over kept connections, against a sink on another thread.
+// checksum through S3Store over kept connections, against a sink on another thread. And what a
+// server does with what it receives: checking a signature, decoding a body in aws-chunked form.
 
 #include "net/http_server.h"
 #include "runtime/task_group.h"
 #include "s3/client_store.h"
+#include "s3/service/aws_chunked.h"
+#include "s3/sigv4_verify.h"
 
 #include <benchmark/benchmark.h>
 #include <ctime>
@@ -111,6 +114,47 @@ void sign_request(benchmark::State& state) {
   }
 }
 BENCHMARK(sign_request);
+
+/// What clients send: each request with another key.
+void verify_request(benchmark::State& state) {
+  SigV4Signer signer("us-east-1");
+  const std::chrono::sys_seconds now{std::chrono::seconds(1'700'000'000)};
+  std::vector<std::pair<std::string, Headers>> requests(1000);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    auto& [target, headers] = requests[i];
+    target = "/bucket/some/key/" + std::to_string(i) + "?x-id=PutObject";
+    headers.add("Content-Length", "10240");
+    headers.add("User-Agent", "aws-sdk-something/1.2.3");
+    signer.sign({"AKIA", "secret", "", {}, ""}, now, "PUT", "127.0.0.1:9000", target,
+                kUnsignedPayload, headers);
+    headers.add("Host", "127.0.0.1:9000");
+  }
+  SigV4Verifier verifier([](std::string_view) { return std::string("secret"); });
+  std::size_t next = 0;
+  for (auto _ : state) {
+    const auto& [target, headers] = requests[next++ % requests.size()];
+    if (!verifier.verify({"PUT", target, headers}, now)) state.SkipWithError("refused");
+  }
+}
+BENCHMARK(verify_request);
+
+void decode_unsigned_chunks(benchmark::State& state) {
+  const std::string chunk(64 * 1024, 'x');
+  std::string sent;
+  for (int i = 0; i < 16; ++i) sent += "10000\r\n" + chunk + "\r\n";
+  sent += "0\r\n\r\n";
+  std::string body;
+  for (auto _ : state) {
+    state.PauseTiming();
+    body = sent;
+    state.ResumeTiming();
+    AwsChunkedDecoder decoder({.decoded_length = 16 * chunk.size()}, nullptr);
+    const auto size = decoder.decode_in_place(std::as_writable_bytes(std::span(body)));
+    if (!size || !decoder.finish()) state.SkipWithError("refused");
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * sent.size()));
+}
+BENCHMARK(decode_unsigned_chunks);
 
 }  // namespace
 }  // namespace telpher
