@@ -8,6 +8,7 @@
 #include "store/layers/retry.h"
 #include "store/local/local_store.h"
 #include "store/memory/memory_store.h"
+#include "store/sqlite/database.h"
 
 #include <benchmark/benchmark.h>
 #include <cstdlib>
@@ -99,13 +100,32 @@ class LocalFolder {
   explicit LocalFolder(bool durable) {
     std::string name = (std::filesystem::temp_directory_path() / "telpher-bench-XXXXXX").string();
     root_ = ::mkdtemp(name.data());
-    store_ = LocalStore::open({.root = root_, .durable = durable}).value();
+    store_ = LocalStore::open({.root = root_, .durable = durable, .md5_etags = true}).value();
   }
   ~LocalFolder() {
     store_.reset();
     std::filesystem::remove_all(root_);
   }
-  ObjectStore& store() { return *store_; }
+  LocalStore& store() { return *store_; }
+  /// So many empty objects, written into the index as put() would: folder/0000000 …
+  void fill(Loop& loop, int count) {
+    CHECK(loop.run(store_->create_bucket("bucket")));
+    const auto index = Database::open({.path = root_ + "/index.db"}).value();
+    const std::string insert =
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n LIMIT " +
+        std::to_string(count) +
+        ") INSERT INTO objects SELECT 'bucket', CAST(printf('folder-%d/name-%07d', i % 100, i) AS "
+        "BLOB), 10240, '\"d41d8cd98f00b204e9800998ecf8427e\"', 1700000000000000, "
+        "'crc64nvme:AAAAAAAAAAA=:0', '', '{\"content_type\":\"text/plain\"}', '', "
+        "zeroblob(24), x'' FROM n";
+    CHECK(index->execute("PRAGMA synchronous = OFF"));
+    CHECK(index->execute(insert.c_str()));
+    CHECK(index->execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+  void reopen() {
+    store_.reset();
+    store_ = LocalStore::open({.root = root_, .durable = true, .md5_etags = true}).value();
+  }
 
  private:
   std::string root_;
@@ -151,6 +171,32 @@ void BM_LocalGetLarge(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(512 * kMiB));
 }
 BENCHMARK(BM_LocalGetLarge)->MeasureProcessCPUTime()->UseRealTime();
+
+/// One page of 1,000 keys out of a million, each time another; with a delimiter, 100 folders.
+void BM_LocalList(benchmark::State& state) {
+  Loop loop;
+  static auto* folder = new LocalFolder(false);  // filled once
+  static const bool filled = (folder->fill(loop, 1'000'000), true);
+  benchmark::DoNotOptimize(filled);
+  ListOptions options;
+  if (state.range(0) == 1) options.delimiter = "/";
+  int i = 0;
+  for (auto _ : state) {
+    if (state.range(0) == 0) options.prefix = "folder-" + std::to_string(++i % 100) + "/";
+    const auto page = loop.run(folder->store().list("bucket", options));
+    if (!page || page->objects.size() + page->prefixes.size() < 100) state.SkipWithError("page");
+  }
+}
+BENCHMARK(BM_LocalList)->Arg(0)->Arg(1)->MeasureProcessCPUTime()->Unit(benchmark::kMicrosecond);
+
+/// Opening a store of a million objects.
+void BM_LocalOpen(benchmark::State& state) {
+  Loop loop;
+  LocalFolder folder(true);
+  folder.fill(loop, 1'000'000);
+  for (auto _ : state) folder.reopen();
+}
+BENCHMARK(BM_LocalOpen)->UseRealTime()->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace telpher

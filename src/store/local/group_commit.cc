@@ -90,14 +90,10 @@ Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
     for (const FileId file : removed_) TRY_VOID(index_.forget_file(file));
     for (IndexWrite* write : batch) {
       if (write->error) continue;
-      TRY_VOID(index_.savepoint());
+      index_.begin_step();
       Result<void> applied = write->apply(index_);
-      if (applied) {
-        TRY_VOID(index_.release_savepoint());
-      } else {
-        write->error = std::move(applied).error();
-        index_.roll_back_savepoint();
-      }
+      if (!index_.end_step(applied.has_value())) return applied;  // all or nothing, then
+      if (!applied) write->error = std::move(applied).error();
     }
     return index_.commit();
   };

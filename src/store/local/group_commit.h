@@ -1,6 +1,6 @@
 #pragma once
 // Makes many small writes durable with one sync: those that arrive while the disk is busy go
-// together in the next transaction, each in a savepoint of its own. One loop; the work itself runs
+// together in the next transaction. One loop; the work itself runs
 // on a worker thread.
 
 #include "store/local/index.h"
@@ -14,7 +14,8 @@ namespace telpher {
 
 /// One write to the index. Lives in the frame of the coroutine that awaits commit().
 struct IndexWrite {
-  /// Runs on a worker thread within the transaction. Its failure undoes this write alone.
+  /// Runs on a worker thread within the transaction. Looks before it writes: as long as it has
+  /// changed nothing its failure is its own, else that of all that are committed with it.
   std::function<Result<void>(LocalIndex&)> apply;
   /// Bytes to append to the segment before the transaction, if any; `extent` says where they are.
   const Body* small_body = nullptr;

@@ -53,6 +53,8 @@ Result<std::unique_ptr<LocalIndex>> LocalIndex::open(const std::string& path, bo
       Database::open({.path = path, .vfs = vfs, .busy_timeout = std::chrono::seconds(60)}));
   TRY_VOID(database->use_write_ahead_log());
   TRY_VOID(database->execute("PRAGMA wal_autocheckpoint = 4000"));
+  // The next to open reads the whole log: it must not stay as large as it has ever been.
+  TRY_VOID(database->execute("PRAGMA journal_size_limit = 16777216"));
   TRY_VOID(database->execute(durable ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = OFF"));
   std::unique_ptr<LocalIndex> index(new LocalIndex(std::move(database)));
   TRY_VOID(index->migrate());
@@ -84,18 +86,27 @@ Result<void> LocalIndex::migrate() {
   return made;
 }
 
-Result<void> LocalIndex::begin_write() { return database_->run("BEGIN IMMEDIATE"); }
+Result<void> LocalIndex::begin_write() {
+  references_.clear();
+  return database_->run("BEGIN IMMEDIATE");
+}
 Result<void> LocalIndex::begin_read() { return database_->run("BEGIN"); }
-Result<void> LocalIndex::commit() { return database_->run("COMMIT"); }
+Result<void> LocalIndex::commit() {
+  TRY_VOID(write_references());
+  return database_->run("COMMIT");
+}
 void LocalIndex::roll_back() {
+  references_.clear();
   // Fails only when SQLite has rolled back already.
   if (!database_->run("ROLLBACK")) return;
 }
-Result<void> LocalIndex::savepoint() { return database_->run("SAVEPOINT step"); }
-Result<void> LocalIndex::release_savepoint() { return database_->run("RELEASE step"); }
-void LocalIndex::roll_back_savepoint() {
-  if (!database_->run("ROLLBACK TO step")) return;
-  if (!database_->run("RELEASE step")) return;
+void LocalIndex::begin_step() {
+  step_references_ = references_.size();
+  step_changes_ = database_->changes();
+}
+bool LocalIndex::end_step(bool succeeded) {
+  if (succeeded) return true;
+  return references_.size() == step_references_ && database_->changes() == step_changes_;
 }
 
 Result<void> LocalIndex::create_bucket(const std::string& name, const std::string& owner,
@@ -225,7 +236,7 @@ Result<void> LocalIndex::put_object(const ObjectAddress& address, const Object& 
     }
     TRY_VOID(check_condition(condition, address.key, etag));
   }
-  TRY_VOID(refer(object.extents));
+  refer(object.extents, 1);
   const ObjectInfo& info = object.info;
   TRY_VOID(database_->run(
       "INSERT OR REPLACE INTO objects VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -233,8 +244,8 @@ Result<void> LocalIndex::put_object(const ObjectAddress& address, const Object& 
       to_us(info.last_modified), encode_checksum(info.checksum), info.storage_class,
       encode_metadata(info.metadata), encode_tags(object.tags),
       blob(encode_extents(object.extents)), blob(encode_parts(info.parts))));
-  if (!old) return {};
-  return unrefer(*old);
+  if (old) refer(*old, -1);
+  return {};
 }
 
 Result<void> LocalIndex::remove_object(const ObjectAddress& address) {
@@ -243,7 +254,8 @@ Result<void> LocalIndex::remove_object(const ObjectAddress& address) {
   if (!old) return {};
   TRY_VOID(database_->run("DELETE FROM objects WHERE bucket = ?1 AND key = ?2", address.bucket,
                           blob(address.key)));
-  return unrefer(*old);
+  refer(*old, -1);
+  return {};
 }
 
 Result<void> LocalIndex::set_tags(const ObjectAddress& address,
@@ -319,7 +331,8 @@ Result<void> LocalIndex::remove_upload(const std::string& id) {
   }
   TRY_VOID(database_->run("DELETE FROM parts WHERE upload = ?1", id));
   TRY_VOID(database_->run("DELETE FROM uploads WHERE id = ?1", id));
-  return unrefer(extents);
+  refer(extents, -1);
+  return {};
 }
 
 Result<UploadsPage> LocalIndex::uploads(std::string_view bucket,
@@ -362,14 +375,15 @@ Result<void> LocalIndex::put_part(const std::string& upload_id, const Part& part
       TRY(old, decode_extents(query.text(0)));
     }
   }
-  TRY_VOID(refer(part.extents));
+  refer(part.extents, 1);
   std::optional<StoredChecksum> checksum;
   if (part.info.checksum) checksum = StoredChecksum{*part.info.checksum, 0};
   TRY_VOID(database_->run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3, ?4, ?5, ?6)", upload_id,
                           std::int64_t{part.info.number}, static_cast<std::int64_t>(part.info.size),
                           part.info.etag, encode_checksum(checksum),
                           blob(encode_extents(part.extents))));
-  return unrefer(old);
+  refer(old, -1);
+  return {};
 }
 
 namespace {
@@ -420,19 +434,32 @@ Result<std::vector<LocalIndex::PartOfUpload>> LocalIndex::parts_after(const std:
   }
 }
 
-Result<void> LocalIndex::refer(const std::vector<Extent>& extents) {
-  for (const Extent& extent : extents) {
-    TRY_VOID(
-        database_->run("INSERT INTO files VALUES (?1, 1) ON CONFLICT DO UPDATE SET refs = refs + 1",
-                       row_id(extent.file)));
-  }
-  return {};
+void LocalIndex::refer(const std::vector<Extent>& extents, int change) {
+  for (const Extent& extent : extents) references_.emplace_back(extent.file, change);
 }
 
-Result<void> LocalIndex::unrefer(const std::vector<Extent>& extents) {
-  for (const Extent& extent : extents) {
-    TRY_VOID(database_->run("UPDATE files SET refs = refs - 1 WHERE id = ?1", row_id(extent.file)));
+Result<void> LocalIndex::write_references() {
+  // Small objects share a file: one row is touched once, however many came and went.
+  std::ranges::sort(references_);
+  for (std::size_t i = 0; i < references_.size();) {
+    const FileId file = references_[i].first;
+    std::int64_t change = 0;
+    bool added = false;
+    for (; i < references_.size() && references_[i].first == file; ++i) {
+      change += references_[i].second;
+      added = added || references_[i].second > 0;
+    }
+    if (added) {
+      TRY_VOID(
+          database_->run("INSERT INTO files VALUES (?1, ?2) "
+                         "ON CONFLICT DO UPDATE SET refs = refs + ?2",
+                         row_id(file), change));
+    } else {
+      TRY_VOID(
+          database_->run("UPDATE files SET refs = refs + ?2 WHERE id = ?1", row_id(file), change));
+    }
   }
+  references_.clear();
   return {};
 }
 

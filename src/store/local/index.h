@@ -38,14 +38,15 @@ class LocalIndex {
   static Result<std::unique_ptr<LocalIndex>> open(const std::string& path, bool durable,
                                                   const std::string& vfs = {});
 
-  /// Writes belong in a transaction; a failed step of one is undone by its savepoint.
+  /// Writes belong in a transaction. Each is a step: one that fails (end_step(false)) must not have
+  /// changed anything, so it looks before it writes; else the transaction is to be rolled back.
   Result<void> begin_write();
   Result<void> begin_read();
   Result<void> commit();
   void roll_back();
-  Result<void> savepoint();
-  Result<void> release_savepoint();
-  void roll_back_savepoint();
+  void begin_step();
+  /// False: a step that failed has changed something.
+  bool end_step(bool succeeded);
 
   /// Errors: kConflict (somebody else's).
   Result<void> create_bucket(const std::string& bucket, const std::string& owner, WallTime now);
@@ -112,11 +113,15 @@ class LocalIndex {
  private:
   explicit LocalIndex(std::unique_ptr<Database> database) : database_(std::move(database)) {}
   Result<void> migrate();
-  Result<void> refer(const std::vector<Extent>& extents);
-  Result<void> unrefer(const std::vector<Extent>& extents);
+  void refer(const std::vector<Extent>& extents, int change);
+  Result<void> write_references();
   Result<std::optional<std::vector<Extent>>> extents_of(const ObjectAddress& address);
 
   std::unique_ptr<Database> database_;
+  /// References that the transaction adds and drops; written once, at its end.
+  std::vector<std::pair<FileId, int>> references_;
+  std::size_t step_references_ = 0;
+  std::int64_t step_changes_ = 0;
 };
 
 }  // namespace telpher

@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "runtime/task_group.h"
+#include "store/local/disk.h"
 #include "store/sqlite/database.h"
 
 #include <gtest/gtest.h>
@@ -354,6 +355,82 @@ TEST_F(LocalStoreTest, AfterAKillOnlyWholeObjectsAndAllThatWereAcknowledged) {
     }
     EXPECT_EQ(on_disk().second, 0) << "files that nobody refers to";
   }
+}
+
+/// Counts the files that a start-up looks at.
+class CountingDisk final : public Disk {
+ public:
+  Result<void> make_folders(const std::string& path, bool durable) override {
+    return real_disk().make_folders(path, durable);
+  }
+  Result<bool> make_folder(const std::string& path) override {
+    return real_disk().make_folder(path);
+  }
+  bool remove_folder(const std::string& path) override { return real_disk().remove_folder(path); }
+  Result<void> sync_folder(const std::string& path) override {
+    return real_disk().sync_folder(path);
+  }
+  std::vector<std::string> names_in(const std::string& folder) override {
+    std::vector<std::string> names = real_disk().names_in(folder);
+    if (folder.find("/data/") != std::string::npos) looks += names.size();
+    return names;
+  }
+  Result<std::unique_ptr<DiskFile>> create(const std::string& path) override {
+    return real_disk().create(path);
+  }
+  Result<UniqueFd> open(const std::string& path) override { return real_disk().open(path); }
+  bool remove(const std::string& path) override { return real_disk().remove(path); }
+  bool exists(const std::string& path) override {
+    const bool there = real_disk().exists(path);
+    if (there && path.find("/data/") != std::string::npos) ++looks;
+    return there;
+  }
+  Result<std::unique_ptr<DiskFile>> create_lock(const std::string& path) override {
+    return real_disk().create_lock(path);
+  }
+  std::unique_ptr<DiskFile> take_lock(const std::string& path) override {
+    return real_disk().take_lock(path);
+  }
+  std::size_t looks = 0;
+};
+
+Task<Result<void>> put_large(ObjectStore& store, int count) {
+  const std::string content(64 * 1024, 'x');
+  for (int i = 0; i < count; ++i) {
+    CO_TRY_VOID(co_await store.put({"bucket", std::to_string(i)}, Body::of(as_bytes(content)), {}));
+  }
+  co_return Result<void>();
+}
+
+TEST_F(LocalStoreTest, StartingLooksOnlyAtWhatMayBeUnfinished) {
+#if __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "threads after a fork";
+#endif
+  constexpr int kFiles = 1500;
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    Loop loop;
+    const auto store = LocalStore::open({.root = root_ + "/store", .durable = false});
+    if (!store || !loop.run((*store)->create_bucket("bucket"))) ::_exit(1);
+    if (!loop.run(put_large(**store, kFiles))) ::_exit(1);
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  CountingDisk disk;
+  {
+    const auto store = LocalStore::open({.root = root_ + "/store", .disk = &disk});
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_LT(disk.looks, 600U) << "after a crash: what it had not noted as settled";
+    ASSERT_TRUE(loop_.run(put_large(**store, kFiles)));
+    EXPECT_TRUE(get(**store, std::to_string(kFiles - 1)));
+  }
+  EXPECT_EQ(on_disk().second, kFiles);
+  disk.looks = 0;
+  const auto store = LocalStore::open({.root = root_ + "/store", .disk = &disk});
+  EXPECT_EQ(disk.looks, 0U) << "after a clean end: nothing";
 }
 
 TEST_F(LocalStoreTest, AnIndexOfTheFirstFormatIsTakenOver) {

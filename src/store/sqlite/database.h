@@ -64,6 +64,8 @@ class Database {
     (bind(statement, ++index, values), ...);
     return Query(handle_, statement);
   }
+  /// Rows changed since it was opened.
+  std::int64_t changes() const { return sqlite3_total_changes64(handle_); }
   /// A query without rows.
   template <class... Values>
   Result<void> run(const char* sql, const Values&... values) {
