@@ -420,7 +420,10 @@ def start_up():
         return ["--store", "local", "--root", bench.work / "local" / "start"]
 
     def million(bench):
-        return ["--store", "local", "--root", bench.cache / f"keys-{bench.keys}"]
+        root = bench.cache / f"keys-{bench.keys}"
+        if not root.exists():
+            raise Failure("the row `list` puts the keys there")
+        return ["--store", "local", "--root", root]
 
     return Row(
         "start", "start to listening", "wall ms", {},
