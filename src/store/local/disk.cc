@@ -1,5 +1,7 @@
 #include "store/local/disk.h"
 
+#include "store/rules.h"
+
 #include <cerrno>
 #include <fcntl.h>
 #include <filesystem>
@@ -12,6 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+Error disk_full() {
+  return store_error(ErrorKind::kLimit, "InsufficientStorage", 507,
+                     "the disk of the local store is full");
+}
+
 class RealFile final : public DiskFile {
  public:
   explicit RealFile(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -21,6 +28,7 @@ class RealFile final : public DiskFile {
       const ssize_t count =
           ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
       if (count < 0 && errno == EINTR) continue;
+      if (count < 0 && (errno == ENOSPC || errno == EDQUOT)) return disk_full();
       if (count < 0) return make_errno_error(errno, "write to the local store");
       bytes = bytes.subspan(static_cast<std::size_t>(count));
       offset += static_cast<ByteCount>(count);

@@ -16,7 +16,7 @@ namespace telpher {
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
-  /// Errors: kIo.
+  /// Errors: kIo, kLimit ("InsufficientStorage").
   virtual Result<void> write(ByteCount offset, Bytes bytes) = 0;
   /// The bytes survive a power cut; for the name see Disk::sync_folder(). Errors: kIo.
   virtual Result<void> sync() = 0;

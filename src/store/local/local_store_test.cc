@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -230,6 +231,21 @@ TEST_F(LocalStoreTest, AFolderThatCannotBeWrittenIsAnError) {
 constexpr std::size_t kSizes[] = {100, 10'000, 70'000, 400'000};
 std::size_t size_of(int i) { return kSizes[static_cast<std::size_t>(i) % std::size(kSizes)]; }
 
+class StringReader final : public ByteReader {
+ public:
+  explicit StringReader(std::string_view text) : text_(text) {}
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    co_await Yield();  // as if it came from far away
+    const Bytes some = as_bytes(text_.substr(0, std::min<std::size_t>(buffer.size(), 50'000)));
+    std::ranges::copy(some, buffer.begin());
+    text_.remove_prefix(some.size());
+    co_return some.size();
+  }
+
+ private:
+  std::string_view text_;
+};
+
 Task<Result<void>> write_one(ObjectStore& store, int i, int acknowledged) {
   const std::string key = std::to_string(i);
   const std::string content = content_of(key, size_of(i));
@@ -242,6 +258,9 @@ Task<Result<void>> write_one(ObjectStore& store, int i, int acknowledged) {
     CO_TRY(const PartInfo second,
            co_await store.put_part(object, id, 2, Body::of(bytes.subspan(bytes.size() / 2)), {}));
     CO_TRY_VOID(co_await store.complete(object, id, {first, second}, {}));
+  } else if (i % 3 == 1) {
+    StringReader stream(content);
+    CO_TRY_VOID(co_await store.put(object, Body::of_stream(stream, content.size()), {}));
   } else {
     CO_TRY_VOID(co_await store.put(object, Body::of(as_bytes(content)), {}));
   }
