@@ -53,7 +53,8 @@ Task<int> run_verb(Verb* verb, Command* command, SignalWatch* signals) {
   const int code = co_await verb->run(command).in(verb_context);
   watch.cancel();
   (void)co_await watch.join();
-  co_return cancel.cancelled() ? kExitInterrupted : code;
+  if (!cancel.cancelled()) co_return code;
+  co_return verb->ends_by_signal() ? kExitDone : kExitInterrupted;
 }
 
 int usage_error(const std::string& message) {

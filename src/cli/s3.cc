@@ -45,6 +45,7 @@ class S3Verb final : public Verb {
     line.list("--cors-origin", "ORIGIN",
               "pages of ORIGIN may use it from browsers (repeatable; * = all)",
               options_.cors_origins);
+    line.flag("--log", "a line for each request on standard error", options_.log);
     line.group("Store");
     line.add({.names = "--store",
               .value = "local|memory",
@@ -85,6 +86,8 @@ class S3Verb final : public Verb {
     if (done) co_return kExitDone;
     co_return report_error(done.error());
   }
+
+  bool ends_by_signal() const override { return !scrub_; }
 
  private:
   Result<void> set_listen(std::string_view text) {

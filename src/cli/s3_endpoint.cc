@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <ctime>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -61,6 +62,7 @@ Result<void> write_keys(const std::string& path, const S3User& user) {
 struct Users {
   std::vector<S3User> users;
   bool made = false;  // just now: they are to be told
+  bool kept = false;  // since an earlier start
 };
 
 /// From the environment, a file, or made.
@@ -94,7 +96,7 @@ Result<Users> find_users(const S3EndpointOptions& options, const Environment& en
     if (std::filesystem::exists(path, error)) {
       TRY(const std::string text, read_file(path));
       TRY(std::vector<S3User> users, parse_users(text));
-      return Users{std::move(users)};
+      return Users{.users = std::move(users), .kept = true};
     }
   }
   Users made{{make_user()}, true};
@@ -164,8 +166,7 @@ void print_damage(const ScrubDamage& damage) {
   if (!damage.upload_id.empty()) {
     place += " (part " + std::to_string(damage.part) + " of upload " + damage.upload_id + ")";
   }
-  std::fprintf(stderr, "telpher: damaged: %s: %s\n", printable(place).c_str(),
-               damage.what.c_str());
+  std::fprintf(stderr, "telpher: damaged: %s: %s\n", printable(place).c_str(), damage.what.c_str());
 }
 
 /// One pass a day, slow enough not to be felt.
@@ -190,6 +191,20 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void log_request(const S3Service::Answered& request) {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  ::localtime_r(&now, &local);
+  char time[16];
+  std::strftime(time, sizeof time, "%H:%M:%S", &local);
+  const std::string place = request.object.bucket + "/" + request.object.key;
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(request.took).count();
+  const std::string status = request.status == 0 ? "cut" : std::to_string(request.status);
+  std::fprintf(stderr, "%s %3s %8.1f ms  %s %s\n", time, status.c_str(),
+               static_cast<double>(us) / 1000, std::string(to_string(request.operation)).c_str(),
+               printable(place).c_str());
+}
+
 void print_start(const HttpServer& server, const S3EndpointOptions& options, const Users& users,
                  const std::string& made_admin_key) {
   const bool ipv6 = options.listen_host.find(':') != std::string::npos;
@@ -200,6 +215,9 @@ void print_start(const HttpServer& server, const S3EndpointOptions& options, con
     std::printf("access key: %s\nsecret key: %s\n", users.users.front().access_key.c_str(),
                 users.users.front().secret_key.c_str());
     if (!options.in_memory) std::printf("kept in: %s\n", keys_path(options).c_str());
+  } else if (users.kept) {
+    std::printf("access key: %s (secret key in %s)\n", users.users.front().access_key.c_str(),
+                keys_path(options).c_str());
   }
   if (!made_admin_key.empty()) std::printf("admin key: %s\n", made_admin_key.c_str());
   std::fflush(stdout);
@@ -230,6 +248,7 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
   FaultInjector faults(std::move(script));
   S3Service service(loop, *store, faults, std::move(service_options));
 
+  if (options->log) service.on_answer = log_request;
   raise_descriptor_limit();
   HttpServerOptions http;
   http.listen = {.host = options->listen_host, .port = options->listen_port};

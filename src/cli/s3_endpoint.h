@@ -22,6 +22,7 @@ struct S3EndpointOptions {
   std::string region;
   std::vector<std::string> domains;
   std::vector<std::string> cors_origins;
+  bool log = false;
   bool in_memory = false;
   std::string root;
   bool durable = true;

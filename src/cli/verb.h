@@ -32,6 +32,8 @@ class Verb {
   virtual void describe(CommandLine& line, const Settings& settings) = 0;
   /// Returns the exit code; failures have been reported. Cancelled at Ctrl-C.
   virtual Task<int> run(Command* command) = 0;
+  /// Whether a signal is how it ends: a server that is told to stop has done what it was to do.
+  virtual bool ends_by_signal() const { return false; }
 };
 
 struct VerbEntry {

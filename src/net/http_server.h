@@ -108,6 +108,7 @@ class ServerResponse {
   Task<Result<void>> write_raw(Bytes bytes);
   /// Closes the connection as it is when the handler returns, whatever was promised.
   void abandon() { abandoned_ = true; }
+  bool abandoned() const { return abandoned_; }
   /// The same by a TCP reset: what was sent and not yet read may be lost to the client.
   void reset() { abandoned_ = reset_ = true; }
   /// The connection itself. Whoever uses it says abandon() too.

@@ -184,7 +184,6 @@ bool S3Call::has_parameter(std::string_view name) const {
 Result<S3Call> parse_s3_call(Method method, std::string_view target, const Headers& headers,
                              std::span<const std::string> domains) {
   S3Call call;
-  call.is_read = method == "GET" || method == "HEAD";
   const std::size_t question = std::min(target.find('?'), target.size());
   std::string_view path = target.substr(0, question);
   TRY(call.query, parse_query(target.substr(std::min(question + 1, target.size()))));
@@ -194,9 +193,14 @@ Result<S3Call> parse_s3_call(Method method, std::string_view target, const Heade
   if (const std::string_view bucket = bucket_of_host(host, domains); !bucket.empty()) {
     call.object.bucket = to_lower(bucket);
   } else {
+    const bool named = !path.empty();
     const std::size_t slash = std::min(path.find('/'), path.size());
     TRY(call.object.bucket, percent_decode(path.substr(0, slash)));
     path.remove_prefix(std::min(slash + 1, path.size()));
+    if (named && call.object.bucket.empty()) {  // "//key"
+      return store_error(ErrorKind::kInvalid, "InvalidBucketName", 400,
+                         "The specified bucket is not valid.");
+    }
   }
   TRY(call.object.key, percent_decode(path));
 

@@ -86,7 +86,7 @@ Task<Result<void>> RequestBody::finish() {
   if (finished_) co_return Result<void>();
   if (chunks_) {
     std::array<std::byte, 1024> rest;
-    while (!chunks_->done()) {
+    for (;;) {  // to the end of the body: bytes behind the last chunk are refused
       CO_TRY(const std::size_t received, co_await read_wire(rest));
       if (received == 0) break;
       CO_TRY_VOID(chunks_->decode_in_place(std::span(rest).first(received)));

@@ -93,6 +93,7 @@ std::chrono::sys_seconds S3Service::now() const {
 
 Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& response) {
   const UnderWay under_way(stats_.under_way, stats_.under_way_max);
+  const TimePoint began = loop_.now();
   Exchange exchange(request, response);
   exchange.request_id = new_request_id();
   response.headers.reserve(16, 768);
@@ -113,6 +114,11 @@ Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& res
     done = co_await send_error(&exchange, std::move(done).error());
   }
   if (exchange.fault && !exchange.fault.has_acted()) faults_.take_back(exchange.fault.rule());
+  if (on_answer) {
+    const bool answered = response.begun() && !response.abandoned();
+    on_answer({exchange.call.operation, exchange.call.object, answered ? response.status : 0,
+               loop_.now() - began});
+  }
   if (exchange.fault.closes_after_answer()) response.abandon();
   co_return done;
 }

@@ -60,6 +60,14 @@ class S3Service final : public HttpHandler {
 
   /// How the "refuse" fault makes the listener refuse connections for a while; unset = a reset.
   std::function<void(Duration)> refuse_connections;
+  /// Told of each request once it has been answered; unset = nobody is.
+  struct Answered {
+    Operation operation;
+    const ObjectAddress& object;
+    int status;  // 0: the connection was closed without an answer
+    Duration took;
+  };
+  std::function<void(const Answered&)> on_answer;
 
   struct Stats {
     std::array<std::uint64_t, kOperationCount> requests{};
