@@ -336,9 +336,9 @@ def test_stall_at_byte_k(telpher, s3, tmp_path, data):
     """Given up by the idle time-out, in either direction, and continued."""
     server = s3([{"on": "UploadPart", "count": 1, "do": "stall", "ms": 120000, "after_bytes": MIB},
                  {"on": "GetObject", "count": 1, "do": "stall", "ms": 120000, "after_bytes": MIB}])
-    telpher.ok("cp", "f", "s3://bucket/k", *CP, "--idle-timeout", "1s")
-    assert requests(server, "UploadPart") == PARTS + 1
-    telpher.ok("cp", "s3://bucket/k", "back", *CP, "--idle-timeout", "1s")
+    telpher.ok("cp", "f", "s3://bucket/k", *CP, "--idle-timeout", "2s")
+    assert requests(server, "UploadPart") >= PARTS + 1
+    telpher.ok("cp", "s3://bucket/k", "back", *CP, "--idle-timeout", "2s")
     assert (tmp_path / "back").read_bytes() == data
     check(telpher, server, "k", data)
 
@@ -351,10 +351,10 @@ def test_slow_link_is_no_time_out(telpher, s3, tmp_path):
                  {"on": "GetObject", "count": 1, "do": "throttle", "bytes_per_second": 50_000}])
     telpher.ok("cp", "f", "s3://bucket/k", "--part-size", "32MiB", "--idle-timeout", "2s")
     assert requests(server, "UploadPart") == 2
-    (tmp_path / "f").write_bytes(data[:110_000])
+    (tmp_path / "f").write_bytes(data[:150_000])
     telpher.ok("cp", "f", "s3://bucket/small")
-    telpher.ok("cp", "s3://bucket/small", "back", "--idle-timeout", "1s")
-    assert (tmp_path / "back").read_bytes() == data[:110_000]
+    telpher.ok("cp", "s3://bucket/small", "back", "--idle-timeout", "2s")
+    assert (tmp_path / "back").read_bytes() == data[:150_000]
     assert requests(server, "GetObject") == 1
     check(telpher, server, "k", data)
 
@@ -386,7 +386,7 @@ def test_source_that_fails_is_overcome(telpher, s3, web, name, rules):
     """From a web server into the endpoint."""
     server = s3()
     source = web(rules)
-    telpher.ok("cp", source.url("/f"), "s3://bucket/k", *CP, "--idle-timeout", "1s")
+    telpher.ok("cp", source.url("/f"), "s3://bucket/k", *CP, "--idle-timeout", "2s")
     check(telpher, server, "k", source.content("/f"))
 
 
