@@ -5,8 +5,10 @@ import statistics
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "endpoint"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 import endpoint_table  # noqa: E402
+import soak_section  # noqa: E402
 
 SCALE = {"CPU-s/GiB": 1, "CPU ms/object": 1e3, "CPU µs/object": 1e6, "wall s": 1, "wall ms": 1e3}
 
@@ -133,4 +135,5 @@ def markdown(results, order):
         if row.get("note"):
             lines += ["", row["note"]]
     lines += endpoint_table.section(results.get("endpoint", {}))
+    lines += soak_section.section(results.get("soak", {}))
     return "\n".join(lines) + "\n"
