@@ -153,6 +153,12 @@ class Bench:
             path.write_bytes(noise[number : number + 10 * 1024])
         return root
 
+    def read_files(self):
+        """So that they are in the page cache: some hosts take them out of it within seconds."""
+        for path in (self.work / "www").rglob("*"):
+            if path.is_file():
+                path.read_bytes()
+
     def md5(self, size):
         """CPU seconds of the MD5 of one message of `size` bytes."""
         total = "64MiB" if self.quick else "1GiB"

@@ -103,10 +103,14 @@ def get_small():
         return lambda signer: (signer.head("GET", f"/{BUCKET}/{key_of(SEED, n)}") for n in order)
 
     def wrk(bench, server):
+        if isinstance(server, Nginx):
+            bench.read_files()
         return per_request(bench.measured(server, lambda: bench.load_wrk(
             server, heads(few(bench, server)), seconds=4 if is_slow(server) else None)))  # fmt: skip
 
     def ours(bench, server):
+        if isinstance(server, Nginx):
+            bench.read_files()
         return per_request(bench.measured(server, lambda: bench.load_telpher(
             server, "--mix", "get", "--objects", bench.objects, "--reuse", "--seed", SEED,
             "--duration", f"{bench.seconds}s")))  # fmt: skip
@@ -416,7 +420,10 @@ def start_up():
         return ["--store", "local", "--root", bench.work / "local" / "start"]
 
     def million(bench):
-        return ["--store", "local", "--root", bench.cache / f"keys-{bench.keys}"]
+        root = bench.cache / f"keys-{bench.keys}"
+        if not root.exists():
+            raise Failure("the row `list` puts the keys there")
+        return ["--store", "local", "--root", root]
 
     return Row(
         "start", "start to listening", "wall ms", {},

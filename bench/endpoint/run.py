@@ -44,7 +44,7 @@ def parse_arguments():
     parser.add_argument("--runs", type=int, help="of each contender (default 5)")
     parser.add_argument("--quick", action="store_true", help="small work, one run; proves nothing")
     parser.add_argument("--wait-quiet", type=int, default=0, metavar="SECONDS",
-                        help="before each run wait at most so long for an idle machine")  # fmt: skip
+                        help="before each round wait at most so long for an idle machine")  # fmt: skip
     parser.add_argument("--build", default=str(REPOSITORY / "build" / "release"))
     parser.add_argument("--server", metavar="PROGRAM",
                         help="another build of telpher to serve, to compare two")  # fmt: skip
@@ -99,11 +99,11 @@ def take_turns(bench, records, servers, runs):
     warm-up round does not count. A contender that fails is out."""
     for turn in range(-1, runs):
         shift = turn % len(records)
+        if bench.options.wait_quiet:
+            wait_until_quiet(bench.options.wait_quiet)
         for contender, record in records[shift:] + records[:shift]:
             if "problem" in record or turn >= (contender.runs_max or runs):
                 continue
-            if bench.options.wait_quiet:
-                wait_until_quiet(bench.options.wait_quiet)
             try:
                 run = contender.run(bench, servers.get(contender.server))
             except Failure as problem:

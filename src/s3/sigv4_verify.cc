@@ -271,7 +271,9 @@ Result<SigV4Verifier::Claim> SigV4Verifier::Claim::of_link(const SignedRequest& 
 }
 
 Result<SigV4Verifier::Claim> SigV4Verifier::claim_of(const SignedRequest& request) const {
-  const bool in_header = request.headers.contains("authorization");
+  // An empty field is no signature, like none at all.
+  const auto authorization = request.headers.find("authorization");
+  const bool in_header = authorization && !authorization->empty();
   const bool in_query = is_signed_link(request.target);
   const bool old_link = is_sigv2_link(request.target);
   if (in_header && (in_query || old_link)) {

@@ -326,7 +326,7 @@ TEST(SigV4Verify, RefusesOtherSchemes) {
     return code_of(with_header(signed_request(), "Authorization", authorization));
   };
   EXPECT_EQ(code("AWS AKIAIOSFODNN7EXAMPLE:frJIUN8DYpKDtOLCwo//yllqDzg="), "InvalidRequest");
-  EXPECT_EQ(code(""), "InvalidArgument");
+  EXPECT_EQ(code(""), "AccessDenied");
   EXPECT_EQ(code("Basic dXNlcjpwYXNz"), "InvalidArgument");
   EXPECT_EQ(code("Bearer x"), "InvalidArgument");
   EXPECT_EQ(code("AWS4-HMAC-SHA256"), "InvalidArgument");

@@ -113,6 +113,8 @@ struct ListPage {
 struct PartsPage {
   std::vector<PartInfo> parts;  // by number
   PartNumber continuation = 0;  // 0 = the last page; else: part_number_marker of the next
+  ChecksumAlgorithm checksum = ChecksumAlgorithm::kNone;  // announced; kNone = none, or not said
+  bool composite = false;
 };
 
 struct UploadsPage {

@@ -15,7 +15,19 @@ Error invalid_argument(std::string message) {
   return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
 }
 
-Result<ListQuestion> parse_list_question(const S3Call& call, int page_size) {
+/// A number in the query, `otherwise` when it is not there.
+Result<int> number_of(const S3Call& call, std::string_view name, int otherwise,
+                      ErrorDetails& details) {
+  const std::string_view text = call.parameter(name);
+  if (text.empty()) return otherwise;
+  const auto number = parse_decimal<unsigned>(text);
+  if (number && *number <= 0x7fffffff) return static_cast<int>(*number);
+  details = {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(text)}};
+  return invalid_argument("Argument " + std::string(name) +
+                          " must be an integer between 0 and 2147483647");
+}
+
+Result<ListQuestion> parse_list_question(const S3Call& call, int page_size, ErrorDetails& details) {
   ListQuestion question;
   question.version_2 = call.operation == Operation::kListObjects;
   question.fetch_owner = call.parameter("fetch-owner") == "true";
@@ -27,13 +39,7 @@ Result<ListQuestion> parse_list_question(const S3Call& call, int page_size) {
   ListOptions& options = question.options;
   options.prefix = call.parameter("prefix");
   options.delimiter = call.parameter("delimiter");
-  if (call.has_parameter("max-keys") && !call.parameter("max-keys").empty()) {
-    const auto count = parse_decimal<unsigned>(call.parameter("max-keys"));
-    if (!count || *count > 0x7fffffff) {
-      return invalid_argument("Argument maxKeys must be an integer between 0 and 2147483647");
-    }
-    options.max_keys = static_cast<int>(*count);
-  }
+  TRY(options.max_keys, number_of(call, "max-keys", options.max_keys, details));
   options.max_keys = std::min(options.max_keys, page_size);
   if (question.version_2) {
     options.start_after = call.parameter("start-after");
@@ -97,7 +103,18 @@ Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
   std::erase_if(buckets, [&](const BucketInfo& bucket) {
     return bucket.owner.empty() ? !first : bucket.owner != user.id && options_.users.size() > 1;
   });
-  co_return co_await send(exchange, 200, buckets_document(buckets, user));
+  const S3Call& call = exchange->call;
+  const std::string prefix(call.parameter("prefix"));
+  const std::string_view after = call.parameter("continuation-token");  // the last bucket before
+  CO_TRY(const int most, number_of(call, "max-buckets", 10'000, exchange->details));
+  if (most == 0) co_return invalid_argument("max-buckets must be at least 1");
+  std::erase_if(buckets, [&](const BucketInfo& bucket) {
+    return !bucket.name.starts_with(prefix) || bucket.name <= after;
+  });
+  const std::size_t count = std::min(buckets.size(), static_cast<std::size_t>(most));
+  const std::string next = count < buckets.size() ? buckets[count - 1].name : "";
+  co_return co_await send(exchange, 200,
+                          buckets_document(std::span(buckets).first(count), user, prefix, next));
 }
 
 Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
@@ -152,7 +169,8 @@ Task<Result<void>> S3Service::get_location(Exchange* exchange) {
 Task<Result<void>> S3Service::list_objects(Exchange* exchange) {
   const S3Call& call = exchange->call;
   const std::string& bucket = call.object.bucket;
-  CO_TRY(const ListQuestion question, parse_list_question(call, options_.page_size));
+  CO_TRY(const ListQuestion question,
+         parse_list_question(call, options_.page_size, exchange->details));
   const ListOptions& options = question.options;
   CO_TRY(const ListPage page,
          call.operation == Operation::kListObjects

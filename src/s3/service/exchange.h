@@ -2,6 +2,7 @@
 // One request to an S3Service and what becomes of it. Private to the service.
 
 #include "s3/service/service.h"
+#include "s3/service/xml_answer.h"
 
 namespace telpher {
 
@@ -19,6 +20,7 @@ struct S3Service::Exchange {
   std::optional<Signatory> signatory;
   WireFault fault;
   std::unique_ptr<RequestBody> body;
+  ErrorDetails details;  // of the error it ends with
 };
 
 /// A checksum shows itself by its header and its type.

@@ -1,9 +1,11 @@
 // S3Service: operations on one object, or on many by their keys.
 
+#include "codec/base64.h"
 #include "codec/byte_range.h"
 #include "codec/http_date.h"
 #include "codec/percent.h"
 #include "codec/text.h"
+#include "codec/utf8.h"
 #include "s3/service/exchange.h"
 #include "s3/service/request_options.h"
 #include "s3/service/xml_answer.h"
@@ -39,6 +41,13 @@ Result<void> check_version(const S3Call& call) {
                                           : "Invalid version id specified");
 }
 
+/// As S3 answers text beyond ASCII (RFC 2047); what is no text goes as it came.
+std::string as_header_text(const std::string& value) {
+  const bool ascii = std::ranges::all_of(value, [](char c) { return (c & 0x80) == 0; });
+  if (ascii || !is_utf8(value)) return value;
+  return "=?UTF-8?B?" + base64_encode(as_bytes(value)) + "?=";
+}
+
 void add_object_headers(Headers& headers, const ObjectInfo& info) {
   headers.add("ETag", info.etag);
   headers.add("Last-Modified",
@@ -55,7 +64,9 @@ void add_object_headers(Headers& headers, const ObjectInfo& info) {
   add("Content-Disposition", metadata.content_disposition);
   add("Cache-Control", metadata.cache_control);
   add("Expires", metadata.expires);
-  for (const auto& [name, value] : metadata.user) headers.add("x-amz-meta-" + name, value);
+  for (const auto& [name, value] : metadata.user) {
+    headers.add("x-amz-meta-" + name, as_header_text(value));
+  }
   if (!info.storage_class.empty()) headers.add("x-amz-storage-class", info.storage_class);
   if (info.tag_count > 0) headers.add("x-amz-tagging-count", std::to_string(info.tag_count));
 }
@@ -120,13 +131,22 @@ Result<Wanted> part_wanted(const S3Call& call, const ObjectInfo& info) {
                      "The requested partnumber is not satisfiable");
 }
 
-Error invalid_range() {
+std::optional<RangeRequest> range_of(const Headers& headers) {
+  const auto text = headers.find("range");
+  if (!text) return std::nullopt;
+  return parse_range_request(*text);
+}
+
+Error invalid_range(const Headers& headers, const ObjectInfo& info, ErrorDetails& details) {
+  details = {{"RangeRequested", std::string(headers.find("range").value_or(""))},
+             {"ActualObjectSize", std::to_string(info.size)}};
   return store_error(ErrorKind::kInvalid, "InvalidRange", 416,
                      "The requested range is not satisfiable");
 }
 
-Result<Wanted> wanted_of(const S3Call& call, const std::optional<RangeRequest>& range,
-                         const ObjectInfo& info) {
+Result<Wanted> wanted_of(const S3Call& call, const Headers& headers, const ObjectInfo& info,
+                         ErrorDetails& details) {
+  const std::optional<RangeRequest> range = range_of(headers);
   if (call.has_parameter("partNumber")) {
     if (range)
       return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
@@ -136,7 +156,7 @@ Result<Wanted> wanted_of(const S3Call& call, const std::optional<RangeRequest>& 
   }
   if (!range) return Wanted{};
   Wanted wanted{resolve_range(*range, info.size)};
-  if (!wanted.range) return invalid_range();
+  if (!wanted.range) return invalid_range(headers, info, details);
   return wanted;
 }
 
@@ -149,27 +169,20 @@ int add_range_headers(Headers& headers, const Wanted& wanted, ByteCount size) {
   return 206;
 }
 
-std::optional<RangeRequest> range_of(const Headers& headers) {
-  const auto text = headers.find("range");
-  if (!text) return std::nullopt;
-  return parse_range_request(*text);
-}
-
 }  // namespace
 
 Task<Result<void>> S3Service::get_object(Exchange* exchange) {
   const S3Call& call = exchange->call;
   const Headers& asked = exchange->headers();
   CO_TRY_VOID(check_version(call));
-  const std::optional<RangeRequest> range = range_of(asked);
   GetOptions options;
   Wanted wanted;
   // Where the bytes depend on what the object is, it is looked up first and held to its ETag.
-  const bool look_first = range || call.has_parameter("partNumber");
+  const bool look_first = range_of(asked) || call.has_parameter("partNumber");
   if (look_first) {
     CO_TRY(const ObjectInfo info, co_await base_.head(call.object));
     CO_TRY_VOID(check_conditions(asked, info));
-    CO_TRY(wanted, wanted_of(call, range, info));
+    CO_TRY(wanted, wanted_of(call, asked, info, exchange->details));
     options.range = wanted.range && wanted.range->length > 0 ? wanted.range : std::nullopt;
     options.if_match = info.etag;
   }
@@ -208,7 +221,7 @@ Task<Result<void>> S3Service::head_object(Exchange* exchange) {
   add_object_headers(headers, info);
   CO_TRY_VOID(check_conditions(asked, info));
   CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));
-  CO_TRY(const Wanted wanted, wanted_of(call, range_of(asked), info));
+  CO_TRY(const Wanted wanted, wanted_of(call, asked, info, exchange->details));
   exchange->response.status = add_range_headers(headers, wanted, info.size);
   if (iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
     add_checksum_headers(headers, shown(info.checksum));
@@ -218,6 +231,7 @@ Task<Result<void>> S3Service::head_object(Exchange* exchange) {
 }
 
 Task<Result<void>> S3Service::put_object(Exchange* exchange) {
+  CO_TRY_VOID(check_length_is_said(exchange->headers()));
   CO_TRY(PutOptions options, parse_put_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
   if (offers_checksums()) {
@@ -267,6 +281,11 @@ Task<Result<void>> S3Service::copy_object(Exchange* exchange) {
 
 Task<Result<void>> S3Service::delete_object(Exchange* exchange) {
   CO_TRY_VOID(check_version(exchange->call));
+  // Conditions are not spoken here, and must not be ignored.
+  for (const std::string_view name :
+       {"if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"}) {
+    if (exchange->headers().contains(name)) co_return not_implemented(name);
+  }
   CO_TRY_VOID(co_await store_.remove(exchange->call.object));
   co_return co_await send(exchange, 204, "");
 }
@@ -311,6 +330,7 @@ Task<Result<void>> S3Service::get_attributes(Exchange* exchange) {
   CO_TRY_VOID(check_version(exchange->call));
   AttributesQuestion question;
   bool known = true;
+  bool any = false;
   for_each_list_item(
       headers.joined("x-amz-object-attributes").value_or(""), [&](std::string_view name) {
         constexpr std::pair<std::string_view, bool AttributesQuestion::*> kNames[] = {
@@ -322,9 +342,10 @@ Task<Result<void>> S3Service::get_attributes(Exchange* exchange) {
         const auto found = std::ranges::find(
             kNames, name, &std::pair<std::string_view, bool AttributesQuestion::*>::first);
         known = known && found != std::end(kNames);
+        any = true;
         if (found != std::end(kNames)) question.*(found->second) = true;
       });
-  if (!known || !headers.contains("x-amz-object-attributes")) {
+  if (!known || !any) {
     co_return invalid_argument("Invalid attribute name specified.");
   }
   if (const auto text = headers.find("x-amz-max-parts")) {

@@ -181,6 +181,12 @@ Result<void> check_headers_are_spoken(const Headers& headers) {
   return {};
 }
 
+Result<void> check_length_is_said(const Headers& headers) {
+  if (headers.contains("content-length") || headers.contains("transfer-encoding")) return {};
+  return store_error(ErrorKind::kInvalid, "MissingContentLength", 411,
+                     "You must provide the Content-Length HTTP header.");
+}
+
 Result<ChecksumAlgorithm> announced_trailer(const Headers& headers) {
   const auto names = headers.joined("x-amz-trailer");
   if (!names) return ChecksumAlgorithm::kNone;

@@ -15,6 +15,9 @@ namespace telpher {
 /// Headers that would change how an object is stored in ways this service cannot: encryption,
 /// locks, access lists, redirects. Errors: kUnsupported ("NotImplemented"): they are never ignored.
 Result<void> check_headers_are_spoken(const Headers& headers);
+/// S3 wants the length of an object's or part's body even where HTTP has one for silence (none).
+/// Errors: kInvalid ("MissingContentLength").
+Result<void> check_length_is_said(const Headers& headers);
 
 /// Errors of all: kInvalid ("InvalidDigest", "InvalidRequest", "InvalidArgument" …), kUnsupported.
 Result<PutOptions> parse_put_options(const Headers& headers);

@@ -29,6 +29,16 @@ class UnderWay {
   std::uint64_t& count_;
 };
 
+/// The condition that a 412 is about, as far as the headers tell.
+ErrorDetails failed_condition(const S3Call& call, const Headers& headers) {
+  if (call.is_read) {
+    return {{"Condition", headers.contains("if-match") ? "If-Match" : "If-Unmodified-Since"}};
+  }
+  if (headers.contains("if-none-match")) return {{"Condition", "If-None-Match"}};
+  if (headers.contains("if-match")) return {{"Condition", "If-Match"}};
+  return {};
+}
+
 bool is_checksum_field(std::string_view name) {
   return istarts_with(name, "x-amz-checksum-") || istarts_with(name, "x-amz-sdk-checksum-");
 }
@@ -122,7 +132,7 @@ HttpRefusal S3Service::refusal(int status, const Error& error) {
   const std::string id = new_request_id();
   HttpRefusal refusal{.status = status,
                       .headers = {},
-                      .body = error_document({refused, "", ObjectAddress(), id, ""})};
+                      .body = error_document({refused, {}, "", ObjectAddress(), id, ""})};
   refusal.headers.add("x-amz-request-id", id);
   refusal.headers.add("Content-Type", "application/xml");
   ++stats_.refused;
@@ -301,10 +311,13 @@ Task<Result<void>> S3Service::send_error(Exchange* exchange, Error error) {
   }
   if (error.kind == ErrorKind::kTimeout) response.close_after();
   if (status == 304) co_return co_await send(exchange, status, "");
+  if (status == 412 && exchange->details.empty()) {
+    exchange->details = failed_condition(exchange->call, exchange->headers());
+  }
   const std::string_view target = exchange->request.target();
   std::string document = error_document(
-      {error, target.substr(0, target.find('?')), exchange->call.object, exchange->request_id,
-       response.headers.find("x-amz-bucket-region").value_or("")});
+      {error, exchange->details, target.substr(0, target.find('?')), exchange->call.object,
+       exchange->request_id, response.headers.find("x-amz-bucket-region").value_or("")});
   // Blanks come first while the service works; then it fails.
   if (status == 200) document.insert(document.find('\n') + 1, "  \n");
   co_return co_await send(exchange, status, std::move(document));

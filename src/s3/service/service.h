@@ -19,6 +19,7 @@
 #include "store/layers/chaos.h"
 
 #include <array>
+#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -117,6 +118,8 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> put_part(Exchange* exchange);
   Task<Result<void>> copy_part(Exchange* exchange);
   Task<Result<void>> complete(Exchange* exchange);
+  /// The result of completing an upload that has been completed already, while its object is there.
+  Task<Result<PutResult>> complete_again(ObjectAddress object, std::string upload_id, Error error);
   Task<Result<void>> abort(Exchange* exchange);
   Task<Result<void>> list_parts(Exchange* exchange);
   Task<Result<void>> list_uploads(Exchange* exchange);
@@ -153,6 +156,14 @@ class S3Service final : public HttpHandler {
   std::uint64_t request_number_ = 0;
   std::uint64_t request_base_;
   Stats stats_;
+
+  /// What became of an upload, for clients that lost the answer and complete it again.
+  struct Completed {
+    ObjectAddress object;
+    std::string upload_id;
+    PutResult result;
+  };
+  std::deque<Completed> completed_;  // the latest
 
   struct OwnerSeen {
     std::string owner;

@@ -14,6 +14,8 @@
 namespace telpher {
 namespace {
 
+constexpr std::size_t kCompletedRemembered = 256;
+
 Error invalid_argument(std::string message) {
   return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
 }
@@ -62,6 +64,7 @@ Task<Result<void>> S3Service::create_upload(Exchange* exchange) {
 
 Task<Result<void>> S3Service::put_part(Exchange* exchange) {
   const S3Call& call = exchange->call;
+  CO_TRY_VOID(check_length_is_said(exchange->headers()));
   CO_TRY(const PartNumber number, part_number_of(call));
   CO_TRY(PutPartOptions options, parse_part_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
@@ -124,13 +127,33 @@ Task<Result<void>> S3Service::complete(Exchange* exchange) {
     options.checksum.reset();
     for (PartInfo& part : parts) part.checksum.reset();
   }
-  CO_TRY(PutResult result, co_await store_.complete(object, upload_id_of(exchange->call),
-                                                    std::move(parts), std::move(options)));
+  const std::string id = upload_id_of(exchange->call);
+  Result<PutResult> done =
+      co_await store_.complete(object, id, std::move(parts), std::move(options));
+  if (done) {
+    completed_.push_back({object, id, *done});
+    if (completed_.size() > kCompletedRemembered) completed_.pop_front();
+  } else if (done.error().context.code == "NoSuchUpload") {
+    done = co_await complete_again(object, id, std::move(done).error());
+  }
+  CO_TRY(PutResult result, std::move(done));
   result.checksum = shown(result.checksum);
   const std::string location =
       "http://" + std::string(exchange->headers().find("host").value_or("")) + "/" + object.bucket +
       "/" + percent_encode(object.key, SlashEncoding::kKeep);
   co_return co_await send(exchange, 200, complete_document(object, location, result));
+}
+
+Task<Result<PutResult>> S3Service::complete_again(ObjectAddress object, std::string upload_id,
+                                                  Error error) {
+  const auto found = std::ranges::find_if(completed_, [&](const Completed& completed) {
+    return completed.upload_id == upload_id && completed.object == object;
+  });
+  if (found == completed_.end()) co_return error;
+  const PutResult result = found->result;
+  const Result<ObjectInfo> info = co_await base_.head(object);
+  if (!info || info->etag != result.etag) co_return error;
+  co_return result;
 }
 
 Task<Result<void>> S3Service::abort(Exchange* exchange) {

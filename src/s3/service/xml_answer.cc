@@ -26,6 +26,21 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+/// XML has no words for control characters, escaped or not: a document with one is no document.
+std::string readable(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool control =
+        static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+    if (control) {
+      out += "\uFFFD";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 std::string_view boolean(bool value) { return value ? "true" : "false"; }
 
 void add_owner(Xml& xml, const S3User& owner, std::string_view name = "Owner") {
@@ -35,6 +50,13 @@ void add_owner(Xml& xml, const S3User& owner, std::string_view name = "Owner") {
 void add_checksum(Xml& xml, const StoredChecksum& checksum) {
   xml.element("Checksum" + std::string(checksum_s3_name(checksum.digest.algorithm())),
               checksum_text(checksum));
+}
+
+/// What an upload was begun with.
+void add_announced(Xml& xml, ChecksumAlgorithm algorithm, bool composite) {
+  xml.element("ChecksumAlgorithm", checksum_s3_name(algorithm));
+  xml.element("ChecksumType",
+              composite || !checksum_combines(algorithm) ? "COMPOSITE" : "FULL_OBJECT");
 }
 
 std::string_view class_of(std::string_view storage_class) {
@@ -116,14 +138,15 @@ int http_status_of(const Error& error) {
 std::string error_document(const ErrorAnswer& answer) {
   const std::string_view code = s3_code_of(answer.error);
   Xml xml("Error");
-  xml.element("Code", code).element("Message", answer.error.message);
-  if (code == "NoSuchKey") xml.element("Key", answer.object.key);
+  xml.element("Code", code).element("Message", readable(answer.error.message));
+  if (code == "NoSuchKey") xml.element("Key", readable(answer.object.key));
   if (code == "NoSuchBucket" || code == "BucketNotEmpty" || code.starts_with("BucketAlready") ||
       code == "InvalidBucketName") {
-    xml.element("BucketName", answer.object.bucket);
+    xml.element("BucketName", readable(answer.object.bucket));
   }
+  for (const auto& [name, value] : answer.details) xml.element(name, readable(value));
   if (!answer.region.empty()) xml.element("Region", answer.region);
-  return xml.element("Resource", answer.resource)
+  return xml.element("Resource", readable(answer.resource))
       .element("RequestId", answer.request_id)
       .element("HostId", answer.request_id)
       .finish();
@@ -168,7 +191,11 @@ std::string list_document(const std::string& bucket, const ListQuestion& questio
   const Encoding name{question.encode_url};
   const bool truncated = !page.continuation.empty();
   Xml xml("ListBucketResult");
-  xml.element("Name", bucket).element("Prefix", name(options.prefix));
+  // boto3 decodes the Prefix of version 2 alone; other clients decode both. What is the same either
+  // way suits all.
+  const bool as_it_is =
+      !question.version_2 && options.prefix.find_first_of("%+") == std::string::npos;
+  xml.element("Name", bucket).element("Prefix", as_it_is ? options.prefix : name(options.prefix));
   if (question.version_2) {
     if (!options.start_after.empty()) xml.element("StartAfter", name(options.start_after));
     if (!options.continuation.empty()) xml.element("ContinuationToken", options.continuation);
@@ -242,10 +269,7 @@ std::string uploads_document(const std::string& bucket, const UploadsQuestion& q
     xml.element("StorageClass", class_of(upload.storage_class));
     xml.element("Initiated", xml_time(upload.initiated));
     if (upload.checksum != ChecksumAlgorithm::kNone) {
-      xml.element("ChecksumAlgorithm", checksum_s3_name(upload.checksum));
-      xml.element("ChecksumType", upload.composite || !checksum_combines(upload.checksum)
-                                      ? "COMPOSITE"
-                                      : "FULL_OBJECT");
+      add_announced(xml, upload.checksum, upload.composite);
     }
     xml.close("Upload");
   }
@@ -266,6 +290,7 @@ std::string parts_document(const S3Call& call, int marker, int max_parts, const 
   xml.number("NextPartNumberMarker", static_cast<std::uint64_t>(last));
   xml.number("MaxParts", static_cast<std::uint64_t>(max_parts));
   xml.element("IsTruncated", boolean(page.continuation != 0));
+  if (page.checksum != ChecksumAlgorithm::kNone) add_announced(xml, page.checksum, page.composite);
   for (const PartInfo& part : page.parts) {
     xml.open("Part").number("PartNumber", static_cast<std::uint64_t>(part.number));
     if (part.last_modified != std::chrono::system_clock::time_point{}) {
@@ -278,7 +303,8 @@ std::string parts_document(const S3Call& call, int marker, int max_parts, const 
   return xml.finish();
 }
 
-std::string buckets_document(const std::vector<BucketInfo>& buckets, const S3User& owner) {
+std::string buckets_document(std::span<const BucketInfo> buckets, const S3User& owner,
+                             std::string_view prefix, std::string_view continuation) {
   Xml xml("ListAllMyBucketsResult");
   add_owner(xml, owner);
   xml.open("Buckets");
@@ -286,7 +312,10 @@ std::string buckets_document(const std::vector<BucketInfo>& buckets, const S3Use
     xml.open("Bucket").element("Name", bucket.name);
     xml.element("CreationDate", xml_time(bucket.created)).close("Bucket");
   }
-  return xml.close("Buckets").finish();
+  xml.close("Buckets");
+  if (!prefix.empty()) xml.element("Prefix", prefix);
+  if (!continuation.empty()) xml.element("ContinuationToken", continuation);
+  return xml.finish();
 }
 
 // Answers about one object.

@@ -7,8 +7,11 @@
 #include "store/object_store.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace telpher {
 
@@ -35,8 +38,12 @@ std::string xml_time(std::chrono::system_clock::time_point time);
 std::string_view s3_code_of(const Error& error);
 int http_status_of(const Error& error);
 
+/// Elements that say more about an error: "ArgumentName", "Condition" ….
+using ErrorDetails = std::vector<std::pair<std::string_view, std::string>>;
+
 struct ErrorAnswer {
   const Error& error;
+  const ErrorDetails& details;
   std::string_view resource;  // the path asked for
   const ObjectAddress& object;
   std::string_view request_id;
@@ -69,7 +76,10 @@ std::string uploads_document(const std::string& bucket, const UploadsQuestion& q
                              const S3User& owner);
 std::string parts_document(const S3Call& call, int marker, int max_parts, const PartsPage& page,
                            const S3User& owner);
-std::string buckets_document(const std::vector<BucketInfo>& buckets, const S3User& owner);
+/// @param prefix        as asked for
+/// @param continuation  empty = the last page
+std::string buckets_document(std::span<const BucketInfo> buckets, const S3User& owner,
+                             std::string_view prefix, std::string_view continuation);
 std::string tagging_document(const std::map<std::string, std::string>& tags);
 std::string acl_document(const S3User& owner);
 std::string delete_document(const std::vector<std::string>& deleted,

@@ -30,6 +30,9 @@ constexpr const char* kSteps[] = {R"(
   ALTER TABLE objects ADD COLUMN parts BLOB NOT NULL DEFAULT x'';
   ALTER TABLE uploads ADD COLUMN composite INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE uploads ADD COLUMN tags TEXT NOT NULL DEFAULT '';
+)",
+                                  R"(
+  ALTER TABLE parts ADD COLUMN modified INTEGER NOT NULL DEFAULT 0;
 )"};
 constexpr std::int64_t kFormatVersion = std::size(kSteps);
 
@@ -378,17 +381,18 @@ Result<void> LocalIndex::put_part(const std::string& upload_id, const Part& part
   refer(part.extents, 1);
   std::optional<StoredChecksum> checksum;
   if (part.info.checksum) checksum = StoredChecksum{*part.info.checksum, 0};
-  TRY_VOID(database_->run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3, ?4, ?5, ?6)", upload_id,
-                          std::int64_t{part.info.number}, static_cast<std::int64_t>(part.info.size),
-                          part.info.etag, encode_checksum(checksum),
-                          blob(encode_extents(part.extents))));
+  TRY_VOID(database_->run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                          upload_id, std::int64_t{part.info.number},
+                          static_cast<std::int64_t>(part.info.size), part.info.etag,
+                          encode_checksum(checksum), blob(encode_extents(part.extents)),
+                          to_us(part.info.last_modified)));
   refer(old, -1);
   return {};
 }
 
 namespace {
 
-/// From "number, size, etag, checksum, extents".
+/// From "number, size, etag, checksum, extents, modified".
 Result<LocalIndex::Part> read_part(const Query& query) {
   LocalIndex::Part part;
   part.info.number = static_cast<PartNumber>(query.integer(0));
@@ -397,6 +401,7 @@ Result<LocalIndex::Part> read_part(const Query& query) {
   TRY(const std::optional<StoredChecksum> checksum, decode_checksum(query.text(3)));
   if (checksum) part.info.checksum = checksum->digest;
   TRY(part.extents, decode_extents(query.text(4)));
+  part.info.last_modified = from_us(query.integer(5));
   return part;
 }
 
@@ -404,9 +409,10 @@ Result<LocalIndex::Part> read_part(const Query& query) {
 
 Result<std::vector<LocalIndex::Part>> LocalIndex::parts(const std::string& upload_id,
                                                         PartNumber after, int count) {
-  TRY(Query query, database_->query("SELECT number, size, etag, checksum, extents FROM parts "
-                                    "WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
-                                    upload_id, std::int64_t{after}, std::int64_t{count}));
+  TRY(Query query,
+      database_->query("SELECT number, size, etag, checksum, extents, modified FROM parts "
+                       "WHERE upload = ?1 AND number > ?2 ORDER BY number LIMIT ?3",
+                       upload_id, std::int64_t{after}, std::int64_t{count}));
   std::vector<Part> parts;
   while (true) {
     TRY(const bool found, query.next());
@@ -420,7 +426,8 @@ Result<std::vector<LocalIndex::PartOfUpload>> LocalIndex::parts_after(const std:
                                                                       PartNumber number,
                                                                       int count) {
   TRY(Query query, database_->query("SELECT parts.number, parts.size, parts.etag, parts.checksum, "
-                                    "parts.extents, parts.upload, uploads.bucket, uploads.key "
+                                    "parts.extents, parts.modified, parts.upload, uploads.bucket, "
+                                    "uploads.key "
                                     "FROM parts JOIN uploads ON uploads.id = parts.upload "
                                     "WHERE (parts.upload, parts.number) > (?1, ?2) "
                                     "ORDER BY parts.upload, parts.number LIMIT ?3",
@@ -430,7 +437,7 @@ Result<std::vector<LocalIndex::PartOfUpload>> LocalIndex::parts_after(const std:
     TRY(const bool found, query.next());
     if (!found) return parts;
     TRY(Part part, read_part(query));
-    parts.push_back({query.text(5), {query.text(6), query.text(7)}, std::move(part)});
+    parts.push_back({query.text(6), {query.text(7), query.text(8)}, std::move(part)});
   }
 }
 

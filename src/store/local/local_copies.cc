@@ -86,6 +86,7 @@ Task<Result<PartInfo>> LocalStore::copy_part(ObjectAddress from, ByteRange range
   CO_TRY_VOID(check_address(from));
   CO_TRY_VOID(check_address(object));
   CO_TRY_VOID(check_part_number(capabilities_, number));
+  Loop& loop = co_await current_loop();
   for (int look_up = 0; look_up < kLookUpsMax; ++look_up) {
     std::vector<Extent> seen;
     Result<LocalIndex::Part> part = co_await offload([&] {
@@ -105,6 +106,7 @@ Task<Result<PartInfo>> LocalStore::copy_part(ObjectAddress from, ByteRange range
     });
     if (!part && part.error().context.code == "ENOENT") continue;
     if (!part) co_return std::move(part).error();
+    part->info.last_modified = loop.wall_now();
     bool changed = false;
     IndexWrite write;
     write.apply = [&](LocalIndex& index) -> Result<void> {

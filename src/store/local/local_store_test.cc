@@ -465,7 +465,7 @@ TEST_F(LocalStoreTest, AnIndexOfTheFirstFormatIsTakenOver) {
     for (const char* sql :
          {"ALTER TABLE buckets DROP COLUMN owner", "ALTER TABLE objects DROP COLUMN parts",
           "ALTER TABLE uploads DROP COLUMN composite", "ALTER TABLE uploads DROP COLUMN tags",
-          "PRAGMA user_version = 1"}) {
+          "ALTER TABLE parts DROP COLUMN modified", "PRAGMA user_version = 1"}) {
       ASSERT_TRUE(database->execute(sql)) << sql;
     }
   }

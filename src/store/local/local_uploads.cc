@@ -41,6 +41,7 @@ Task<Result<PartInfo>> LocalStore::put_part(ObjectAddress object, std::string up
   if (body.size > capabilities_.part_size_max) {
     co_return store_error(ErrorKind::kLimit, "EntityTooLarge", 400, "the part is too large");
   }
+  Loop& loop = co_await current_loop();
   IndexWrite write;
   State::Arrival arrival;
   // The upload says which checksum is to be kept.
@@ -56,7 +57,8 @@ Task<Result<PartInfo>> LocalStore::put_part(ObjectAddress object, std::string up
   LocalIndex::Part part;
   write.apply = [&](LocalIndex& index) -> Result<void> {
     TRY_VOID(index.upload(object, upload_id));
-    part.info = {number, body.size, write.written.digests.etag, write.written.digests.checksum};
+    part.info = {number, body.size, write.written.digests.etag, write.written.digests.checksum,
+                 loop.wall_now()};
     if (body.size > 0) part.extents = {write.written.extent};
     return index.put_part(upload_id, part);
   };
@@ -121,10 +123,12 @@ Task<Result<PartsPage>> LocalStore::list_parts(ObjectAddress object, std::string
   constexpr int kPageSize = 1000;
   co_return co_await offload([&] {
     return state_->with_reader([&](LocalIndex& index) -> Result<PartsPage> {
-      TRY_VOID(index.upload(object, upload_id));
+      TRY(const LocalIndex::Upload upload, index.upload(object, upload_id));
       TRY(std::vector<LocalIndex::Part> parts,
           index.parts(upload_id, part_number_marker, kPageSize + 1));
       PartsPage page;
+      page.checksum = upload.options.checksum;
+      page.composite = upload.options.composite;
       for (LocalIndex::Part& part : parts) {
         if (page.parts.size() == kPageSize) {
           page.continuation = page.parts.back().number;

@@ -85,7 +85,8 @@ class MemoryStore : public ObjectStore {
   Result<Object*> find_object(const ObjectAddress& object);
   Result<Upload*> find_upload(const ObjectAddress& object, const std::string& upload_id);
   Result<PartInfo> store_part(const ObjectAddress& object, const std::string& upload_id,
-                              PartNumber number, Taken taken);
+                              PartNumber number, Taken taken,
+                              std::chrono::system_clock::time_point now);
   Result<PutResult> store_object(ObjectAddress object, Object made,
                                  const WriteCondition& condition);
 

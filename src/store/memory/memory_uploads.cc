@@ -31,9 +31,9 @@ Task<Result<std::string>> MemoryStore::create_upload(ObjectAddress object,
 }
 
 Result<PartInfo> MemoryStore::store_part(const ObjectAddress& object, const std::string& upload_id,
-                                         PartNumber number, Taken taken) {
+                                         PartNumber number, Taken taken, WallTime now) {
   TRY(Upload * upload, find_upload(object, upload_id));
-  PartInfo info{number, taken.chunk.size, std::move(taken.digests.etag), std::nullopt};
+  PartInfo info{number, taken.chunk.size, std::move(taken.digests.etag), std::nullopt, now};
   if (capabilities_.checksums) info.checksum = taken.digests.checksum;
   upload->parts.insert_or_assign(number, Part{info, std::move(taken.chunk)});
   return info;
@@ -55,8 +55,9 @@ Task<Result<PartInfo>> MemoryStore::put_part(ObjectAddress object, std::string u
   }
   CO_TRY(const ContentDigester::Options digester, find_part_options(object, upload_id, options));
   CO_TRY(Taken taken, co_await take_body(body, digester));
+  Loop& loop = co_await current_loop();
   const std::lock_guard lock(mutex_);
-  co_return store_part(object, upload_id, number, std::move(taken));
+  co_return store_part(object, upload_id, number, std::move(taken), loop.wall_now());
 }
 
 Task<Result<PartInfo>> MemoryStore::copy_part(ObjectAddress from, ByteRange range,
@@ -81,8 +82,9 @@ Task<Result<PartInfo>> MemoryStore::copy_part(ObjectAddress from, ByteRange rang
   ContentDigester digester(options);
   digester.update(taken.chunk.bytes());
   CO_TRY(taken.digests, digester.finish());
+  Loop& loop = co_await current_loop();
   const std::lock_guard lock(mutex_);
-  co_return store_part(object, upload_id, number, std::move(taken));
+  co_return store_part(object, upload_id, number, std::move(taken), loop.wall_now());
 }
 
 Task<Result<PutResult>> MemoryStore::complete(ObjectAddress object, std::string upload_id,
@@ -132,6 +134,8 @@ Task<Result<PartsPage>> MemoryStore::list_parts(ObjectAddress object, std::strin
   const std::lock_guard lock(mutex_);
   CO_TRY(Upload * upload, find_upload(object, upload_id));
   PartsPage page;
+  page.checksum = upload->options.checksum;
+  page.composite = upload->options.composite;
   for (auto it = upload->parts.upper_bound(part_number_marker); it != upload->parts.end(); ++it) {
     if (page.parts.size() == 1000) {
       page.continuation = page.parts.back().number;
