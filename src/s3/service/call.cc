@@ -184,6 +184,7 @@ bool S3Call::has_parameter(std::string_view name) const {
 Result<S3Call> parse_s3_call(Method method, std::string_view target, const Headers& headers,
                              std::span<const std::string> domains) {
   S3Call call;
+  call.is_read = method == "GET" || method == "HEAD";
   const std::size_t question = std::min(target.find('?'), target.size());
   std::string_view path = target.substr(0, question);
   TRY(call.query, parse_query(target.substr(std::min(question + 1, target.size()))));

@@ -93,17 +93,12 @@ TEST(S3Call, WhatIsNotSpokenIsNeverIgnored) {
     std::string_view method, target, code;
   };
   const Row rows[] = {
-      {"PUT", "/b?versioning", "NotImplemented"},
-      {"PUT", "/b?acl", "NotImplemented"},
-      {"DELETE", "/b?policy", "NotImplemented"},
-      {"PUT", "/b/k?acl", "NotImplemented"},
-      {"POST", "/b/k?restore", "NotImplemented"},
-      {"POST", "/b/k?select", "NotImplemented"},
-      {"POST", "/b", "NotImplemented"},
-      {"GET", "/b?acl&tagging", "NotImplemented"},
-      {"PATCH", "/b/k", "MethodNotAllowed"},
-      {"PUT", "/", "MethodNotAllowed"},
-      {"PUT", "/b/k?uploads", "MethodNotAllowed"},
+      {"PUT", "/b?versioning", "NotImplemented"}, {"PUT", "/b?acl", "NotImplemented"},
+      {"DELETE", "/b?policy", "NotImplemented"},  {"PUT", "/b/k?acl", "NotImplemented"},
+      {"POST", "/b/k?restore", "NotImplemented"}, {"POST", "/b/k?select", "NotImplemented"},
+      {"POST", "/b", "NotImplemented"},           {"GET", "/b?acl&tagging", "NotImplemented"},
+      {"PATCH", "/b/k", "MethodNotAllowed"},      {"PUT", "/", "MethodNotAllowed"},
+      {"GET", "//k", "InvalidBucketName"},        {"PUT", "/b/k?uploads", "MethodNotAllowed"},
   };
   for (const Row& row : rows) {
     const Result<S3Call> call = parse(row.method, row.target);
