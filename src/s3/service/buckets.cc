@@ -134,7 +134,17 @@ Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
                               " location constraint is incompatible for the region specific "
                               "endpoint this request was sent to.");
   }
-  CO_TRY_VOID(co_await store_.create_bucket(bucket, owner_of(*exchange).id));
+  const std::string& owner = owner_of(*exchange).id;
+  // Making one's own bucket again succeeds in us-east-1 alone, for history's sake.
+  if (!options_.region.empty() && options_.region != "us-east-1") {
+    const Result<BucketInfo> there = co_await base_.head_bucket(bucket);
+    if (there && (there->owner.empty() || there->owner == owner)) {
+      co_return store_error(ErrorKind::kConflict, "BucketAlreadyOwnedByYou", 409,
+                            "Your previous request to create the named bucket succeeded and you "
+                            "already own it.");
+    }
+  }
+  CO_TRY_VOID(co_await store_.create_bucket(bucket, owner));
   owners_.erase(bucket);
   exchange->response.headers.add("Location", "/" + bucket);
   co_return co_await send(exchange, 200, "");

@@ -306,7 +306,9 @@ Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
   std::vector<RemoveFailure> failed;
   std::vector<std::string> keys;
   for (DeleteTarget& item : request.objects) {
-    if (item.version_id.empty() || item.version_id == "null") {
+    if (!item.condition.empty()) {
+      failed.push_back({std::move(item.key), not_implemented(item.condition)});
+    } else if (item.version_id.empty() || item.version_id == "null") {
       keys.push_back(std::move(item.key));
     } else {
       failed.push_back({std::move(item.key), invalid_argument("Invalid version id specified")});

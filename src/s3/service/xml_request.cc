@@ -219,6 +219,9 @@ Result<DeleteBody> parse_delete_body(std::string_view xml) {
     if (version) {
       TRY(target.version_id, text_of(version));
     }
+    for (const char* condition : {"ETag", "LastModifiedTime", "Size"}) {
+      if (node.child(condition)) target.condition = condition;
+    }
     body.objects.push_back(std::move(target));
   }
   if (body.objects.empty()) return malformed_xml();

@@ -33,6 +33,7 @@ Result<std::vector<PartInfo>> parse_complete_body(std::string_view xml);
 struct DeleteTarget {
   std::string key;
   std::string version_id;
+  std::string condition;  // the element that makes it conditional: "ETag" …
 };
 struct DeleteBody {
   std::vector<DeleteTarget> objects;  // 1 to 1,000

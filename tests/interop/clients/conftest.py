@@ -108,8 +108,9 @@ def start_endpoint(store, folder, *args):
     if store == "local":
         command += ["--root", str(folder / "store")]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "TELPHER_"))}
-    environment |= {"TELPHER_HOME": str(folder / "home"), "HOME": str(folder),
-                    "TELPHER_S3_ACCESS_KEY": access_key, "TELPHER_S3_SECRET_KEY": secret_key}
+    environment |= {"TELPHER_HOME": str(folder / "home"), "HOME": str(folder)}
+    if "--credentials" not in args:
+        environment |= {"TELPHER_S3_ACCESS_KEY": access_key, "TELPHER_S3_SECRET_KEY": secret_key}
     log = open(folder / "stderr", "wb")
     process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE,
                                stderr=log, text=True)

@@ -129,6 +129,21 @@ def test_in_a_bucket_that_is_not_there(s3, wire):
         s3.delete_object(Bucket="telpher-no-such-bucket", Key="a")
 
 
+@pytest.mark.differs("RADOS gateway 16: ignores it")
+@pytest.mark.parametrize("condition", ["<ETag>another</ETag>", "<Size>99</Size>",
+                                       "<LastModifiedTime>Sat, 01 Jan 2000 00:00:00 GMT"
+                                       "</LastModifiedTime>"])
+def test_a_condition_is_not_ignored(s3, wire, bucket, condition):
+    """An entry's own: it fails, or is not implemented; the others go."""
+    put_all(s3, bucket, ["a", "b"])
+    body = request(["a"]).replace(
+        b"</Delete>", f"<Object><Key>b</Key>{condition}</Object></Delete>".encode())
+    answer = post(wire, bucket, body)
+    assert answer.status == 200 and answer.texts("Deleted/Key") == ["a"], answer
+    assert answer.texts("Error/Key") == ["b"] and left(s3, bucket) == ["b"]
+    assert answer.text("Error/Code") in ("PreconditionFailed", "NotImplemented")
+
+
 @pytest.mark.differs("RADOS gateway: has versions")
 def test_a_version_id(s3, bucket):
     """Only "null" is there; another is an error of that entry, or no such version: nothing is lost."""
