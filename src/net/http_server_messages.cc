@@ -53,7 +53,7 @@ ServerRequest::ServerRequest(HttpConnection& connection, RequestHead head, BodyF
       body_(framing),
       peer_(peer),
       options_(options),
-      owes_continue_(!body_.done() && head_.version_minor > 0 &&
+      owes_continue_(head_.version_minor > 0 &&
                      head_.headers.has_token("expect", "100-continue")) {}
 
 std::optional<ByteCount> ServerRequest::length() const {
@@ -128,10 +128,17 @@ Result<void> ServerResponse::make_head(std::optional<ByteCount> length) {
   const bool old = request_.head().version_minor == 0;
   const bool bodiless_status = status < 200 || status == 204;
   if (!length && old) close_ = true;  // the end of the body is the end of the connection
-  // Whether a client that waits for "100 Continue" sends its body now is anybody's guess.
-  if (request_.owes_continue_) close_ = true;
   std::string& out = connection_.head_text;
-  out.assign("HTTP/1.1 ");
+  out.clear();
+  if (request_.owes_continue_) {
+    if (request_.body_read()) {
+      // There is no body to wait for; but clients have been built on getting their 100 even so.
+      out.append("HTTP/1.1 100 Continue\r\n\r\n");
+    } else {
+      close_ = true;  // whether the body comes now is anybody's guess
+    }
+  }
+  out.append("HTTP/1.1 ");
   append_number(out, static_cast<ByteCount>(status));
   out.append(" ").append(reason_of(status)).append("\r\n");
   for (const Header header : headers) {
