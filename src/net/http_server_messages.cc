@@ -53,8 +53,8 @@ ServerRequest::ServerRequest(HttpConnection& connection, RequestHead head, BodyF
       body_(framing),
       peer_(peer),
       options_(options),
-      owes_continue_(head_.version_minor > 0 &&
-                     head_.headers.has_token("expect", "100-continue")) {}
+      owes_continue_(head_.version_minor > 0 && head_.headers.has_token("expect", "100-continue")) {
+}
 
 std::optional<ByteCount> ServerRequest::length() const {
   if (body_.framing().kind == BodyFraming::Kind::kChunked) return std::nullopt;
