@@ -279,6 +279,11 @@ Result<void> check_condition(const WriteCondition& condition, std::string_view k
   return {};
 }
 
+Result<void> check_bucket_owner(const WriteCondition& condition, std::string_view owner) {
+  if (!condition.bucket_owner || *condition.bucket_owner == owner) return {};
+  return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+}
+
 Result<ByteRange> resolve_range(const std::optional<ByteRange>& range, ByteCount size) {
   if (!range) return ByteRange{0, size};
   if (range->offset >= size || range->length == 0) {

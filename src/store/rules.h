@@ -112,6 +112,10 @@ Result<void> check_key_count(std::size_t count);
 Result<void> check_condition(const WriteCondition& condition, std::string_view key,
                              std::optional<std::string_view> etag);
 
+/// @param owner  of the bucket that is there
+/// Errors: kDenied ("AccessDenied").
+Result<void> check_bucket_owner(const WriteCondition& condition, std::string_view owner);
+
 /// The part of `range` that exists. Errors: kInvalid ("InvalidRange", 416) when it begins at or
 /// after the end.
 Result<ByteRange> resolve_range(const std::optional<ByteRange>& range, ByteCount size);

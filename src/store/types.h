@@ -62,10 +62,13 @@ struct StorageOptions {
   bool operator==(const StorageOptions&) const = default;
 };
 
-/// Conditions on a write. At most one is set.
+/// Conditions on a write. At most one of the first two is set.
 struct WriteCondition {
   bool if_none_match = false;  // only if no such object exists: If-None-Match: *
   std::string if_match;        // only over this ETag
+  /// Only while the bucket belongs to this user: it may be another's by the time a long body ends.
+  /// For stores that keep owners.
+  std::optional<std::string> bucket_owner;
 };
 
 struct PartInfo {

@@ -10,7 +10,10 @@ struct S3Service::Exchange {
   Exchange(ServerRequest& its_request, ServerResponse& its_response)
       : request(its_request), response(its_response), fault(std::nullopt, its_response) {}
 
-  const Headers& headers() const { return request.headers(); }
+  /// With those that came in the query of a signed link.
+  const Headers& headers() const { return with_query ? *with_query : request.headers(); }
+  /// Signers may put any x-amz-… header into a link's query. Errors: kInvalid (no header's value).
+  Result<void> take_headers_from_query();
 
   ServerRequest& request;
   ServerResponse& response;
@@ -19,6 +22,8 @@ struct S3Service::Exchange {
   const S3User* user = nullptr;  // nullptr: unsigned, where that is allowed
   std::optional<Signatory> signatory;
   WireFault fault;
+  std::optional<Headers> with_query;
+  std::optional<std::string> bucket_owner;  // set where there are several users
   std::unique_ptr<RequestBody> body;
   ErrorDetails details;  // of the error it ends with
 };

@@ -180,11 +180,20 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
   // Where the bytes depend on what the object is, it is looked up first and held to its ETag.
   const bool look_first = range_of(asked) || call.has_parameter("partNumber");
   if (look_first) {
-    CO_TRY(const ObjectInfo info, co_await base_.head(call.object));
-    CO_TRY_VOID(check_conditions(asked, info));
-    CO_TRY(wanted, wanted_of(call, asked, info, exchange->details));
+    const Result<ObjectInfo> info = co_await base_.head(call.object);
+    if (!info) co_return co_await fail(exchange, info.error());
+    Result<void> good = check_conditions(asked, *info);
+    if (good) {
+      Result<Wanted> found = wanted_of(call, asked, *info, exchange->details);
+      if (found) {
+        wanted = *std::move(found);
+      } else {
+        good = std::move(found).error();
+      }
+    }
+    if (!good) co_return co_await fail(exchange, std::move(good).error());
     options.range = wanted.range && wanted.range->length > 0 ? wanted.range : std::nullopt;
-    options.if_match = info.etag;
+    options.if_match = info->etag;
   }
   Result<GetResult> content = co_await store_.get(call.object, std::move(options));
   if (!content) {
@@ -240,6 +249,7 @@ Task<Result<void>> S3Service::put_object(Exchange* exchange) {
     options.checksum.reset();
     options.algorithm = ChecksumAlgorithm::kNone;
   }
+  options.condition.bucket_owner = exchange->bucket_owner;
   CO_TRY(const PutResult result,
          co_await store_.put(exchange->call.object, body->as_body(), options));
   Headers& headers = exchange->response.headers;
@@ -265,8 +275,10 @@ Task<Result<void>> S3Service::copy_object(Exchange* exchange) {
   CO_TRY(const ObjectAddress from,
          parse_copy_source(headers.find("x-amz-copy-source").value_or("")));
   CO_TRY(CopyOptions options, parse_copy_options(headers));
-  CO_TRY(const ObjectInfo source, co_await check_copy_source(exchange, from));
-  options.source_if_match = source.etag;
+  const Result<ObjectInfo> source = co_await check_copy_source(exchange, from);
+  if (!source) co_return co_await fail(exchange, source.error());
+  options.source_if_match = source->etag;
+  options.condition.bucket_owner = exchange->bucket_owner;
   if (from == to && !options.metadata && options.storage.storage_class.empty() && !options.tags) {
     co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
                           "This copy request is illegal because it is trying to copy an object to "

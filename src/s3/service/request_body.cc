@@ -47,7 +47,10 @@ Result<std::unique_ptr<RequestBody>> RequestBody::open(ServerRequest& request, W
 }
 
 Task<Result<std::size_t>> RequestBody::read_wire(MutableBytes buffer) {
-  if (fault_) buffer = buffer.first(fault_.limit(buffer.size()));
+  if (fault_) {
+    CO_TRY_VOID(co_await fault_.before_more());
+    buffer = buffer.first(fault_.limit(buffer.size()));
+  }
   Result<std::size_t> count = co_await request_.read_some(buffer);
   if (!count) {
     if (count.error().kind == ErrorKind::kTimeout) {
@@ -104,11 +107,14 @@ Task<Result<std::string>> RequestBody::read_text(std::size_t size_max) {
     co_return store_error(ErrorKind::kLimit, "MaxMessageLengthExceeded", 400,
                           "Your request was too big.");
   }
-  std::string text(size_, '\0');
-  const MutableBytes bytes = std::as_writable_bytes(std::span(text));
-  for (std::size_t filled = 0; filled < text.size();) {
-    CO_TRY(const std::size_t count, co_await read_some(bytes.subspan(filled)));
-    filled += count;
+  constexpr std::size_t kStep = 64 * 1024;  // what was only announced takes no memory
+  std::string text;
+  while (text.size() < size_) {
+    const std::size_t filled = text.size();
+    text.resize(std::min<ByteCount>(size_, filled + kStep));
+    const MutableBytes room = std::as_writable_bytes(std::span(text)).subspan(filled);
+    CO_TRY(const std::size_t count, co_await read_some(room));
+    text.resize(filled + count);
   }
   CO_TRY_VOID(co_await finish());
   co_return text;

@@ -223,8 +223,8 @@ Result<PutPartOptions> parse_part_options(const Headers& headers) {
   PutPartOptions options;
   TRY(options.checksum, parse_full_checksum(headers));
   TRY(options.content_md5, parse_content_md5(headers));
-  TRY(const ChecksumAlgorithm trailer, announced_trailer(headers));
-  TRY_VOID(check_promised_checksum(headers, options.checksum, trailer));
+  TRY(options.algorithm, announced_trailer(headers));
+  TRY_VOID(check_promised_checksum(headers, options.checksum, options.algorithm));
   return options;
 }
 

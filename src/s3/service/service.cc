@@ -2,6 +2,7 @@
 
 #include "base/random.h"
 #include "codec/http_date.h"
+#include "codec/percent.h"
 #include "codec/text.h"
 #include "s3/service/exchange.h"
 #include "s3/service/request_options.h"
@@ -123,6 +124,33 @@ Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& res
   co_return done;
 }
 
+Result<void> S3Service::Exchange::take_headers_from_query() {
+  constexpr std::string_view kPrefix = "x-amz-";
+  constexpr std::array<std::string_view, 9> kOfSignature = {
+      "x-amz-algorithm",      "x-amz-credential",     "x-amz-date",
+      "x-amz-expires",        "x-amz-signedheaders",  "x-amz-signature",
+      "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"};
+  std::string_view query = request.target();
+  query.remove_prefix(std::min(query.find('?'), query.size()));
+  while (!query.empty()) {
+    query.remove_prefix(1);
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(pair.size());
+    if (!istarts_with(pair, kPrefix)) continue;
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    TRY(const std::string name, form_decode(pair.substr(0, equals)));
+    TRY(const std::string value, form_decode(pair.substr(std::min(equals + 1, pair.size()))));
+    if (std::ranges::find(kOfSignature, to_lower(name)) != kOfSignature.end()) continue;
+    if (!is_valid_field(name, value)) {
+      return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
+                         "The value of the query parameter '" + name + "' is no header's.");
+    }
+    if (!with_query) with_query = request.headers();
+    with_query->add(name, value);
+  }
+  return {};
+}
+
 HttpRefusal S3Service::refusal(int status, const Error& error) {
   std::string_view code = "BadRequest";
   if (status == 408) code = "RequestTimeout";
@@ -140,6 +168,7 @@ HttpRefusal S3Service::refusal(int status, const Error& error) {
 }
 
 Task<Result<void>> S3Service::serve(Exchange* exchange) {
+  CO_TRY_VOID(exchange->take_headers_from_query());
   CO_TRY(exchange->call, parse_s3_call(exchange->request.method(), exchange->request.target(),
                                        exchange->headers(), options_.domains));
   const S3Call& call = exchange->call;
@@ -150,19 +179,24 @@ Task<Result<void>> S3Service::serve(Exchange* exchange) {
   }
   exchange->fault =
       WireFault(faults_.next_wire_fault(call.operation, call.object.key), exchange->response);
-  const WireFault& fault = exchange->fault;
+  WireFault& fault = exchange->fault;
   if (fault.is(FaultKind::kSkew)) skew_ = fault.rule().skew;
+  if (Result<void> admitted = admit(*exchange); !admitted) {
+    ++stats_.refused;
+    // Strangers use up no faults.
+    const bool has_expired = fault.is(FaultKind::kExpireToken) && exchange->signatory;
+    if (!fault.is(FaultKind::kSkew) && !has_expired) fault.miss();
+    co_return admitted;  // answered at once, while the body may still be on its way
+  }
   if (fault.is(FaultKind::kRefuse) && refuse_connections) refuse_connections(fault.rule().delay);
   if (fault.cuts_at_once()) {
     exchange->response.reset();
     co_return Result<void>();
   }
-  if (Result<void> admitted = admit(*exchange); !admitted) {
-    ++stats_.refused;
-    co_return admitted;  // answered at once, while the body may still be on its way
-  }
   if (!call.object.bucket.empty() && call.operation != Operation::kCreateBucket) {
-    CO_TRY_VOID(co_await check_owner(exchange, call.object.bucket));
+    Result<void> owned =
+        co_await check_owner(exchange, call.object.bucket, &exchange->bucket_owner);
+    if (!owned) co_return co_await fail(exchange, std::move(owned).error());
   }
   co_return co_await run(exchange);
 }
@@ -214,7 +248,8 @@ Result<void> S3Service::authenticate(Exchange& exchange) {
 }
 
 /// A bucket serves its owner alone. One nobody in particular owns serves the first user.
-Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket) {
+Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket,
+                                          std::optional<std::string>* seen_owner) {
   if (options_.users.size() < 2 || !exchange->user) co_return Result<void>();
   constexpr std::chrono::seconds kBelieved{1};
   const TimePoint time = loop_.now();
@@ -230,8 +265,21 @@ Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket
   }
   const std::string& owner = seen->second.owner;
   const std::string& allowed = owner.empty() ? options_.users.front().id : owner;
+  if (seen_owner) *seen_owner = owner;
   if (allowed == exchange->user->id) co_return Result<void>();
   co_return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+}
+
+namespace {
+
+Task<Result<void>> failing(Error error) { co_return error; }
+
+}  // namespace
+
+Task<Result<void>> S3Service::fail(Exchange* exchange, Error error) {
+  CO_TRY_VOID(co_await store_.disturb<void>(exchange->call.operation, exchange->call.object.key,
+                                            failing(error)));
+  co_return error;  // a success that was faked would have nothing to say
 }
 
 Task<Result<void>> S3Service::run(Exchange* exchange) {
@@ -346,15 +394,18 @@ Task<Result<void>> S3Service::send_content(Exchange* exchange, int status, GetRe
   const std::size_t capacity =
       std::min<ByteCount>(kCopyBytes, std::max<ByteCount>(content->length, 1));
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(capacity);
-  for (;;) {
+  for (ByteCount left = content->length; left > 0;) {
+    if (!co_await exchange->fault.before_more()) co_return Result<void>();
     const std::size_t limit = exchange->fault.limit(capacity);
     const Result<std::size_t> count = co_await content->body->read_some({buffer.get(), limit});
     // A store that breaks off leaves the answer short, and the client knows by its length.
     if (!count || *count == 0) co_return Result<void>();
     CO_TRY_VOID(co_await response.write({buffer.get(), *count}));
     stats_.body_bytes_sent += *count;
-    if (!co_await exchange->fault.moved(*count)) co_return Result<void>();
+    left -= std::min<ByteCount>(left, *count);
+    CO_TRY_VOID(co_await exchange->fault.moved(*count));
   }
+  co_return Result<void>();
 }
 
 }  // namespace telpher

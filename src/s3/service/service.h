@@ -90,7 +90,12 @@ class S3Service final : public HttpHandler {
   Result<void> admit(Exchange& exchange);
   Result<void> authenticate(Exchange& exchange);
   const S3User* find_user(std::string_view access_key) const;
-  Task<Result<void>> check_owner(Exchange* exchange, std::string bucket);
+  /// @param seen_owner  told whose the bucket is, when there are several users
+  Task<Result<void>> check_owner(Exchange* exchange, std::string bucket,
+                                 std::optional<std::string>* seen_owner = nullptr);
+  /// What fails before the store is asked fails as the operation: the script has its say first, and
+  /// the history knows it.
+  Task<Result<void>> fail(Exchange* exchange, Error error);
   Task<Result<void>> run(Exchange* exchange);
   Task<Result<void>> send(Exchange* exchange, int status, std::string body);
   Task<Result<void>> send_error(Exchange* exchange, Error error);

@@ -68,19 +68,21 @@ Task<Result<void>> S3Service::put_part(Exchange* exchange) {
   CO_TRY(const PartNumber number, part_number_of(call));
   CO_TRY(PutPartOptions options, parse_part_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
-  const bool announced = options.checksum || exchange->headers().contains("x-amz-trailer");
+  const std::optional<Digest> announced = options.checksum;
   if (offers_checksums()) {
     options.trailer = &body->trailer();
   } else {
     options.checksum.reset();
+    options.algorithm = ChecksumAlgorithm::kNone;
   }
   CO_TRY(const PartInfo part, co_await store_.put_part(call.object, upload_id_of(call), number,
                                                        body->as_body(), std::move(options)));
   Headers& headers = exchange->response.headers;
   headers.add("ETag", part.etag);
-  // What was not sent is not shown.
-  if (announced && offers_checksums() && part.checksum && !part.checksum->empty()) {
-    headers.add(checksum_header(part.checksum->algorithm()), part.checksum->to_base64());
+  // What was sent is shown, proven by now.
+  const std::optional<Digest>& proven = announced ? announced : body->trailer();
+  if (offers_checksums() && proven) {
+    headers.add(checksum_header(proven->algorithm()), proven->to_base64());
   }
   co_return co_await send(exchange, 200, "");
 }
@@ -92,7 +94,9 @@ Task<Result<void>> S3Service::copy_part(Exchange* exchange) {
   CO_TRY_VOID(check_headers_are_spoken(headers));
   CO_TRY(const ObjectAddress from,
          parse_copy_source(headers.find("x-amz-copy-source").value_or("")));
-  CO_TRY(const ObjectInfo source, co_await check_copy_source(exchange, from));
+  const Result<ObjectInfo> found = co_await check_copy_source(exchange, from);
+  if (!found) co_return co_await fail(exchange, found.error());
+  const ObjectInfo& source = *found;
   ByteRange range{0, source.size};
   if (const auto text = headers.find("x-amz-copy-source-range")) {
     const auto wanted = parse_range_request(*text);
@@ -127,6 +131,7 @@ Task<Result<void>> S3Service::complete(Exchange* exchange) {
     options.checksum.reset();
     for (PartInfo& part : parts) part.checksum.reset();
   }
+  options.condition.bucket_owner = exchange->bucket_owner;
   const std::string id = upload_id_of(exchange->call);
   Result<PutResult> done =
       co_await store_.complete(object, id, std::move(parts), std::move(options));
@@ -159,7 +164,8 @@ Task<Result<PutResult>> S3Service::complete_again(ObjectAddress object, std::str
 Task<Result<void>> S3Service::abort(Exchange* exchange) {
   const S3Call& call = exchange->call;
   // S3 tells what a store need not: that there is no such upload (any more).
-  CO_TRY_VOID(co_await base_.list_parts(call.object, upload_id_of(call), 0));
+  const Result<PartsPage> there = co_await base_.list_parts(call.object, upload_id_of(call), 0);
+  if (!there) co_return co_await fail(exchange, there.error());
   CO_TRY_VOID(co_await store_.abort(call.object, upload_id_of(call)));
   co_return co_await send(exchange, 204, "");
 }

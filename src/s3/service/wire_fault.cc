@@ -19,22 +19,13 @@ std::size_t WireFault::limit(std::size_t wanted) const {
   return wanted;
 }
 
-Task<Result<void>> WireFault::moved(std::size_t count) {
-  if (!rule_) co_return Result<void>();
-  const ByteCount before = moved_;
-  moved_ += count;
-  if (rule_->what == FaultKind::kThrottle && rule_->bytes_per_second > 0) {
+Task<Result<void>> WireFault::before_more() {
+  if (!rule_ || acted_ || moved_ < rule_->after_bytes.value_or(0)) co_return Result<void>();
+  if (rule_->what == FaultKind::kStall) {
     acted_ = true;
-    CO_TRY_VOID(
-        co_await sleep_for(std::chrono::microseconds(count * 1'000'000 / rule_->bytes_per_second)));
+    co_return co_await sleep_for(rule_->delay);
   }
-  const ByteCount at = rule_->after_bytes.value_or(0);
-  const bool reached = moved_ >= at && (before < at || before == 0);
-  if (rule_->what == FaultKind::kStall && reached) {
-    acted_ = true;
-    CO_TRY_VOID(co_await sleep_for(rule_->delay));
-  }
-  if (!rule_->after_bytes || moved_ < at) co_return Result<void>();
+  if (!rule_->after_bytes) co_return Result<void>();
   if (rule_->what == FaultKind::kReset) {
     acted_ = true;
     response_->reset();
@@ -46,6 +37,14 @@ Task<Result<void>> WireFault::moved(std::size_t count) {
     co_return injected_cut();
   }
   co_return Result<void>();
+}
+
+Task<Result<void>> WireFault::moved(std::size_t count) {
+  moved_ += count;
+  if (!is(FaultKind::kThrottle) || rule_->bytes_per_second == 0) co_return Result<void>();
+  acted_ = true;
+  co_return co_await sleep_for(
+      std::chrono::microseconds(count * 1'000'000 / rule_->bytes_per_second));
 }
 
 }  // namespace telpher

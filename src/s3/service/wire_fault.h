@@ -14,8 +14,10 @@ class WireFault {
   WireFault(std::optional<FaultRule> rule, ServerResponse& response)
       : rule_(std::move(rule)), response_(&response) {}
 
-  /// Whether it has done anything: a body may end before the byte at which it was to act.
-  bool has_acted() const { return acted_ || !acts_on_body(); }
+  /// Whether it has done anything: a body may end before the byte at which it was to act, and what
+  /// a stranger asks for is refused before.
+  bool has_acted() const { return acted_ || (!missed_ && !acts_on_body()); }
+  void miss() { missed_ = true; }
 
   explicit operator bool() const { return rule_.has_value(); }
   const FaultRule& rule() const { return *rule_; }
@@ -33,8 +35,10 @@ class WireFault {
 
   /// How many of `wanted` bytes may travel in one go, so that it acts at the right byte.
   std::size_t limit(std::size_t wanted) const;
-  /// Waits or cuts after `count` more bytes have travelled. Errors: kNetwork: the connection is to
-  /// be closed, as `response` has been told; kCancelled.
+  /// Waits or cuts before the next bytes travel: there must be some. Errors: kNetwork: the
+  /// connection is to be closed, as `response` has been told; kCancelled.
+  Task<Result<void>> before_more();
+  /// `count` more bytes have travelled: throttles. Errors: kCancelled.
   Task<Result<void>> moved(std::size_t count);
 
  private:
@@ -42,6 +46,7 @@ class WireFault {
   ServerResponse* response_;
   ByteCount moved_ = 0;
   bool acted_ = false;
+  bool missed_ = false;
 };
 
 /// Not a failure of the client's or ours: a script's.

@@ -7,22 +7,6 @@
 namespace telpher {
 namespace {
 
-/// Which faults make sense for an operation: a rule on "*" passes over the others.
-bool applies(FaultKind kind, Operation operation) {
-  switch (kind) {
-    case FaultKind::kErrorIn200:
-      return operation == Operation::kComplete || operation == Operation::kCopyObject ||
-             operation == Operation::kCopyPart;
-    case FaultKind::kFakeSuccess: return !is_read(operation);
-    case FaultKind::kTruncate:
-    case FaultKind::kCorrupt:
-    case FaultKind::kShort:
-      return operation == Operation::kGetObject || operation == Operation::kPutObject ||
-             operation == Operation::kPutPart;
-    default: return true;
-  }
-}
-
 struct StatusMeaning {
   ErrorKind kind;
   bool temporary;
@@ -54,6 +38,21 @@ bool is_about(const FaultRule& rule, Operation operation) {
 }
 
 }  // namespace
+
+bool applies(FaultKind kind, Operation operation) {
+  switch (kind) {
+    case FaultKind::kErrorIn200:
+      return operation == Operation::kComplete || operation == Operation::kCopyObject ||
+             operation == Operation::kCopyPart;
+    case FaultKind::kFakeSuccess: return !is_read(operation);
+    case FaultKind::kTruncate:
+    case FaultKind::kCorrupt:
+    case FaultKind::kShort:
+      return operation == Operation::kGetObject || operation == Operation::kPutObject ||
+             operation == Operation::kPutPart;
+    default: return true;
+  }
+}
 
 std::string_view to_string(FaultKind kind) {
   constexpr std::string_view kNames[] = {

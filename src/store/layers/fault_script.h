@@ -43,6 +43,8 @@ enum class FaultKind {
 
 /// "status", "lose_answer" …
 std::string_view to_string(FaultKind kind);
+/// Whether the fault makes sense for the operation: a rule on "*" passes over the others.
+bool applies(FaultKind kind, Operation operation);
 /// Whether only something with sockets can do it.
 bool is_wire_fault(FaultKind kind);
 

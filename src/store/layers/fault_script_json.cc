@@ -4,6 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
+#include <span>
+
 namespace telpher {
 namespace {
 
@@ -79,8 +82,9 @@ Result<void> set_field(FaultRule& rule, std::string_view name, const json::value
   } else if (name == "probability") {
     TRY(rule.probability, as_number(value, place, 0, 1));
   } else if (name == "status") {
-    TRY(const double status, as_number(value, place, 200, 599));
+    TRY(const double status, as_number(value, place, 300, 599));
     rule.status = static_cast<int>(status);
+    if (rule.status != status) return bad_script(place, "a status from 300 to 599 is expected");
   } else if (name == "retry_after_s") {
     TRY(rule.retry_after, as_duration(value, place, 1000));
   } else if (name == "ms") {
@@ -100,6 +104,64 @@ Result<void> set_field(FaultRule& rule, std::string_view name, const json::value
   return {};
 }
 
+/// The fields of each fault beside those of all rules.
+std::span<const std::string_view> fields_of(FaultKind kind) {
+  static constexpr std::string_view kError[] = {"status", "code", "retry_after_s"};
+  static constexpr std::string_view kDelay[] = {"ms", "ms_max"};
+  static constexpr std::string_view kTime[] = {"ms"};
+  static constexpr std::string_view kPlace[] = {"after_bytes"};
+  static constexpr std::string_view kTimeAtPlace[] = {"ms", "after_bytes"};
+  static constexpr std::string_view kRate[] = {"bytes_per_second"};
+  static constexpr std::string_view kClock[] = {"minutes"};
+  switch (kind) {
+    case FaultKind::kStatus:
+    case FaultKind::kErrorAfter:
+    case FaultKind::kErrorIn200: return kError;
+    case FaultKind::kDelay: return kDelay;
+    case FaultKind::kPartition:
+    case FaultKind::kRefuse: return kTime;
+    case FaultKind::kTruncate:
+    case FaultKind::kCorrupt:
+    case FaultKind::kShort:
+    case FaultKind::kReset:
+    case FaultKind::kClose: return kPlace;
+    case FaultKind::kStall: return kTimeAtPlace;
+    case FaultKind::kThrottle: return kRate;
+    case FaultKind::kSkew: return kClock;
+    default: return {};
+  }
+}
+
+/// A rule that could never do anything, or not what its author thinks, is refused.
+Result<void> check_rule(const FaultRule& rule, const json::object& object,
+                        const std::string& place) {
+  constexpr std::string_view kCommon[] = {"do", "on", "key", "after", "count", "probability"};
+  const std::span<const std::string_view> fields = fields_of(rule.what);
+  const std::string fault = "\"" + std::string(to_string(rule.what)) + "\"";
+  for (const auto& [name, field] : object) {
+    const std::string_view text(name.data(), name.size());
+    if (std::ranges::find(kCommon, text) == std::end(kCommon) &&
+        std::ranges::find(fields, text) == fields.end()) {
+      return bad_script(place, fault + " has no \"" + std::string(text) + "\"");
+    }
+  }
+  if (rule.on && !applies(rule.what, *rule.on)) {
+    return bad_script(place, fault + " cannot happen to " + std::string(to_string(*rule.on)));
+  }
+  std::string_view missing;
+  const bool waits = rule.what == FaultKind::kDelay || rule.what == FaultKind::kStall;
+  if (waits && rule.delay.count() == 0 && rule.delay_max.count() == 0) missing = "ms";
+  if (rule.what == FaultKind::kThrottle && rule.bytes_per_second == 0) missing = "bytes_per_second";
+  if (rule.what == FaultKind::kSkew && !object.contains("minutes")) missing = "minutes";
+  if (!missing.empty()) {
+    return bad_script(place, fault + " needs \"" + std::string(missing) + "\"");
+  }
+  if (rule.delay_max.count() > 0 && rule.delay_max < rule.delay) {
+    return bad_script(place, "\"ms_max\" is less than \"ms\"");
+  }
+  return {};
+}
+
 Result<FaultRule> parse_rule(const json::value& value, std::size_t index) {
   const std::string place = "rule " + std::to_string(index + 1);
   if (!value.is_object()) return bad_script(place, "an object is expected");
@@ -109,6 +171,7 @@ Result<FaultRule> parse_rule(const json::value& value, std::size_t index) {
   for (const auto& [name, field] : object) {
     TRY_VOID(set_field(rule, name, field, place + ", \"" + std::string(name) + "\""));
   }
+  TRY_VOID(check_rule(rule, object, place));
   return rule;
 }
 

@@ -230,6 +230,10 @@ Result<std::optional<std::vector<Extent>>> LocalIndex::extents_of(const ObjectAd
 Result<void> LocalIndex::put_object(const ObjectAddress& address, const Object& object,
                                     const WriteCondition& condition) {
   TRY_VOID(check_bucket(address.bucket));
+  if (condition.bucket_owner) {
+    TRY(const BucketInfo there, bucket(address.bucket));
+    TRY_VOID(check_bucket_owner(condition, there.owner));
+  }
   TRY(const std::optional<std::vector<Extent>> old, extents_of(address));
   if (condition.if_none_match || !condition.if_match.empty()) {
     std::optional<std::string> etag;

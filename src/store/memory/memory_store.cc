@@ -163,6 +163,7 @@ Result<PutResult> MemoryStore::store_object(ObjectAddress object, Object made,
   std::optional<std::string_view> old_etag;
   if (old) old_etag = old->info.etag;
   TRY_VOID(check_condition(condition, object.key, old_etag));
+  TRY_VOID(check_bucket_owner(condition, bucket->owner));
   PutResult result{made.info.etag, "", made.info.checksum};
   bucket->objects.set(std::move(object.key), std::move(made));
   return result;

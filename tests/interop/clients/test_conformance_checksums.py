@@ -315,6 +315,17 @@ def test_a_part_by_trailer(wire, bucket):
     assert answer.headers["x-amz-checksum-crc32c"] == crc_base64("crc32c", CONTENT)
 
 
+def test_a_part_by_trailer_of_an_upload_that_announced_nothing(wire, bucket):
+    """What SDKs send for the two plainest calls."""
+    upload = create(wire, bucket).text("UploadId")
+    query = [("partNumber", "1"), ("uploadId", upload)]
+    answer = put_trailer(wire, f"/{bucket}/k", CONTENT, "crc32", query=query)
+    assert answer.status == 200, answer
+    assert answer.headers["x-amz-checksum-crc32"] == crc_base64("crc32", CONTENT)
+    answer = put_trailer(wire, f"/{bucket}/k", CONTENT, "crc32", wrong("crc32"), query=query)
+    assert (answer.status, answer.code) == (400, "BadDigest"), answer
+
+
 def test_unasked_an_upload_gets_crc64nvme_of_the_whole(wire, bucket):
     upload = create(wire, bucket).text("UploadId")
     tag = wire.put(f"/{bucket}/k", CONTENT, ("partNumber", "1"), ("uploadId", upload)).headers["etag"]

@@ -250,6 +250,24 @@ def test_link(wire, k):
     assert wire.send("DELETE", wire.presigned("DELETE", k)).status == 204
 
 
+def test_headers_in_the_query_of_a_link(wire, bucket, k):
+    """Where the JavaScript SDK's presigner puts them."""
+    query = [("x-amz-meta-colour", "red"), ("x-amz-tagging", "a=b")]
+    target = wire.presigned("PUT", f"/{bucket}/new", query)
+    assert wire.send("PUT", target, body=b"new").status == 200
+    answer = wire.get(f"/{bucket}/new")
+    assert answer.headers["x-amz-meta-colour"] == "red", answer
+    assert answer.headers["x-amz-tagging-count"] == "1"
+    copy = wire.presigned("PUT", f"/{bucket}/copy", [("x-amz-copy-source", k)])
+    assert wire.send("PUT", copy).status == 200
+    assert wire.get(f"/{bucket}/copy").body == b"k"
+    wrong = wire.presigned("PUT", f"/{bucket}/bad", [("x-amz-checksum-crc32", "AAAAAA==")])
+    assert wire.send("PUT", wrong, body=b"new").code == "BadDigest"
+    locked = wire.presigned("PUT", f"/{bucket}/bad", [("x-amz-server-side-encryption", "aws:kms")])
+    assert wire.send("PUT", locked, body=b"new").code == "NotImplemented"
+    assert wire.get(f"/{bucket}/bad").status == 404
+
+
 def test_link_for_another_method_or_key(wire, s3, bucket, k):
     link = wire.presigned("GET", k)
     assert wire.send("PUT", link, body=b"x").code == "SignatureDoesNotMatch"
