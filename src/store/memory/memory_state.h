@@ -19,15 +19,33 @@ struct MemoryStore::Room {
     } while (!bytes.compare_exchange_weak(held, held + count, std::memory_order_relaxed));
     return true;
   }
+  void give_back(ByteCount count) { bytes.fetch_sub(count, std::memory_order_relaxed); }
   const ByteCount bytes_max;
   std::atomic<ByteCount> bytes = 0;
 };
 
+/// Address space for bytes that are on their way or have come. It takes room as they come: who only
+/// announces bytes takes nothing from others.
+struct MemoryStore::Block {
+  Block(std::shared_ptr<Room> of, std::unique_ptr<std::byte[]> space)
+      : room(std::move(of)), data(std::move(space)) {}
+  ~Block() { room->give_back(taken); }
+  Block(const Block&) = delete;
+  /// Room for `count` more. Errors: kLimit.
+  Result<void> take(ByteCount count);
+
+  const std::shared_ptr<Room> room;
+  const std::unique_ptr<std::byte[]> data;
+  ByteCount taken = 0;
+};
+
 /// Bytes that never change once stored; shared by objects, parts and readers.
 struct MemoryStore::Chunk {
-  std::shared_ptr<std::byte[]> data;
+  std::shared_ptr<Block> block;
   std::size_t size = 0;
-  Bytes bytes() const { return {data.get(), size}; }
+  Bytes bytes() const { return space(); }
+  /// To be filled.
+  MutableBytes space() const { return {block ? block->data.get() : nullptr, size}; }
 };
 
 /// A body that has been read.

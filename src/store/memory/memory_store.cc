@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace telpher {
 
@@ -49,20 +50,36 @@ MemoryStore::~MemoryStore() = default;
 
 ByteCount MemoryStore::bytes_held() const { return room_->bytes.load(std::memory_order_relaxed); }
 
+namespace {
+
+Error no_room(ByteCount bytes_max) {
+  return store_error(
+      ErrorKind::kLimit, "InsufficientStorage", 507,
+      "the store may hold no more than " + std::to_string(bytes_max) + " bytes in memory");
+}
+
+}  // namespace
+
+Result<void> MemoryStore::Block::take(ByteCount count) {
+  if (!room->take(count)) return no_room(room->bytes_max);
+  taken += count;
+  return {};
+}
+
 /// Memory is only reserved: pages that nothing is written to cost nothing. Large pages were tried
 /// (madvise): a fifth less CPU at best, twice as much where the machine has to find them first.
+/// The size is what somebody says it will be, so that there is none of it must be no surprise.
 Result<MemoryStore::Chunk> MemoryStore::make_chunk(ByteCount size) {
   if (size == 0) return Chunk{};
-  if (!room_->take(size)) {
-    return store_error(
-        ErrorKind::kLimit, "InsufficientStorage", 507,
-        "the store may hold no more than " + std::to_string(room_->bytes_max) + " bytes in memory");
+  if (size > room_->bytes_max - std::min(bytes_held(), room_->bytes_max)) {
+    return no_room(room_->bytes_max);
   }
-  const auto release = [room = room_, size](const std::byte* data) {
-    delete[] data;
-    room->bytes.fetch_sub(size, std::memory_order_relaxed);
-  };
-  return Chunk{std::shared_ptr<std::byte[]>(new std::byte[size], release), size};
+  std::unique_ptr<std::byte[]> space(new (std::nothrow) std::byte[size]);
+  if (!space) {
+    return store_error(ErrorKind::kLimit, "InsufficientStorage", 507,
+                       "the system has no memory for " + std::to_string(size) + " bytes");
+  }
+  return Chunk{std::make_shared<Block>(room_, std::move(space)), size};
 }
 
 /// Copies and digests a body.
@@ -73,16 +90,18 @@ Task<Result<MemoryStore::Taken>> MemoryStore::take_body(Body body,
   Taken taken;
   CO_TRY(taken.chunk, make_chunk(body.size));
   ContentDigester digester(options);
-  const MutableBytes all(taken.chunk.data.get(), taken.chunk.size);
+  const MutableBytes all = taken.chunk.space();
   if (body.stream) {
     for (MutableBytes rest = all; !rest.empty();) {
       const MutableBytes piece = rest.first(std::min(rest.size(), kStep));
       CO_TRY_VOID(co_await read_stream(*body.stream, piece));
+      CO_TRY_VOID(taken.chunk.block->take(piece.size()));
       digester.update(piece);
       rest = rest.subspan(piece.size());
     }
     CO_TRY_VOID(co_await read_stream_end(*body.stream));
   } else {
+    if (taken.chunk.block) CO_TRY_VOID(taken.chunk.block->take(body.size));
     MutableBytes rest = all;
     CO_TRY_VOID(read_body(body, [&](Bytes bytes) -> Result<void> {
       std::memcpy(rest.data(), bytes.data(), bytes.size());

@@ -15,9 +15,8 @@ namespace telpher {
 class MemoryStore : public ObjectStore {
  public:
   /// @param capabilities  what it is to be capable of; the limits are enforced
-  /// @param bytes_max     of content it holds, of objects, parts, bodies that are arriving, and
-  /// what
-  ///                      readers still read; beyond that puts fail with kLimit
+  /// @param bytes_max     of content it holds, of objects, parts, what has come of bodies that are
+  ///                      arriving, and what readers still read; beyond that puts fail with kLimit
   ///                      ("InsufficientStorage")
   explicit MemoryStore(Capabilities capabilities = {}, ByteCount bytes_max = kUnlimited);
   static constexpr ByteCount kUnlimited = ~ByteCount{0};
@@ -61,6 +60,7 @@ class MemoryStore : public ObjectStore {
 
  private:
   struct Room;
+  struct Block;
   struct Chunk;
   struct Taken;
   struct Content;

@@ -4,6 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <utility>
+
 namespace telpher {
 namespace {
 
@@ -71,6 +76,84 @@ TEST(MemoryStore, HoldsNoMoreThanItMay) {
   ASSERT_TRUE(loop.run(store.remove({"bucket", "d"})));
   EXPECT_EQ(store.bytes_held(), 0U);
 }
+
+/// A client that says how much it will send, and then takes its time.
+class SlowSender : public ByteReader {
+ public:
+  SlowSender(std::size_t arrives, std::function<void()> then)
+      : left_(arrives), then_(std::move(then)) {}
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    const std::size_t count = std::min(buffer.size(), left_);
+    std::fill_n(buffer.begin(), count, std::byte{'x'});
+    left_ -= count;
+    if (count > 0) co_return count;
+    then_();
+    co_return make_temporary_error(ErrorKind::kNetwork, "the client is gone");
+  }
+
+ private:
+  std::size_t left_;
+  std::function<void()> then_;
+};
+
+TEST(MemoryStore, BytesThatAreOnlyAnnouncedTakeNoRoomFromOthers) {
+  constexpr std::size_t kMiB = 1 << 20;
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store({}, 8 * kMiB);
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  ByteCount held = 0;
+  SlowSender sender(2 * kMiB, [&] { held = store.bytes_held(); });
+  const auto put = loop.run(store.put({"bucket", "a"}, Body::of_stream(sender, 7 * kMiB), {}));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(held, 2 * kMiB) << "what has come, not what was announced";
+  EXPECT_EQ(store.bytes_held(), 0U) << "given back";
+}
+
+TEST(MemoryStore, TwoThatFitEachButNotTogetherAreToldSo) {
+  constexpr std::size_t kMiB = 1 << 20;
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store({}, 8 * kMiB);
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  const std::string bytes(6 * kMiB, 'y');
+  SlowSender sender(6 * kMiB, [&] {});
+  class Between : public ByteReader {
+   public:
+    Between(ByteReader& reader, std::function<void()> first) : reader_(reader), first_(first) {}
+    Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+      if (first_) std::exchange(first_, nullptr)();
+      return reader_.read_some(buffer);
+    }
+
+   private:
+    ByteReader& reader_;
+    std::function<void()> first_;
+  };
+  std::optional<Result<PutResult>> other;
+  const PutOptions plain;
+  Task<Result<PutResult>> put_other =
+      store.put({"bucket", "other"}, Body::of(as_bytes(bytes)), plain);
+  Loop other_loop(Loop::Mode::kVirtual, 2);
+  Between between(sender, [&] { other = other_loop.run(std::move(put_other)); });
+  const auto put = loop.run(store.put({"bucket", "a"}, Body::of_stream(between, 6 * kMiB), plain));
+  ASSERT_TRUE(other && *other);
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().context.code, "InsufficientStorage");
+  EXPECT_EQ(store.bytes_held(), 6 * kMiB);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST(MemoryStore, MemoryThatIsNotThereIsAnError) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store({.put_size_max = MemoryStore::kUnlimited});
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  SlowSender sender(0, [] {});
+  const auto put =
+      loop.run(store.put({"bucket", "a"}, Body::of_stream(sender, ByteCount{1} << 62), {}));
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().kind, ErrorKind::kLimit);
+  EXPECT_EQ(put.error().context.http_status, 507);
+}
+#endif
 
 }  // namespace
 }  // namespace telpher

@@ -69,13 +69,14 @@ Task<Result<PartInfo>> MemoryStore::copy_part(ObjectAddress from, ByteRange rang
   CO_TRY(const ContentDigester::Options options, find_part_options(object, upload_id, {}));
   Taken taken;
   CO_TRY(taken.chunk, make_chunk(range.length));
+  CO_TRY_VOID(taken.chunk.block->take(range.length));
   ByteCount begin = 0;  // of the chunk within the object
   for (const Chunk& chunk : source.content.chunks) {
     const ByteCount first = std::max(begin, range.offset);
     const ByteCount last = std::min(begin + chunk.size, range.end());
     if (first < last) {
-      std::memcpy(taken.chunk.data.get() + (first - range.offset),
-                  chunk.data.get() + (first - begin), last - first);
+      std::memcpy(taken.chunk.space().data() + (first - range.offset),
+                  chunk.bytes().data() + (first - begin), last - first);
     }
     begin += chunk.size;
   }
