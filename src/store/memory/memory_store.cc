@@ -222,20 +222,45 @@ Result<MemoryStore::Object> MemoryStore::find_copy(const ObjectAddress& from,
   return *found;
 }
 
+/// Hands the bytes of a range to `take`, in pieces between which everybody else gets his turn. The
+/// content is a snapshot: nothing is locked meanwhile.
+Task<Result<void>> MemoryStore::walk(const Content* content, ByteRange range,
+                                     std::function<Result<void>(Bytes)> take) {
+  constexpr std::size_t kTurn = 1 << 20;
+  ByteCount begin = 0;  // of the chunk within the object
+  for (const Chunk& chunk : content->chunks) {
+    ByteCount at = std::max(begin, range.offset);
+    const ByteCount end = std::min(begin + chunk.size, range.end());
+    while (at < end) {
+      const Bytes piece = chunk.bytes().subspan(at - begin, std::min<ByteCount>(end - at, kTurn));
+      CO_TRY_VOID(take(piece));
+      at += piece.size();
+      co_await Yield{};
+      if (co_await is_cancelled()) co_return make_error(ErrorKind::kCancelled, "cancelled");
+    }
+    begin += chunk.size;
+  }
+  co_return Result<void>();
+}
+
 /// A copy is one PUT: its ETag and checksum are those of the bytes, not those of parts.
-Result<void> MemoryStore::become_copy(Object& object, ChecksumAlgorithm algorithm) const {
-  std::optional<StoredChecksum>& checksum = object.info.checksum;
+Task<Result<void>> MemoryStore::become_copy(Object* object, ChecksumAlgorithm algorithm) const {
+  std::optional<StoredChecksum>& checksum = object->info.checksum;
   if (algorithm == ChecksumAlgorithm::kNone && checksum) algorithm = checksum->digest.algorithm();
-  const bool as_it_is = !object.info.parts && checksum && checksum->parts == 0 &&
+  const bool as_it_is = !object->info.parts && checksum && checksum->parts == 0 &&
                         checksum->digest.algorithm() == algorithm;
-  object.info.parts.reset();
-  if (as_it_is) return {};
+  object->info.parts.reset();
+  if (as_it_is) co_return Result<void>();
   ContentDigester digester({.md5_etag = capabilities_.etag_is_md5, .algorithm = algorithm});
-  for (const Chunk& chunk : object.content.chunks) digester.update(chunk.bytes());
-  TRY(ContentDigester::Digests digests, digester.finish());
-  object.info.etag = std::move(digests.etag);
+  const auto digest = [&digester](Bytes bytes) -> Result<void> {
+    digester.update(bytes);
+    return {};
+  };
+  CO_TRY_VOID(co_await walk(&object->content, {0, object->info.size}, digest));
+  CO_TRY(ContentDigester::Digests digests, digester.finish());
+  object->info.etag = std::move(digests.etag);
   if (capabilities_.checksums) checksum = StoredChecksum{digests.checksum, 0};
-  return {};
+  co_return Result<void>();
 }
 
 Task<Result<PutResult>> MemoryStore::copy(ObjectAddress from, ObjectAddress to,
@@ -248,7 +273,7 @@ Task<Result<PutResult>> MemoryStore::copy(ObjectAddress from, ObjectAddress to,
     co_return store_error(ErrorKind::kLimit, "InvalidRequest", 400,
                           "the object is too large for one copy");
   }
-  CO_TRY_VOID(become_copy(made, options.algorithm));
+  CO_TRY_VOID(co_await become_copy(&made, options.algorithm));
   made.info.last_modified = loop.wall_now();
   made.info.storage_class = std::move(options.storage.storage_class);
   if (options.metadata) made.info.metadata = *std::move(options.metadata);

@@ -6,6 +6,7 @@
 #include "store/object_store.h"
 #include "store/rules.h"
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -78,7 +79,11 @@ class MemoryStore : public ObjectStore {
                                                      const std::string& upload_id,
                                                      const PutPartOptions& options);
   Result<Object> find_copy(const ObjectAddress& from, const std::string& if_match);
-  Result<void> become_copy(Object& object, ChecksumAlgorithm algorithm) const;
+  Task<Result<void>> become_copy(Object* object, ChecksumAlgorithm algorithm) const;
+  static Task<Result<void>> walk(const Content* content, ByteRange range,
+                                 std::function<Result<void>(Bytes)> take);
+  Task<Result<Taken>> take_range(const Object* source, ByteRange range,
+                                 ContentDigester::Options options);
 
   // The caller holds mutex_.
   Result<Bucket*> find_bucket(std::string_view bucket);

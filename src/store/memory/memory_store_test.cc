@@ -1,6 +1,7 @@
 #include "store/memory/memory_store.h"
 
 #include "runtime/loop.h"
+#include "runtime/task_group.h"
 
 #include <gtest/gtest.h>
 
@@ -139,6 +140,57 @@ TEST(MemoryStore, TwoThatFitEachButNotTogetherAreToldSo) {
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().context.code, "InsufficientStorage");
   EXPECT_EQ(store.bytes_held(), 6 * kMiB);
+}
+
+Task<Result<void>> count_turns(const bool* done, int* turns) {
+  for (; !*done; ++*turns) co_await Yield{};
+  co_return Result<void>();
+}
+
+Task<Result<void>> copy_both_ways(MemoryStore* store, std::string id, bool* done) {
+  CopyOptions other_checksum;
+  other_checksum.algorithm = ChecksumAlgorithm::kCrc32c;
+  CO_TRY_VOID(co_await store->copy({"bucket", "a"}, {"bucket", "b"}, other_checksum));
+  CO_TRY_VOID(
+      co_await store->copy_part({"bucket", "a"}, {1, (8 << 20) - 1}, {"bucket", "c"}, id, 1, ""));
+  *done = true;
+  co_return Result<void>();
+}
+
+Task<Result<void>> copy_beside_others(MemoryStore* store, std::string id, int* turns) {
+  bool done = false;
+  TaskGroup group(co_await current_context());
+  group.spawn(copy_both_ways(store, std::move(id), &done));
+  group.spawn(count_turns(&done, turns));
+  co_return co_await group.join();
+}
+
+TEST(MemoryStore, CopiesLetOthersTakeTheirTurns) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store;
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  const std::string bytes(8 << 20, 'z');
+  ASSERT_TRUE(loop.run(store.put({"bucket", "a"}, Body::of(as_bytes(bytes)), {})));
+  const std::string id = loop.run(store.create_upload({"bucket", "c"}, {})).value();
+  int turns = 0;
+  ASSERT_TRUE(loop.run(copy_beside_others(&store, id, &turns)));
+  EXPECT_GE(turns, 14) << "one for each MiB";
+  EXPECT_EQ(store.content("bucket", "b"), bytes);
+}
+
+TEST(MemoryStore, PartsThatAreWholeObjectsShareTheirBytes) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store;
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  const auto put = loop.run(store.put({"bucket", "a"}, Body::of(as_bytes("hello")), {}));
+  const std::string id = loop.run(store.create_upload({"bucket", "c"}, {})).value();
+  const auto part = loop.run(store.copy_part({"bucket", "a"}, {0, 5}, {"bucket", "c"}, id, 1, ""));
+  ASSERT_TRUE(put && part);
+  EXPECT_EQ(store.bytes_held(), 5U);
+  EXPECT_EQ(part->etag, put->etag);
+  EXPECT_EQ(part->checksum, put->checksum->digest);
+  ASSERT_TRUE(loop.run(store.complete({"bucket", "c"}, id, {*part}, {})));
+  EXPECT_EQ(store.content("bucket", "c"), "hello");
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)

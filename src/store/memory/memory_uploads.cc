@@ -60,6 +60,32 @@ Task<Result<PartInfo>> MemoryStore::put_part(ObjectAddress object, std::string u
   co_return store_part(object, upload_id, number, std::move(taken), loop.wall_now());
 }
 
+/// Bytes of an object as those of a part. All bytes of what was put in one piece are shared, with
+/// what is known of them.
+Task<Result<MemoryStore::Taken>> MemoryStore::take_range(const Object* source, ByteRange range,
+                                                         ContentDigester::Options options) {
+  const std::vector<Chunk>& chunks = source->content.chunks;
+  const std::optional<StoredChecksum>& checksum = source->info.checksum;
+  if (range.length == source->info.size && chunks.size() == 1 && !source->info.parts && checksum &&
+      checksum->parts == 0 && checksum->digest.algorithm() == options.algorithm) {
+    co_return Taken{chunks[0], {source->info.etag, checksum->digest}};
+  }
+  Taken taken;
+  CO_TRY(taken.chunk, make_chunk(range.length));
+  MutableBytes rest = taken.chunk.space();
+  ContentDigester digester(options);
+  const auto take = [&](Bytes bytes) -> Result<void> {
+    TRY_VOID(taken.chunk.block->take(bytes.size()));
+    std::memcpy(rest.data(), bytes.data(), bytes.size());
+    digester.update(bytes);
+    rest = rest.subspan(bytes.size());
+    return {};
+  };
+  CO_TRY_VOID(co_await walk(&source->content, range, take));
+  CO_TRY(taken.digests, digester.finish());
+  co_return taken;
+}
+
 Task<Result<PartInfo>> MemoryStore::copy_part(ObjectAddress from, ByteRange range,
                                               ObjectAddress object, std::string upload_id,
                                               PartNumber number, std::string source_if_match) {
@@ -67,22 +93,7 @@ Task<Result<PartInfo>> MemoryStore::copy_part(ObjectAddress from, ByteRange rang
   CO_TRY(const Object source, find_copy(from, source_if_match));
   CO_TRY_VOID(check_copy_range(range, source.info.size));
   CO_TRY(const ContentDigester::Options options, find_part_options(object, upload_id, {}));
-  Taken taken;
-  CO_TRY(taken.chunk, make_chunk(range.length));
-  CO_TRY_VOID(taken.chunk.block->take(range.length));
-  ByteCount begin = 0;  // of the chunk within the object
-  for (const Chunk& chunk : source.content.chunks) {
-    const ByteCount first = std::max(begin, range.offset);
-    const ByteCount last = std::min(begin + chunk.size, range.end());
-    if (first < last) {
-      std::memcpy(taken.chunk.space().data() + (first - range.offset),
-                  chunk.bytes().data() + (first - begin), last - first);
-    }
-    begin += chunk.size;
-  }
-  ContentDigester digester(options);
-  digester.update(taken.chunk.bytes());
-  CO_TRY(taken.digests, digester.finish());
+  CO_TRY(Taken taken, co_await take_range(&source, range, options));
   Loop& loop = co_await current_loop();
   const std::lock_guard lock(mutex_);
   co_return store_part(object, upload_id, number, std::move(taken), loop.wall_now());
