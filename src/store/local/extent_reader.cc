@@ -83,6 +83,32 @@ class ExtentReader : public ByteReader {
   ByteCount done_ = 0;  // of the extent
 };
 
+class CheckedReader : public ByteReader {
+ public:
+  CheckedReader(std::unique_ptr<ByteReader> reader, Digest expected, ByteCount size)
+      : reader_(std::move(reader)),
+        checksum_(expected.algorithm()),
+        expected_(expected),
+        left_(size) {}
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    CO_TRY(const std::size_t count, co_await reader_->read_some(buffer));
+    if (count == 0) co_return count;
+    checksum_.update(buffer.first(count));
+    left_ -= count;
+    if (left_ == 0 && checksum_.finish() != expected_) {
+      co_return make_error(ErrorKind::kCorrupt,
+                           "the object is damaged on disk: its bytes fail their checksum");
+    }
+    co_return count;
+  }
+
+ private:
+  const std::unique_ptr<ByteReader> reader_;
+  Checksum checksum_;
+  const Digest expected_;
+  ByteCount left_;
+};
+
 class MemoryReader : public ByteReader {
  public:
   explicit MemoryReader(std::vector<std::byte> content) : content_(std::move(content)) {}
@@ -139,6 +165,11 @@ Result<std::unique_ptr<ByteReader>> open_extents(const DataFiles& files,
     open.push_back(std::move(file));
   }
   return std::make_unique<ExtentReader>(files, std::move(extents), std::move(open));
+}
+
+std::unique_ptr<ByteReader> make_checked_reader(std::unique_ptr<ByteReader> reader, Digest expected,
+                                                ByteCount size) {
+  return std::make_unique<CheckedReader>(std::move(reader), expected, size);
 }
 
 std::unique_ptr<ByteReader> make_memory_reader(std::vector<std::byte> content) {

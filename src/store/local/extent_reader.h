@@ -25,6 +25,11 @@ Result<void> read_extents(const DataFiles& files, const std::vector<Extent>& ext
 Result<std::unique_ptr<ByteReader>> open_extents(const DataFiles& files,
                                                  std::vector<Extent> extents);
 
+/// Reads `size` bytes through `reader` and holds its last piece back until all of them have proven
+/// to be `expected`. Errors also: kCorrupt, before the end.
+std::unique_ptr<ByteReader> make_checked_reader(std::unique_ptr<ByteReader> reader, Digest expected,
+                                                ByteCount size);
+
 /// A reader of bytes in memory.
 std::unique_ptr<ByteReader> make_memory_reader(std::vector<std::byte> content);
 

@@ -182,6 +182,7 @@ class LocalStore::Scrub {
         if (co_await is_cancelled()) co_return make_error(ErrorKind::kCancelled, "cancelled");
         const ByteCount count = std::min<ByteCount>(left, kPiece);
         CO_TRY_VOID(co_await rate_.pass(count));
+        CO_TRY(const Semaphore::Permit turn, co_await state_.long_work.acquire());
         Result<void> read = co_await offload([&] { return this->read(count, checksum); });
         if (!read) co_return "it cannot be read: " + read.error().message;
         report_.bytes += count;

@@ -189,6 +189,66 @@ TEST_P(ScrubTest, WritersCauseNoFalseAlarm) {
   EXPECT_EQ(damaged, 0U);
 }
 
+/// Reads all of it; what had come when it failed.
+struct ReadThrough {
+  Result<std::size_t> end = std::size_t{0};
+  ByteCount came = 0;
+};
+
+Task<ReadThrough> read_through(ObjectStore* store, ObjectAddress object) {
+  ReadThrough read;
+  Result<GetResult> got = co_await store->get(object, {});
+  if (!got) {
+    read.end = std::move(got).error();
+    co_return read;
+  }
+  std::vector<std::byte> buffer(64 * 1024);
+  do {
+    read.end = co_await got->body->read_some(buffer);
+    if (read.end) read.came += *read.end;
+  } while (read.end && *read.end > 0);
+  co_return read;
+}
+
+TEST_P(ScrubTest, DamagedObjectsNeverArriveWhole) {
+  put("flipped", content_of(1, 1'000'000));
+  put("gone", content_of(2, 2'000'000));
+  flip_a_bit(file_of_size(1'000'000), 999'999);
+  fs::remove(file_of_size(2'000'000));
+  const ReadThrough flipped = loop_.run(read_through(store_.get(), {"bucket", "flipped"}));
+  ASSERT_FALSE(flipped.end);
+  EXPECT_EQ(flipped.end.error().kind, ErrorKind::kCorrupt);
+  EXPECT_LT(flipped.came, 1'000'000U);
+  const ReadThrough gone = loop_.run(read_through(store_.get(), {"bucket", "gone"}));
+  ASSERT_FALSE(gone.end);
+  EXPECT_EQ(gone.end.error().kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(gone.end.error().context.http_status, 500);
+  EXPECT_FALSE(gone.end.error().is_temporary()) << "asking again does not help";
+}
+
+TEST_P(ScrubTest, DamageThatIsReadIsNotCopied) {
+  put("flipped", content_of(1, 1'000'000));
+  put("gone", content_of(2, 2'000'000));
+  flip_a_bit(file_of_size(1'000'000), 500'000);
+  fs::remove(file_of_size(2'000'000));
+  CopyOptions options;
+  options.algorithm = ChecksumAlgorithm::kSha256;
+  CreateUploadOptions other;
+  other.checksum = ChecksumAlgorithm::kCrc32;
+  const ObjectAddress copy{"bucket", "copy"};
+  const std::string id = loop_.run(store_->create_upload(copy, other)).value();
+  for (const char* key : {"flipped", "gone"}) {
+    const auto copied = loop_.run(store_->copy({"bucket", key}, copy, options));
+    ASSERT_FALSE(copied) << key;
+    EXPECT_EQ(copied.error().kind, ErrorKind::kCorrupt) << key;
+    EXPECT_FALSE(copied.error().is_temporary()) << key;
+    const ByteCount size = key == std::string_view("gone") ? 2'000'000 : 1'000'000;
+    const auto part = loop_.run(store_->copy_part({"bucket", key}, {0, size}, copy, id, 1, ""));
+    ASSERT_FALSE(part) << key;
+    EXPECT_EQ(part.error().kind, ErrorKind::kCorrupt) << key;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Etags, ScrubTest, ::testing::Bool(), [](const auto& info) {
   return info.param ? std::string("Md5") : std::string("Crc");
 });

@@ -2,6 +2,7 @@
 // What the operations of a LocalStore work on. Only local_*.cc include it.
 
 #include "runtime/offload.h"
+#include "runtime/semaphore.h"
 #include "store/local/extent_reader.h"
 #include "store/local/group_commit.h"
 #include "store/local/local_store.h"
@@ -18,6 +19,8 @@ constexpr int kLookUpsMax = 10;
 
 /// kConflict, temporary.
 Error too_much_change();
+/// kCorrupt: the bytes are not those that were stored, or gone.
+Error object_is_damaged();
 
 struct LocalStore::State {
   State(LocalStoreOptions store_options, std::unique_ptr<DataFiles> data_files,
@@ -53,11 +56,14 @@ struct LocalStore::State {
   ContentDigester::Options digester(ChecksumAlgorithm algorithm) const {
     return {.md5_etag = options.md5_etags, .algorithm = algorithm};
   }
-  Result<ContentDigester::Digests> digest(const std::vector<Extent>& extents,
-                                          ChecksumAlgorithm algorithm);
+  /// Errors: kNotFound ("ENOENT": a file is gone), kCorrupt (not digests.expected), kCancelled.
+  Task<Result<ContentDigester::Digests>> digest(std::vector<Extent> extents,
+                                                ContentDigester::Options digests);
+  Task<Result<ContentDigester::Digests>> digest_range(const LocalIndex::Object* source,
+                                                      ByteRange range, ChecksumAlgorithm algorithm);
   Result<LocalIndex::Object> find_copy_source(LocalIndex& index, const ObjectAddress& from,
                                               const std::string& if_match);
-  Result<void> become_copy(LocalIndex::Object& object, ChecksumAlgorithm algorithm);
+  Task<Result<void>> become_copy(LocalIndex::Object* object, ChecksumAlgorithm algorithm);
   Task<void> discard(Extent extent);
 
   /// A body on its way into the store.
@@ -76,6 +82,8 @@ struct LocalStore::State {
   const std::unique_ptr<DataFiles> files;
   const std::unique_ptr<LocalIndex> writer;
   GroupCommit group;
+  /// For reading through many bytes: so many worker threads at once, of four.
+  Semaphore long_work{2};
   std::mutex mutex;
   std::vector<std::unique_ptr<LocalIndex>> readers;
 };

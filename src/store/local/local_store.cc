@@ -11,6 +11,11 @@ Error too_much_change() {
   return error;
 }
 
+Error object_is_damaged() {
+  return store_error(ErrorKind::kCorrupt, "InternalError", 500,
+                     "the object is damaged on disk: its bytes are not those that were stored");
+}
+
 LocalStore::LocalStore(LocalStoreOptions options, std::unique_ptr<State> state)
     : capabilities_{.part_size_min = options.part_size_min, .etag_is_md5 = options.md5_etags},
       state_(std::move(state)) {}
@@ -60,8 +65,12 @@ Result<std::vector<std::byte>> LocalStore::State::read_small(const std::vector<E
 
 Result<GetResult> LocalStore::State::get(LocalIndex& index, const ObjectAddress& object,
                                          const GetOptions& get_options) {
+  std::vector<Extent> gone;  // what could not be opened the last time
   for (int look_up = 0; look_up < kLookUpsMax; ++look_up) {
     TRY(LocalIndex::Object found, index.object(object));
+    // Files go after their rows: a row that stands though its file was gone before is damage.
+    if (look_up > 0 && found.extents == gone) return object_is_damaged();
+    gone = found.extents;
     TRY_VOID(check_condition({.if_match = get_options.if_match}, object.key, found.info.etag));
     TRY(const ByteRange range, resolve_range(get_options.range, found.info.size));
     std::vector<Extent> extents = slice_extents(found.extents, range);
@@ -73,13 +82,17 @@ Result<GetResult> LocalStore::State::get(LocalIndex& index, const ObjectAddress&
       const std::optional<StoredChecksum>& checksum = result.info.checksum;
       if (range.length == result.info.size && checksum && checksum->parts == 0 &&
           checksum_of(checksum->digest.algorithm(), *content) != checksum->digest) {
-        return make_error(ErrorKind::kCorrupt,
-                          "the object is damaged on disk: its bytes fail their checksum");
+        return object_is_damaged();
       }
       result.body = make_memory_reader(*std::move(content));
       return result;
     }
     Result<std::unique_ptr<ByteReader>> reader = open_extents(*files, std::move(extents));
+    const std::optional<StoredChecksum>& checksum = result.info.checksum;
+    const bool whole = range.length == result.info.size && checksum && checksum->parts == 0;
+    if (reader && whole && checksum_combines(checksum->digest.algorithm())) {
+      reader = make_checked_reader(*std::move(reader), checksum->digest, range.length);
+    }
     if (!reader && reader.error().kind == ErrorKind::kNotFound) continue;
     if (!reader) return std::move(reader).error();
     result.body = *std::move(reader);
