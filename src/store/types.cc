@@ -92,6 +92,8 @@ Result<void> check_bucket_name(std::string_view bucket) {
 Result<void> check_key(std::string_view key) {
   if (key.empty()) return bad_key("it is empty", "InvalidRequest");
   if (key.size() > 1024) return bad_key("it is longer than 1024 bytes", "KeyTooLongError");
+  if (key.find('\0') != std::string_view::npos)
+    return bad_key("it contains a NUL", "InvalidArgument");
   for (std::string_view rest = key; !rest.empty();) {
     const std::size_t length = utf8_sequence(rest);
     if (length == 0) return bad_key("it is not valid UTF-8", "InvalidURI");

@@ -33,6 +33,7 @@ TEST(Key, AnyUtf8UpTo1024Bytes) {
 TEST(Key, RefusesEmptyLongAndMalformed) {
   EXPECT_FALSE(check_key(""));
   EXPECT_FALSE(check_key(std::string(1025, 'k')));
+  EXPECT_EQ(check_key(std::string_view("a\0b", 3)).error().context.code, "InvalidArgument");
   for (const char* key : {"\xff", "\x80", "\xc0\xaf", "\xe2\x82", "\xed\xa0\x80",
                           "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "\xe0\x80\xaf", "ok\xc3"}) {
     EXPECT_FALSE(check_key(key));

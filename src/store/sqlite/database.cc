@@ -28,6 +28,14 @@ Error sqlite_error(sqlite3* database, int code) {
     case SQLITE_FULL: error.context.code = "SQLITE_FULL"; break;
     case SQLITE_IOERR: error.context.code = "SQLITE_IOERR"; break;
     case SQLITE_ERROR: error.context.code = "SQLITE_ERROR"; break;
+    case SQLITE_CANTOPEN:
+      // Out of descriptors is another matter than a file that is not there.
+      if (database &&
+          (sqlite3_system_errno(database) == EMFILE || sqlite3_system_errno(database) == ENFILE)) {
+        error.context.code = "EMFILE";
+        break;
+      }
+      [[fallthrough]];
     default: error.context.code = "SQLITE_" + std::to_string(code); break;
   }
   return error;
