@@ -193,8 +193,14 @@ TEST(MemoryStore, PartsThatAreWholeObjectsShareTheirBytes) {
   EXPECT_EQ(store.content("bucket", "c"), "hello");
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+
 TEST(MemoryStore, MemoryThatIsNotThereIsAnError) {
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers end the process instead";
+#endif
   Loop loop(Loop::Mode::kVirtual, 1);
   MemoryStore store({.put_size_max = MemoryStore::kUnlimited});
   ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
@@ -205,7 +211,6 @@ TEST(MemoryStore, MemoryThatIsNotThereIsAnError) {
   EXPECT_EQ(put.error().kind, ErrorKind::kLimit);
   EXPECT_EQ(put.error().context.http_status, 507);
 }
-#endif
 
 }  // namespace
 }  // namespace telpher
