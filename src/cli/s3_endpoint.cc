@@ -183,12 +183,30 @@ Task<Result<void>> scrub_for_ever(LocalStore* store, ByteCount bytes_per_second)
   }
 }
 
-/// As many connections as the system lets us have.
-void raise_descriptor_limit() {
+/// As many connections as the system lets us have; some descriptors are left to the store.
+std::size_t find_connections_max() {
+  constexpr rlim_t kOfTheStore = 256;
+  constexpr rlim_t kMost = 50'000;
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kOfTheStore;
+  const rlim_t before = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
+  const rlim_t there = limit.rlim_cur;
+  return std::min(kMost, there > 2 * kOfTheStore ? there - kOfTheStore : there / 2);
+}
+
+/// To whoever runs it; what goes on and on is not said again and again.
+void report_trouble(const S3Call& call, const Error& error) {
+  static std::string last;
+  static std::time_t last_at = 0;
+  const std::string text = std::string(to_string(call.operation)) + " " + call.object.bucket + "/" +
+                           call.object.key + ": " + error.message;
+  const std::time_t now = std::time(nullptr);
+  if (error.message == last && now - last_at < 10) return;
+  last = error.message;
+  last_at = now;
+  std::fprintf(stderr, "telpher: %s\n", printable(text).c_str());
 }
 
 void log_request(const S3Service::Answered& request) {
@@ -249,10 +267,10 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
   S3Service service(loop, *store, faults, std::move(service_options));
 
   if (options->log) service.on_answer = log_request;
-  raise_descriptor_limit();
+  service.on_trouble = report_trouble;
   HttpServerOptions http;
   http.listen = {.host = options->listen_host, .port = options->listen_port};
-  http.connections_max = 50'000;
+  http.connections_max = find_connections_max();
   http.tls = tls.get();
   CO_TRY(const std::unique_ptr<HttpServer> server, HttpServer::open(loop, service, http));
   service.refuse_connections = [&server](Duration time) { server->refuse_connections(time); };
@@ -271,6 +289,15 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
 }
 
 Task<Result<void>> scrub_store(const S3EndpointOptions* options) {
+  if (options->in_memory) {
+    co_return make_error(ErrorKind::kInvalid,
+                         "--scrub looks at a store on disk: it goes with --root, not with --store "
+                         "memory");
+  }
+  std::error_code unreadable;
+  if (!std::filesystem::exists(options->root + "/index.db", unreadable)) {
+    co_return make_error(ErrorKind::kNotFound, "there is no store at '" + options->root + "'");
+  }
   CO_TRY(const std::unique_ptr<LocalStore> store, open_local(*options));
   ScrubOptions scrub;
   scrub.on_damage = print_damage;

@@ -38,7 +38,7 @@ struct S3EndpointOptions {
 Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment environment);
 
 /// Checks every byte of the local store and prints what is damaged. Errors: kCorrupt when something
-/// is; those of opening the store.
+/// is; kNotFound when there is no store, kInvalid for one in memory; those of opening the store.
 Task<Result<void>> scrub_store(const S3EndpointOptions* options);
 
 }  // namespace telpher

@@ -6,6 +6,7 @@
 #include "codec/text.h"
 #include "s3/service/exchange.h"
 #include "s3/service/request_options.h"
+#include "s3/service/system_error.h"
 #include "s3/service/xml_answer.h"
 #include "store/rules.h"
 
@@ -352,6 +353,12 @@ Task<Result<void>> S3Service::send_error(Exchange* exchange, Error error) {
     response.abandon();
     co_return Result<void>();
   }
+  if (std::optional<Error> told = told_to_clients(error)) {
+    if (on_trouble) on_trouble(exchange->call, error);
+    error = *std::move(told);
+  } else if (error.kind == ErrorKind::kCorrupt && http_status_of(error) == 500 && on_trouble) {
+    on_trouble(exchange->call, error);
+  }
   const int status = http_status_of(error);
   if (error.context.retry_after) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*error.context.retry_after);
@@ -398,6 +405,9 @@ Task<Result<void>> S3Service::send_content(Exchange* exchange, int status, GetRe
     if (!co_await exchange->fault.before_more()) co_return Result<void>();
     const std::size_t limit = exchange->fault.limit(capacity);
     const Result<std::size_t> count = co_await content->body->read_some({buffer.get(), limit});
+    if (!count && count.error().kind == ErrorKind::kCorrupt && on_trouble) {
+      on_trouble(exchange->call, count.error());
+    }
     // A store that breaks off leaves the answer short, and the client knows by its length.
     if (!count || *count == 0) co_return Result<void>();
     CO_TRY_VOID(co_await response.write({buffer.get(), *count}));

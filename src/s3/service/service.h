@@ -68,6 +68,8 @@ class S3Service final : public HttpHandler {
     Duration took;
   };
   std::function<void(const Answered&)> on_answer;
+  /// Hears of what is wrong below (disk, descriptors, damage), in full: clients do not.
+  std::function<void(const S3Call&, const Error&)> on_trouble;
 
   struct Stats {
     std::array<std::uint64_t, kOperationCount> requests{};
