@@ -16,6 +16,12 @@ std::optional<ByteCount> parse_position(std::string_view text) {
   return position && *position <= kPositionMax ? position : std::nullopt;
 }
 
+// The same for requests, which may ask for more than there can be.
+std::optional<ByteCount> parse_wanted_position(std::string_view text) {
+  if (text.empty() || !std::ranges::all_of(text, is_ascii_digit)) return std::nullopt;
+  return parse_position(text).value_or(kPositionMax);
+}
+
 // "bytes" and what separates it from the rest.
 std::optional<std::string_view> after_unit(std::string_view value, char separator) {
   constexpr std::string_view kUnit = "bytes";
@@ -76,8 +82,10 @@ std::optional<RangeRequest> parse_range_request(std::string_view value) {
   const std::string_view first_text = rest->substr(0, dash);
   const std::string_view last_text = rest->substr(dash + 1);
   RangeRequest request;
-  if (!first_text.empty() && !(request.first = parse_position(first_text))) return std::nullopt;
-  if (!last_text.empty() && !(request.last = parse_position(last_text))) return std::nullopt;
+  if (!first_text.empty() && !(request.first = parse_wanted_position(first_text))) {
+    return std::nullopt;
+  }
+  if (!last_text.empty() && !(request.last = parse_wanted_position(last_text))) return std::nullopt;
   if (!request.first && !request.last) return std::nullopt;
   if (request.first && request.last && *request.first > *request.last) return std::nullopt;
   return request;

@@ -52,6 +52,9 @@ TEST(RangeRequest, ResolvesAgainstTheSize) {
   EXPECT_EQ(resolve("bytes=99-", 100), (ByteRange{99, 1}));
   EXPECT_EQ(resolve("bytes=-5", 100), (ByteRange{95, 5}));
   EXPECT_EQ(resolve("bytes=-500", 100), (ByteRange{0, 100}));
+  EXPECT_EQ(resolve("bytes=1-99999999999999999999", 100), (ByteRange{1, 99}));
+  EXPECT_EQ(resolve("bytes=-99999999999999999999", 100), (ByteRange{0, 100}));
+  EXPECT_FALSE(resolve("bytes=18446744073709551616-", 100));
   EXPECT_EQ(resolve("bytes=100-", 100), std::nullopt);
   EXPECT_EQ(resolve("bytes=-0", 100), std::nullopt);
   EXPECT_EQ(resolve("bytes=0-", 0), std::nullopt);

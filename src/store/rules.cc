@@ -272,7 +272,7 @@ Result<void> check_condition(const WriteCondition& condition, std::string_view k
   }
   if (condition.if_match.empty()) return {};
   if (!etag) return no_such_key(key);
-  if (!same_etag(condition.if_match, *etag)) {
+  if (condition.if_match != "*" && !same_etag(condition.if_match, *etag)) {
     return store_error(ErrorKind::kPrecondition, "PreconditionFailed", 412,
                        "the object with the key '" + std::string(key) + "' is another now");
   }

@@ -82,9 +82,18 @@ Result<void> check_bucket_name(std::string_view bucket) {
     return bad_bucket(bucket, "two dots may not stand side by side");
   }
   if (looks_like_ipv4(bucket)) return bad_bucket(bucket, "it may not look like an IP address");
-  if (bucket.starts_with("xn--")) return bad_bucket(bucket, "the prefix 'xn--' is reserved");
-  if (bucket.ends_with("-s3alias")) {
-    return bad_bucket(bucket, "the suffix '-s3alias' is reserved");
+  if (bucket.find("-.") != std::string_view::npos || bucket.find(".-") != std::string_view::npos) {
+    return bad_bucket(bucket, "what stands between dots must begin and end with a letter or digit");
+  }
+  for (const std::string_view prefix : {"xn--", "sthree-", "amzn-s3-demo-"}) {
+    if (bucket.starts_with(prefix)) {
+      return bad_bucket(bucket, "the prefix '" + std::string(prefix) + "' is reserved");
+    }
+  }
+  for (const std::string_view suffix : {"-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3"}) {
+    if (bucket.ends_with(suffix)) {
+      return bad_bucket(bucket, "the suffix '" + std::string(suffix) + "' is reserved");
+    }
   }
   return {};
 }

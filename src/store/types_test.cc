@@ -13,9 +13,30 @@ TEST(BucketName, TakesWhatS3Takes) {
 }
 
 TEST(BucketName, EachRuleRefuses) {
-  for (const char* name :
-       {"", "ab", "Abc", "a_b", "-abc", "abc-", ".abc", "abc.", "a..b", "1.2.3.4", "192.168.000.1",
-        "xn--abc", "abc-s3alias", "a/b", "a b", "bücket"}) {
+  for (const char* name : {"",
+                           "ab",
+                           "Abc",
+                           "a_b",
+                           "-abc",
+                           "abc-",
+                           ".abc",
+                           "abc.",
+                           "a..b",
+                           "1.2.3.4",
+                           "192.168.000.1",
+                           "xn--abc",
+                           "sthree-abc",
+                           "amzn-s3-demo-abc",
+                           "abc-s3alias",
+                           "abc--ol-s3",
+                           "abc.mrap",
+                           "abc--x-s3",
+                           "abc--table-s3",
+                           "foo-.bar",
+                           "foo.-bar",
+                           "a/b",
+                           "a b",
+                           "bücket"}) {
     const Result<void> checked = check_bucket_name(name);
     ASSERT_FALSE(checked) << name;
     EXPECT_EQ(checked.error().kind, ErrorKind::kInvalid);
