@@ -46,6 +46,8 @@ class ServerRequest final : public ByteReader {
   const Headers& headers() const { return head_.headers; }
   const RequestHead& head() const { return head_; }
   const SocketAddress& peer() const { return peer_; }
+  /// It came by https.
+  bool is_secure() const { return options_.tls != nullptr; }
   /// Of the body; nullopt when it is chunked.
   std::optional<ByteCount> length() const;
 

@@ -56,7 +56,8 @@ Task<std::optional<RequestHead>> ServerConnection::next_head() {
       Result<std::optional<Parsed<RequestHead>>> parsed =
           parse_request_head(as_text(connection_->input()), limits);
       if (!parsed) {
-        co_await refuse(parsed.error());
+        const bool to_head = as_text(connection_->input()).starts_with("HEAD ");
+        co_await refuse(parsed.error(), to_head);
         co_return std::nullopt;
       }
       if (*parsed) {
@@ -71,7 +72,9 @@ Task<std::optional<RequestHead>> ServerConnection::next_head() {
     if (!begun) connection_->rest(server_.buffers_);
     const Result<void> waited = co_await connection_->stream().wait(FdWatch::kRead, deadline);
     if (waited) continue;
-    if (begun && waited.error().kind == ErrorKind::kTimeout) co_await refuse(waited.error());
+    if (begun && waited.error().kind == ErrorKind::kTimeout) {
+      co_await refuse(waited.error(), as_text(connection_->input()).starts_with("HEAD "));
+    }
     co_return std::nullopt;
   }
 }
@@ -81,7 +84,7 @@ Task<bool> ServerConnection::answer(RequestHead head) {
   const Result<void> target = server_.options_.any_target ? Result<void>() : to_origin_form(head);
   const Result<BodyFraming> framing = request_framing(head);
   if (!target || !framing) {
-    co_await refuse(!target ? target.error() : framing.error());
+    co_await refuse(!target ? target.error() : framing.error(), head.method == "HEAD");
     co_return false;
   }
   ServerRequest request(*connection_, std::move(head), *framing, peer_, server_.options_);
@@ -99,7 +102,7 @@ Task<bool> ServerConnection::finish_answer(Result<void> handled, ServerRequest& 
   }
   if (!handled && handled.error().kind == ErrorKind::kCancelled) co_return false;
   if (!response.begun_ && !handled && request.broken_) {
-    co_await refuse(std::move(handled).error());
+    co_await refuse(std::move(handled).error(), request.method() == "HEAD");
     co_return false;
   }
   if (!response.begun_) {
@@ -123,15 +126,17 @@ Task<bool> ServerConnection::finish_answer(Result<void> handled, ServerRequest& 
   co_return false;
 }
 
-Task<void> ServerConnection::refuse(Error error) {
+Task<void> ServerConnection::refuse(Error error, bool to_head) {
   ++server_.stats_.refused;
   HttpRefusal refusal = server_.handler_.refusal(status_of(error), error);
-  ResponseHead head{.status = refusal.status, .reason = "Refused"};
+  ResponseHead head{.status = refusal.status, .reason = std::string(reason_of(refusal.status))};
   head.headers = std::move(refusal.headers);
+  if (!head.headers.contains("date")) head.headers.add("Date", server_.date());
   head.headers.add("Content-Length", std::to_string(refusal.body.size()));
   head.headers.add("Connection", "close");
   const Result<std::string> bytes = make_response_head(head);
   if (!bytes) co_return;
+  if (to_head) refusal.body.clear();
   const Result<void> sent = co_await write_message(
       *connection_, *bytes, Body::of(as_bytes(refusal.body)), server_.options_.idle_timeout);
   if (sent) co_await linger();

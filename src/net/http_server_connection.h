@@ -5,6 +5,9 @@
 
 namespace telpher {
 
+/// The reason phrase of a status.
+std::string_view reason_of(int status);
+
 class ServerConnection {
  public:
   ServerConnection(HttpServer& server, std::unique_ptr<Socket> socket)
@@ -20,7 +23,8 @@ class ServerConnection {
   Task<bool> answer(RequestHead head);
   Task<bool> finish_answer(Result<void> handled, ServerRequest& request, ServerResponse& response);
   /// Answers with the handler's words, by its copy of the error, and ends the connection.
-  Task<void> refuse(Error error);
+  /// @param to_head  the request was HEAD: its answer has no body
+  Task<void> refuse(Error error, bool to_head);
   /// Reads on for a moment after the last answer: closing at once would reset the connection, and
   /// the client might never see the answer.
   Task<void> linger();

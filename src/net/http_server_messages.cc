@@ -1,12 +1,20 @@
 // The request a handler reads and the response it writes.
 
 #include "net/http_server.h"
+#include "net/http_server_connection.h"
 
 #include <algorithm>
 #include <charconv>
 
 namespace telpher {
 namespace {
+
+void append_number(std::string& out, ByteCount number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+}  // namespace
 
 std::string_view reason_of(int status) {
   switch (status) {
@@ -29,6 +37,7 @@ std::string_view reason_of(int status) {
     case 413: return "Content Too Large";
     case 416: return "Range Not Satisfiable";
     case 429: return "Too Many Requests";
+    case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
     case 501: return "Not Implemented";
     case 502: return "Bad Gateway";
@@ -36,13 +45,6 @@ std::string_view reason_of(int status) {
     default: return "Status";
   }
 }
-
-void append_number(std::string& out, ByteCount number) {
-  char digits[20];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
-}
-
-}  // namespace
 
 // --- request ----------------------------------------------------------------------------------
 
