@@ -29,10 +29,11 @@ class S3Verb final : public Verb {
         "telpher s3 --store memory --listen 127.0.0.1:0 --bucket test --faults faults.json\n"
         "telpher s3 --root /srv/objects --listen 0.0.0.0:9000 --tls-cert c.pem --tls-key k.pem\n"
         "telpher s3 --scrub";
-    line.add({.names = "--listen",
-              .value = "ADDRESS:PORT",
-              .help = "port 0 = one that is free (default 127.0.0.1:9000)",
-              .set = [this](std::string_view text) { return set_listen(text); }});
+    line.add(
+        {.names = "--listen",
+         .value = "ADDRESS:PORT",
+         .help = "port 0 = one that is free; :PORT = on all interfaces (default 127.0.0.1:9000)",
+         .set = [this](std::string_view text) { return set_listen(text); }});
     line.text("--tls-cert", "FILE", "PEM, the server's own first: serve https", options_.tls_cert);
     line.text("--tls-key", "FILE", "PEM", options_.tls_key);
     line.text("--credentials", "FILE", "users with their keys, ids and names (JSON)",
@@ -73,7 +74,7 @@ class S3Verb final : public Verb {
     line.text("--faults", "FILE", "fault script (JSON)", options_.faults);
     line.add({.names = "--latency",
               .value = "TIME",
-              .help = "of every operation (default: the script's, else none)",
+              .help = "of every operation: 5 or 5s, 200ms (default: the script's, else none)",
               .set = [this](std::string_view text) -> Result<void> {
                 TRY(options_.latency, parse_duration(text));
                 return {};

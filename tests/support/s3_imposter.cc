@@ -15,6 +15,7 @@ S3ServiceOptions service_options(const S3ImposterOptions& options) {
   service.allow_unsigned = options.allow_unsigned;
   service.checksums = options.checksums;
   service.page_size = options.page_size;
+  service.completed_remembered = 0;  // not every store helps who lost its answer
   return service;
 }
 

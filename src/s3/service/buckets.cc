@@ -2,6 +2,7 @@
 
 #include "codec/text.h"
 #include "s3/service/exchange.h"
+#include "s3/service/request_options.h"
 #include "s3/service/xml_answer.h"
 #include "s3/service/xml_request.h"
 #include "store/rules.h"
@@ -53,6 +54,16 @@ Result<ListQuestion> parse_list_question(const S3Call& call, int page_size, Erro
     options.start_after = question.marker;
   }
   return question;
+}
+
+/// Of PutBucketAcl and PutObjectAcl: that nothing is to change.
+Result<void> check_acl_stays(const Headers& headers, std::optional<ByteCount> body) {
+  TRY_VOID(check_headers_are_spoken(headers));  // grants
+  TRY_VOID(check_canned_acl(headers));
+  if (body != ByteCount{0}) return not_implemented("an access control list");
+  if (headers.contains("x-amz-acl")) return {};
+  return store_error(ErrorKind::kInvalid, "MissingSecurityHeader", 400,
+                     "Your request was missing a required header");
 }
 
 /// What S3 says of a bucket that has no such configuration.
@@ -123,9 +134,9 @@ Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
     const bool lock =
         istarts_with(header.name, "x-amz-bucket-object-lock") && iequals(header.value, "true");
     const bool grant = istarts_with(header.name, "x-amz-grant-");
-    const bool acl = iequals(header.name, "x-amz-acl") && header.value != "private";
-    if (lock || grant || acl) co_return not_implemented(header.name);
+    if (lock || grant) co_return not_implemented(header.name);
   }
+  CO_TRY_VOID(check_canned_acl(exchange->headers()));
   CO_TRY(const std::string xml, co_await read_xml(exchange, kSmallDocumentBytesMax));
   CO_TRY(const std::string location, parse_create_bucket_body(xml));
   if (!location.empty() && !options_.region.empty() && location != options_.region) {
@@ -203,6 +214,11 @@ Task<Result<void>> S3Service::answer_in_passing(Exchange* exchange) {
   } else {
     CO_TRY_VOID(co_await store_.disturb<BucketInfo>(Operation::kOther, "",
                                                     base_.head_bucket(call.object.bucket)));
+  }
+  if (exchange->request.method() == "DELETE") co_return co_await send(exchange, 204, "");
+  if (exchange->request.method() == "PUT") {  // an ACL
+    CO_TRY_VOID(check_acl_stays(exchange->headers(), exchange->request.length()));
+    co_return co_await send(exchange, 200, "");
   }
   if (call.subresource == "acl") {
     co_return co_await send(exchange, 200, acl_document(owner_of(*exchange)));

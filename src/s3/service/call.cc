@@ -115,6 +115,14 @@ Result<Operation> service_operation(Method method, const S3Call& call) {
   return method_not_allowed();
 }
 
+/// What a bucket never has here: deleting it changes nothing, and is done.
+bool is_never_there(std::string_view subresource) {
+  constexpr std::string_view kNames[] = {
+      "policy",     "cors",        "lifecycle",         "tagging",          "website",
+      "encryption", "replication", "publicAccessBlock", "ownershipControls"};
+  return std::ranges::find(kNames, subresource) != std::end(kNames);
+}
+
 Result<Operation> bucket_operation(Method method, const S3Call& call) {
   const std::string_view what = call.subresource;
   if (what == "delete" && method == "POST") return Operation::kDeleteObjects;
@@ -132,6 +140,8 @@ Result<Operation> bucket_operation(Method method, const S3Call& call) {
     if (what == "versions") return Operation::kListObjectVersions;
     return Operation::kOther;
   }
+  if (method == "PUT" && what == "acl") return Operation::kOther;
+  if (method == "DELETE" && is_never_there(what)) return Operation::kOther;
   return not_spoken(what);
 }
 
@@ -158,8 +168,14 @@ Result<Operation> object_operation(Method method, const S3Call& call, const Head
   }
   if (what == "attributes" && method == "GET") return Operation::kGetAttributes;
   if (!what.empty()) {
-    if (method == "GET") return Operation::kOther;
+    if (method == "GET" || (method == "PUT" && what == "acl")) return Operation::kOther;
     return not_spoken(what);
+  }
+  if (method == "PUT" && call.has_parameter("uploadId") != call.has_parameter("partNumber")) {
+    // Half of a part's name must not make an object of it.
+    return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
+                       "This operation does not accept a query-string: uploadId and partNumber "
+                       "belong together.");
   }
   if (call.has_parameter("uploadId") && method != "HEAD") return upload_operation(method, copies);
   if (method == "GET") return Operation::kGetObject;

@@ -37,6 +37,9 @@ TEST(S3Call, NamesTheOperation) {
       {"GET", "/b?uploads", Operation::kListUploads},
       {"GET", "/b?location", Operation::kGetBucketLocation},
       {"GET", "/b?acl", Operation::kOther},
+      {"PUT", "/b?acl", Operation::kOther},
+      {"PUT", "/b/k?acl", Operation::kOther},
+      {"DELETE", "/b?policy", Operation::kOther},
       {"POST", "/b?delete", Operation::kDeleteObjects},
       {"GET", "/b/k", Operation::kGetObject},
       {"GET", "/b/k?partNumber=2", Operation::kGetObject},
@@ -93,12 +96,20 @@ TEST(S3Call, WhatIsNotSpokenIsNeverIgnored) {
     std::string_view method, target, code;
   };
   const Row rows[] = {
-      {"PUT", "/b?versioning", "NotImplemented"}, {"PUT", "/b?acl", "NotImplemented"},
-      {"DELETE", "/b?policy", "NotImplemented"},  {"PUT", "/b/k?acl", "NotImplemented"},
-      {"POST", "/b/k?restore", "NotImplemented"}, {"POST", "/b/k?select", "NotImplemented"},
-      {"POST", "/b", "NotImplemented"},           {"GET", "/b?acl&tagging", "NotImplemented"},
-      {"PATCH", "/b/k", "MethodNotAllowed"},      {"PUT", "/", "MethodNotAllowed"},
-      {"GET", "//k", "InvalidBucketName"},        {"PUT", "/b/k?uploads", "MethodNotAllowed"},
+      {"PUT", "/b?versioning", "NotImplemented"},
+      {"PUT", "/b?policy", "NotImplemented"},
+      {"DELETE", "/b?logging", "NotImplemented"},
+      {"DELETE", "/b/k?acl", "NotImplemented"},
+      {"POST", "/b/k?restore", "NotImplemented"},
+      {"POST", "/b/k?select", "NotImplemented"},
+      {"PUT", "/b/k?partNumber=1", "InvalidArgument"},
+      {"PUT", "/b/k?uploadId=u", "InvalidArgument"},
+      {"POST", "/b", "NotImplemented"},
+      {"GET", "/b?acl&tagging", "NotImplemented"},
+      {"PATCH", "/b/k", "MethodNotAllowed"},
+      {"PUT", "/", "MethodNotAllowed"},
+      {"GET", "//k", "InvalidBucketName"},
+      {"PUT", "/b/k?uploads", "MethodNotAllowed"},
   };
   for (const Row& row : rows) {
     const Result<S3Call> call = parse(row.method, row.target);

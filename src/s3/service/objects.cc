@@ -154,7 +154,7 @@ Result<Wanted> wanted_of(const S3Call& call, const Headers& headers, const Objec
                          "parameter");
     return part_wanted(call, info);
   }
-  if (!range) return Wanted{};
+  if (!range || !range_is_wanted(headers, info)) return Wanted{};
   Wanted wanted{resolve_range(*range, info.size)};
   if (!wanted.range) return invalid_range(headers, info, details);
   return wanted;
@@ -174,7 +174,9 @@ int add_range_headers(Headers& headers, const Wanted& wanted, ByteCount size) {
 Task<Result<void>> S3Service::get_object(Exchange* exchange) {
   const S3Call& call = exchange->call;
   const Headers& asked = exchange->headers();
+  Headers& headers = exchange->response.headers;
   CO_TRY_VOID(check_version(call));
+  CO_TRY_VOID(check_read_is_plain(asked));
   GetOptions options;
   Wanted wanted;
   // Where the bytes depend on what the object is, it is looked up first and held to its ETag.
@@ -191,7 +193,10 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
         good = std::move(found).error();
       }
     }
-    if (!good) co_return co_await fail(exchange, std::move(good).error());
+    if (!good) {
+      add_object_headers(headers, *info);  // a 304 keeps its validators
+      co_return co_await fail(exchange, std::move(good).error());
+    }
     options.range = wanted.range && wanted.range->length > 0 ? wanted.range : std::nullopt;
     options.if_match = info->etag;
   }
@@ -204,15 +209,8 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
     }
     co_return std::move(content).error();
   }
-  Headers& headers = exchange->response.headers;
-  if (!look_first) {
-    const Result<void> holds = check_conditions(asked, content->info);
-    if (!holds && holds.error().context.http_status == 304) {
-      add_object_headers(headers, content->info);
-    }
-    if (!holds) co_return holds.error();
-  }
   add_object_headers(headers, content->info);
+  if (!look_first) CO_TRY_VOID(check_conditions(asked, content->info));
   CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));
   const int status = add_range_headers(headers, wanted, content->info.size);
   if (status == 200 && iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
@@ -225,6 +223,7 @@ Task<Result<void>> S3Service::head_object(Exchange* exchange) {
   const S3Call& call = exchange->call;
   const Headers& asked = exchange->headers();
   CO_TRY_VOID(check_version(call));
+  CO_TRY_VOID(check_read_is_plain(asked));
   CO_TRY(const ObjectInfo info, co_await store_.head(call.object));
   Headers& headers = exchange->response.headers;
   add_object_headers(headers, info);
@@ -261,6 +260,10 @@ Task<Result<void>> S3Service::put_object(Exchange* exchange) {
 /// Whether the source may be copied by this user and under these conditions. Returns what it is.
 Task<Result<ObjectInfo>> S3Service::check_copy_source(Exchange* exchange, ObjectAddress from) {
   CO_TRY_VOID(co_await check_owner(exchange, from.bucket));
+  const auto expected_owner = exchange->headers().find("x-amz-source-expected-bucket-owner");
+  if (expected_owner && *expected_owner != owner_of(*exchange).id) {
+    co_return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+  }
   CO_TRY(ObjectInfo source, co_await base_.head(from));
   const auto conditions = parse_read_conditions(exchange->headers(), "x-amz-copy-source-");
   if (evaluate(conditions, source) != ConditionOutcome::kHolds) {
@@ -342,6 +345,7 @@ Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
 Task<Result<void>> S3Service::get_attributes(Exchange* exchange) {
   const Headers& headers = exchange->headers();
   CO_TRY_VOID(check_version(exchange->call));
+  CO_TRY_VOID(check_read_is_plain(headers));
   AttributesQuestion question;
   bool known = true;
   bool any = false;

@@ -80,7 +80,9 @@ Result<std::optional<AnnouncedChecksum>> parse_checksum_header(const Headers& he
     const std::string_view name = checksum_header(algorithm);
     const auto value = headers.find(name);
     if (!value) continue;
-    if (found) return invalid_request("Expecting a single x-amz-checksum- header.");
+    if (found || headers.count(name) > 1) {
+      return invalid_request("Expecting a single x-amz-checksum- header.");
+    }
     const std::size_t dash = std::min(value->find('-'), value->size());
     const auto digest = Digest::from_base64(algorithm, value->substr(0, dash));
     const auto parts = dash == value->size() ? std::optional(0u)
@@ -168,14 +170,36 @@ Result<void> check_directive(const Headers& headers, std::string_view name) {
 }  // namespace
 
 Result<void> check_headers_are_spoken(const Headers& headers) {
-  constexpr std::array<std::string_view, 6> kRefused = {
-      "x-amz-server-side-encryption", "x-amz-object-lock-",       "x-amz-grant-",
-      "x-amz-website-redirect-",      "x-amz-write-offset-bytes", "x-amz-bucket-object-lock-"};
+  constexpr std::array<std::string_view, 7> kRefused = {
+      "x-amz-server-side-encryption", "x-amz-copy-source-server-side-encryption",
+      "x-amz-object-lock-",           "x-amz-grant-",
+      "x-amz-website-redirect-",      "x-amz-write-offset-bytes",
+      "x-amz-bucket-object-lock-"};
   for (const Header header : headers) {
     if (!istarts_with(header.name, "x-amz-")) continue;
     if (header.value == "false") continue;  // a lock that is not wanted
     for (const std::string_view refused : kRefused) {
       if (istarts_with(header.name, refused)) return not_implemented(header.name);
+    }
+  }
+  return {};
+}
+
+Result<void> check_canned_acl(const Headers& headers) {
+  const auto acl = headers.find("x-amz-acl");
+  if (!acl || *acl == "private" || *acl == "bucket-owner-full-control") return {};
+  constexpr std::string_view kOthers[] = {"public-read",        "public-read-write",
+                                          "aws-exec-read",      "authenticated-read",
+                                          "log-delivery-write", "bucket-owner-read"};
+  if (std::ranges::find(kOthers, *acl) != std::end(kOthers)) return not_implemented("x-amz-acl");
+  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
+                     "'" + std::string(*acl) + "' is no canned ACL.");
+}
+
+Result<void> check_read_is_plain(const Headers& headers) {
+  for (const Header header : headers) {
+    if (istarts_with(header.name, "x-amz-server-side-encryption")) {
+      return invalid_request("The encryption parameters are not applicable to this object.");
     }
   }
   return {};
@@ -208,6 +232,7 @@ Result<PutOptions> parse_put_options(const Headers& headers) {
   TRY_VOID(check_headers_are_spoken(headers));
   PutOptions options;
   options.metadata = parse_metadata(headers);
+  TRY_VOID(check_canned_acl(headers));
   TRY(options.storage, parse_storage(headers));
   TRY(options.condition, parse_write_condition(headers));
   TRY(options.checksum, parse_full_checksum(headers));
@@ -232,6 +257,7 @@ Result<CreateUploadOptions> parse_create_options(const Headers& headers) {
   TRY_VOID(check_headers_are_spoken(headers));
   CreateUploadOptions options;
   options.metadata = parse_metadata(headers);
+  TRY_VOID(check_canned_acl(headers));
   TRY(options.storage, parse_storage(headers));
   TRY(options.tags, parse_tags(headers));
   TRY(const auto algorithm, parse_algorithm(headers, "x-amz-checksum-algorithm"));
@@ -264,6 +290,7 @@ Result<CopyOptions> parse_copy_options(const Headers& headers) {
   if (is_replace(headers, "x-amz-tagging-directive")) {
     TRY(options.tags, parse_tags(headers));
   }
+  TRY_VOID(check_canned_acl(headers));
   TRY(options.storage, parse_storage(headers));
   TRY(options.condition, parse_write_condition(headers));
   TRY(const auto algorithm, parse_algorithm(headers, "x-amz-checksum-algorithm"));
@@ -272,6 +299,7 @@ Result<CopyOptions> parse_copy_options(const Headers& headers) {
 }
 
 Result<CompleteOptions> parse_complete_options(const Headers& headers) {
+  TRY_VOID(check_headers_are_spoken(headers));
   CompleteOptions options;
   TRY(options.condition, parse_write_condition(headers));
   TRY(const auto checksum, parse_checksum_header(headers));
@@ -295,6 +323,17 @@ ReadConditions parse_read_conditions(const Headers& headers, std::string_view pr
   };
   return {headers.find(start + "if-match"), headers.find(start + "if-none-match"),
           date("if-modified-since"), date("if-unmodified-since")};
+}
+
+bool range_is_wanted(const Headers& headers, const ObjectInfo& info) {
+  const auto validator = headers.find("if-range");
+  if (!validator) return true;
+  if (const auto date = parse_http_date(*validator)) {
+    return *date == std::chrono::floor<std::chrono::seconds>(info.last_modified);
+  }
+  const auto wanted = parse_entity_tag(*validator);
+  const auto current = parse_entity_tag(info.etag);
+  return wanted && current && strong_match(*wanted, *current);
 }
 
 ConditionOutcome evaluate(const ReadConditions& conditions, const ObjectInfo& info) {

@@ -15,6 +15,11 @@ namespace telpher {
 /// Headers that would change how an object is stored in ways this service cannot: encryption,
 /// locks, access lists, redirects. Errors: kUnsupported ("NotImplemented"): they are never ignored.
 Result<void> check_headers_are_spoken(const Headers& headers);
+/// x-amz-acl: only what changes nothing, as the owner has full control anyway. Errors:
+/// kUnsupported, kInvalid ("InvalidArgument": no such thing).
+Result<void> check_canned_acl(const Headers& headers);
+/// Keys for an object that is not encrypted. Errors: kInvalid ("InvalidRequest").
+Result<void> check_read_is_plain(const Headers& headers);
 /// S3 wants the length of an object's or part's body even where HTTP has one for silence (none).
 /// Errors: kInvalid ("MissingContentLength").
 Result<void> check_length_is_said(const Headers& headers);
@@ -36,6 +41,9 @@ struct ReadConditions {
 };
 /// @param prefix  "" or "x-amz-copy-source-"
 ReadConditions parse_read_conditions(const Headers& headers, std::string_view prefix = "");
+
+/// If-Range: whether a range may be taken of what the object is now (RFC 9110 §13.1.5).
+bool range_is_wanted(const Headers& headers, const ObjectInfo& info);
 
 enum class ConditionOutcome { kHolds, kNotModified, kFails };
 /// In the order of RFC 9110 §13.2.2, as S3 has it: If-Match makes If-Unmodified-Since void,

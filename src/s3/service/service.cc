@@ -41,6 +41,45 @@ ErrorDetails failed_condition(const S3Call& call, const Headers& headers) {
   return {};
 }
 
+/// Whether an error keeps a header that was set before it was one: those about the request, and
+/// with 304 the object's validators. All others are about an object that is not sent.
+bool stays_with_error(std::string_view name, int status) {
+  constexpr std::string_view kKept[] = {
+      "x-amz-request-id", "x-amz-id-2", "Server", "Date", "Vary", "x-amz-bucket-region"};
+  constexpr std::string_view kKeptBy304[] = {"ETag", "Last-Modified", "Cache-Control", "Expires"};
+  const auto is_name = [&](std::string_view kept) { return iequals(kept, name); };
+  return istarts_with(name, "Access-Control-") || std::ranges::any_of(kKept, is_name) ||
+         (status == 304 && std::ranges::any_of(kKeptBy304, is_name));
+}
+
+bool takes_body(Operation operation) {
+  switch (operation) {
+    case Operation::kPutObject:
+    case Operation::kPutPart:
+    case Operation::kComplete:
+    case Operation::kDeleteObjects:
+    case Operation::kSetTags:
+    case Operation::kCreateBucket: return true;
+    default: return false;
+  }
+}
+
+/// x-amz-content-sha256 of a request whose body nobody reads. Of others RequestBody sees to it.
+Result<void> check_payload_hash(const ServerRequest& request, Operation operation,
+                                const Signatory& signatory) {
+  const std::string& hash = signatory.payload_hash;
+  TRY(const PayloadForm form, parse_payload_form(hash));
+  if (takes_body(operation)) return {};
+  if (is_aws_chunked(form)) {
+    return store_error(
+        ErrorKind::kInvalid, "InvalidArgument", 400,
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD or a valid sha256 value for a "
+        "request without a body in chunks.");
+  }
+  if (form == PayloadForm::kUnsigned || request.length() != ByteCount{0}) return {};
+  return PayloadCheck(hash).finish();
+}
+
 bool is_checksum_field(std::string_view name) {
   return istarts_with(name, "x-amz-checksum-") || istarts_with(name, "x-amz-sdk-checksum-");
 }
@@ -56,10 +95,10 @@ void add_checksum_headers(Headers& headers, const std::optional<StoredChecksum>&
 S3Service::S3Service(Loop& loop, ObjectStore& store, FaultInjector& faults,
                      S3ServiceOptions options)
     : loop_(loop),
-      base_(store),
+      base_(store, options.completed_remembered),
       faults_(faults),
       options_(std::move(options)),
-      store_(store, faults),
+      store_(base_, faults),
       verifier_([this](std::string_view key) -> std::optional<std::string> {
         const S3User* user = find_user(key);
         if (!user) return std::nullopt;
@@ -163,6 +202,8 @@ HttpRefusal S3Service::refusal(int status, const Error& error) {
                       .headers = {},
                       .body = error_document({refused, {}, "", ObjectAddress(), id, ""})};
   refusal.headers.add("x-amz-request-id", id);
+  refusal.headers.add("x-amz-id-2", id);
+  if (!options_.server.empty()) refusal.headers.add("Server", options_.server);
   refusal.headers.add("Content-Type", "application/xml");
   ++stats_.refused;
   return refusal;
@@ -241,6 +282,7 @@ Result<void> S3Service::authenticate(Exchange& exchange) {
                        "The authorization header is malformed; the region '" + signatory.region +
                            "' is wrong; expecting '" + options_.region + "'");
   }
+  TRY_VOID(check_payload_hash(request, exchange.call.operation, signatory));
   const auto expected_owner = request.headers().find("x-amz-expected-bucket-owner");
   if (expected_owner && *expected_owner != exchange.user->id) {
     return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
@@ -360,6 +402,11 @@ Task<Result<void>> S3Service::send_error(Exchange* exchange, Error error) {
     on_trouble(exchange->call, error);
   }
   const int status = http_status_of(error);
+  Headers kept;
+  for (const Header header : response.headers) {
+    if (stays_with_error(header.name, status)) kept.add(header.name, header.value);
+  }
+  response.headers = std::move(kept);
   if (error.context.retry_after) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(*error.context.retry_after);
     response.headers.add("Retry-After", std::to_string(seconds.count()));

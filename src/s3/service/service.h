@@ -13,13 +13,13 @@
 
 #include "net/http_server.h"
 #include "s3/service/call.h"
+#include "s3/service/completed_uploads.h"
 #include "s3/service/request_body.h"
 #include "s3/service/user.h"
 #include "s3/sigv4_verify.h"
 #include "store/layers/chaos.h"
 
 #include <array>
-#include <deque>
 #include <functional>
 #include <map>
 #include <set>
@@ -27,6 +27,8 @@
 #include <vector>
 
 namespace telpher {
+
+struct UploadsQuestion;
 
 /// Which pages of other origins may use the endpoint from a browser. Empty = none.
 struct CorsOptions {
@@ -47,6 +49,7 @@ struct S3ServiceOptions {
   enum class Checksums { kFull, kIgnored, kRejected };
   Checksums checksums = Checksums::kFull;
   int page_size = 1000;
+  std::size_t completed_remembered = 1000;  // see CompletedUploads
 };
 
 class S3Service final : public HttpHandler {
@@ -125,11 +128,16 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> put_part(Exchange* exchange);
   Task<Result<void>> copy_part(Exchange* exchange);
   Task<Result<void>> complete(Exchange* exchange);
-  /// The result of completing an upload that has been completed already, while its object is there.
-  Task<Result<PutResult>> complete_again(ObjectAddress object, std::string upload_id, Error error);
+  Task<Result<void>> check_parts_are_proven(ObjectAddress object, std::string upload_id,
+                                            const std::vector<PartInfo>* parts);
   Task<Result<void>> abort(Exchange* exchange);
   Task<Result<void>> list_parts(Exchange* exchange);
   Task<Result<void>> list_uploads(Exchange* exchange);
+  struct UploadsAnswer {
+    UploadsPage page;
+    std::vector<std::string> prefixes;
+  };
+  Task<Result<UploadsAnswer>> collect_uploads(std::string bucket, const UploadsQuestion* question);
 
   // buckets.cc
   Task<Result<void>> list_buckets(Exchange* exchange);
@@ -153,7 +161,7 @@ class S3Service final : public HttpHandler {
   }
 
   Loop& loop_;
-  ObjectStore& base_;
+  CompletedUploads base_;
   FaultInjector& faults_;
   const S3ServiceOptions options_;
   ChaosStore store_;  // base_, disturbed by the script
@@ -163,14 +171,6 @@ class S3Service final : public HttpHandler {
   std::uint64_t request_number_ = 0;
   std::uint64_t request_base_;
   Stats stats_;
-
-  /// What became of an upload, for clients that lost the answer and complete it again.
-  struct Completed {
-    ObjectAddress object;
-    std::string upload_id;
-    PutResult result;
-  };
-  std::deque<Completed> completed_;  // the latest
 
   struct OwnerSeen {
     std::string owner;

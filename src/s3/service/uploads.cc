@@ -14,8 +14,6 @@
 namespace telpher {
 namespace {
 
-constexpr std::size_t kCompletedRemembered = 256;
-
 Error invalid_argument(std::string message) {
   return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
 }
@@ -41,6 +39,14 @@ Result<bool> wants_url_encoding(const S3Call& call) {
   const std::string_view type = call.parameter("encoding-type");
   if (type.empty() || type == "url") return type == "url";
   return invalid_argument("Invalid Encoding Method specified in Request");
+}
+
+/// What `key` rolls up to; "" for none.
+std::string common_prefix(const UploadsQuestion& question, const std::string& key) {
+  const std::string& start = question.options.prefix;
+  if (question.delimiter.empty() || !key.starts_with(start)) return {};
+  const std::size_t cut = key.find(question.delimiter, start.size());
+  return cut == std::string::npos ? "" : key.substr(0, cut + question.delimiter.size());
 }
 
 std::string upload_id_of(const S3Call& call) { return std::string(call.parameter("uploadId")); }
@@ -133,32 +139,32 @@ Task<Result<void>> S3Service::complete(Exchange* exchange) {
   }
   options.condition.bucket_owner = exchange->bucket_owner;
   const std::string id = upload_id_of(exchange->call);
-  Result<PutResult> done =
-      co_await store_.complete(object, id, std::move(parts), std::move(options));
-  if (done) {
-    completed_.push_back({object, id, *done});
-    if (completed_.size() > kCompletedRemembered) completed_.pop_front();
-  } else if (done.error().context.code == "NoSuchUpload") {
-    done = co_await complete_again(object, id, std::move(done).error());
-  }
-  CO_TRY(PutResult result, std::move(done));
+  CO_TRY_VOID(co_await check_parts_are_proven(object, id, &parts));
+  CO_TRY(PutResult result,
+         co_await store_.complete(object, id, std::move(parts), std::move(options)));
   result.checksum = shown(result.checksum);
-  const std::string location =
-      "http://" + std::string(exchange->headers().find("host").value_or("")) + "/" + object.bucket +
-      "/" + percent_encode(object.key, SlashEncoding::kKeep);
+  const std::string location = (exchange->request.is_secure() ? "https://" : "http://") +
+                               std::string(exchange->headers().find("host").value_or("")) + "/" +
+                               object.bucket + "/" +
+                               percent_encode(object.key, SlashEncoding::kKeep);
   co_return co_await send(exchange, 200, complete_document(object, location, result));
 }
 
-Task<Result<PutResult>> S3Service::complete_again(ObjectAddress object, std::string upload_id,
-                                                  Error error) {
-  const auto found = std::ranges::find_if(completed_, [&](const Completed& completed) {
-    return completed.upload_id == upload_id && completed.object == object;
-  });
-  if (found == completed_.end()) co_return error;
-  const PutResult result = found->result;
-  const Result<ObjectInfo> info = co_await base_.head(object);
-  if (!info || info->etag != result.etag) co_return error;
-  co_return result;
+/// An upload begun for a composite checksum wants that of each part, as S3 does.
+Task<Result<void>> S3Service::check_parts_are_proven(ObjectAddress object, std::string upload_id,
+                                                     const std::vector<PartInfo>* parts) {
+  const auto bare =
+      std::ranges::find_if(*parts, [](const PartInfo& part) { return !part.checksum; });
+  if (bare == parts->end() || !offers_checksums()) co_return Result<void>();
+  constexpr PartNumber kBehindAll = 10'000;  // how it was begun is all that is asked
+  const Result<PartsPage> upload = co_await base_.list_parts(object, upload_id, kBehindAll);
+  if (!upload || !upload->composite) co_return Result<void>();  // complete() says what is wrong
+  const std::string algorithm = to_lower(checksum_s3_name(upload->checksum));
+  co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
+                        "The upload was created using a " + algorithm +
+                            " checksum. The complete request must include the checksum for each "
+                            "part. It was missing for part " +
+                            std::to_string(bare->number) + " in the request.");
 }
 
 Task<Result<void>> S3Service::abort(Exchange* exchange) {
@@ -187,6 +193,52 @@ Task<Result<void>> S3Service::list_parts(Exchange* exchange) {
                           parts_document(call, marker, max_parts, page, owner_of(*exchange)));
 }
 
+/// One page for S3 of as many of the store's as it takes: uploads below a common prefix are one
+/// entry, on one page only.
+Task<Result<S3Service::UploadsAnswer>> S3Service::collect_uploads(std::string bucket,
+                                                                  const UploadsQuestion* question) {
+  const auto most = static_cast<std::size_t>(question->options.max_uploads);
+  UploadsAnswer answer;
+  ListUploadsOptions next = question->options;
+  std::string rolled;  // the prefix that is done with
+  if (common_prefix(*question, next.key_marker) == next.key_marker) rolled = next.key_marker;
+  std::size_t count = 0;
+  ObjectStore* store = &store_;  // one request is disturbed once
+  std::string key_marker;
+  std::string upload_id_marker;
+  for (;;) {
+    if (!rolled.empty() && next.key_marker.starts_with(rolled)) {
+      next.key_marker = rolled + "\xff";  // behind all keys below it: they are UTF-8
+      next.upload_id_marker.clear();
+    }
+    next.max_uploads = static_cast<int>(most - count) + 1;  // one more tells whether there is more
+    CO_TRY(UploadsPage page, co_await store->list_uploads(bucket, next));
+    store = &base_;
+    for (UploadInfo& upload : page.uploads) {
+      std::string prefix = common_prefix(*question, upload.key);
+      if (!prefix.empty() && prefix == rolled) continue;
+      if (count == most) {
+        answer.page.key_marker = most == 0 ? "" : key_marker;
+        answer.page.upload_id_marker = upload_id_marker;
+        co_return answer;
+      }
+      ++count;
+      if (prefix.empty()) {
+        key_marker = upload.key;
+        upload_id_marker = upload.upload_id;
+        answer.page.uploads.push_back(std::move(upload));
+      } else {
+        key_marker = rolled = prefix;
+        upload_id_marker.clear();
+        answer.prefixes.push_back(std::move(prefix));
+      }
+    }
+    if (page.key_marker.empty()) co_return answer;
+    next.key_marker = page.key_marker;
+    next.upload_id_marker = page.upload_id_marker;
+  }
+}
+
 Task<Result<void>> S3Service::list_uploads(Exchange* exchange) {
   const S3Call& call = exchange->call;
   UploadsQuestion question;
@@ -197,36 +249,11 @@ Task<Result<void>> S3Service::list_uploads(Exchange* exchange) {
   options.prefix = call.parameter("prefix");
   options.key_marker = call.parameter("key-marker");
   if (!options.key_marker.empty()) options.upload_id_marker = call.parameter("upload-id-marker");
-  options.max_uploads = std::min(std::max(max_uploads, 1), options_.page_size);
-
-  // Uploads below a common prefix are one entry, and may fill many pages of the store.
-  UploadsPage answer;
-  std::vector<std::string> prefixes;
-  ListUploadsOptions next = options;
-  for (bool more = true; more;) {
-    CO_TRY(UploadsPage page, co_await store_.list_uploads(call.object.bucket, next));
-    for (UploadInfo& upload : page.uploads) {
-      const std::size_t cut = question.delimiter.empty()
-                                  ? std::string::npos
-                                  : upload.key.find(question.delimiter, options.prefix.size());
-      if (cut == std::string::npos) {
-        answer.uploads.push_back(std::move(upload));
-        continue;
-      }
-      std::string prefix = upload.key.substr(0, cut + question.delimiter.size());
-      if (prefixes.empty() || prefixes.back() != prefix) prefixes.push_back(std::move(prefix));
-    }
-    answer.key_marker = page.key_marker;
-    answer.upload_id_marker = page.upload_id_marker;
-    next.key_marker = page.key_marker;
-    next.upload_id_marker = page.upload_id_marker;
-    const std::size_t count = answer.uploads.size() + prefixes.size();
-    more = !page.key_marker.empty() && count < static_cast<std::size_t>(options.max_uploads);
-    next.max_uploads = options.max_uploads - static_cast<int>(count);
-  }
-  co_return co_await send(
-      exchange, 200,
-      uploads_document(call.object.bucket, question, answer, prefixes, owner_of(*exchange)));
+  options.max_uploads = std::min(max_uploads, options_.page_size);
+  CO_TRY(UploadsAnswer answer, co_await collect_uploads(call.object.bucket, &question));
+  co_return co_await send(exchange, 200,
+                          uploads_document(call.object.bucket, question, answer.page,
+                                           answer.prefixes, owner_of(*exchange)));
 }
 
 }  // namespace telpher

@@ -135,10 +135,32 @@ int http_status_of(const Error& error) {
   }
 }
 
+namespace {
+
+/// What is not there is said in S3's own words: some clients look for them. The store's tell more,
+/// to people.
+std::string message_of(const Error& error) {
+  constexpr std::pair<std::string_view, std::string_view> kMessages[] = {
+      {"NoSuchKey", "The specified key does not exist."},
+      {"NoSuchBucket", "The specified bucket does not exist"},
+      {"NoSuchUpload",
+       "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
+       "been aborted or completed."},
+      {"BucketNotEmpty", "The bucket you tried to delete is not empty"},
+      {"InvalidBucketName", "The specified bucket is not valid."}};
+  const std::string_view code = s3_code_of(error);
+  for (const auto& [known, message] : kMessages) {
+    if (code == known) return std::string(message);
+  }
+  return readable(error.message);
+}
+
+}  // namespace
+
 std::string error_document(const ErrorAnswer& answer) {
   const std::string_view code = s3_code_of(answer.error);
   Xml xml("Error");
-  xml.element("Code", code).element("Message", readable(answer.error.message));
+  xml.element("Code", code).element("Message", message_of(answer.error));
   if (code == "NoSuchKey") xml.element("Key", readable(answer.object.key));
   if (code == "NoSuchBucket" || code == "BucketNotEmpty" || code.starts_with("BucketAlready") ||
       code == "InvalidBucketName") {
@@ -351,7 +373,7 @@ std::string delete_document(const std::vector<std::string>& deleted,
   }
   for (const RemoveFailure& failure : failed) {
     xml.open("Error").element("Key", failure.key).element("Code", s3_code_of(failure.error));
-    xml.element("Message", failure.error.message).close("Error");
+    xml.element("Message", message_of(failure.error)).close("Error");
   }
   return xml.finish();
 }

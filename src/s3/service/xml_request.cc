@@ -78,6 +78,12 @@ bool is_sound_text(std::string_view xml) {
 
 struct DepthCheck final : pugi::xml_tree_walker {
   bool for_each(pugi::xml_node& node) override {
+    // Names count without the prefix of their namespace: "d:Key" is "Key".
+    const char* const colon = std::strchr(node.name(), ':');
+    if (colon && node.type() == pugi::node_element) {
+      const std::string local(colon + 1);
+      if (local.empty() || !node.set_name(local.c_str())) return false;
+    }
     return depth() < kDepthMax && node.type() != pugi::node_doctype;
   }
 };

@@ -128,6 +128,17 @@ TEST(DeleteBody, IsRead) {
   EXPECT_FALSE(parse_delete_body(remove_one("a"))->quiet);
 }
 
+TEST(DeleteBody, NamesMayHaveAPrefix) {
+  const auto body = parse_delete_body(
+      "<d:Delete xmlns:d=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<d:Object><d:Key>a:b</d:Key></d:Object></d:Delete>");
+  ASSERT_TRUE(body.has_value());
+  ASSERT_EQ(body->objects.size(), 1u);
+  EXPECT_EQ(body->objects[0].key, "a:b");
+  EXPECT_FALSE(
+      parse_delete_body("<d:Delete><d:Object><d:Key>a</d:Key><Key>b</Key></d:Object></d:Delete>"));
+}
+
 // An object that cannot be named cannot be deleted; one that is named wrongly is another.
 TEST(DeleteBody, KeysSurviveExactly) {
   const std::pair<std::string, std::string> keys[] = {

@@ -12,7 +12,10 @@ BAD_NAMES = {
     "underscore": "with_underscore", "hyphen first": "-begins", "hyphen last": "ends-",
     "dot first": ".begins", "dot last": "ends.", "two dots": "a..b", "an IP": "192.168.5.4",
     "punctuation": "alpha!soup", "a space": "with space", "xn--": "xn--name",
-    "-s3alias": "name-s3alias", "not ASCII": "büro",
+    "-s3alias": "name-s3alias", "not ASCII": "büro", "sthree-": "sthree-name",
+    "amzn-s3-demo-": "amzn-s3-demo-name", "--ol-s3": "name--ol-s3", ".mrap": "name.mrap",
+    "--x-s3": "name--x-s3", "--table-s3": "name--table-s3", "a label's end": "foo-.bar",
+    "a label's begin": "foo.-bar",
 }
 GOOD_NAMES = ["abc", "a" * 63, "0digit-first", "with.dots.in.it", "a-b", "1.2.3.4.5", "192.168.5"]
 

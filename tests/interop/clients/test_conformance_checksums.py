@@ -238,6 +238,31 @@ def test_composite(s3, wire, bucket, algorithm):
                                     "x-amz-checksum-type": "COMPOSITE"}
 
 
+def test_composite_wants_the_checksum_of_each_part(wire, bucket):
+    upload = create(wire, bucket, x_amz_checksum_algorithm="CRC32").text("UploadId")
+    value = crc_base64("crc32", b"part")
+    tag = wire.put(f"/{bucket}/k", b"part", ("partNumber", "1"), ("uploadId", upload),
+                   headers={"x-amz-checksum-crc32": value}).headers["etag"]
+    answer = complete(wire, bucket, upload, [(1, tag, {})])
+    assert (answer.status, answer.code) == (400, "InvalidRequest"), answer
+    assert answer.text("Message") == (
+        "The upload was created using a crc32 checksum. The complete request must include the "
+        "checksum for each part. It was missing for part 1 in the request.")
+    assert complete(wire, bucket, upload, [(1, tag, {"ChecksumCRC32": value})]).status == 200
+
+
+def test_a_checksum_header_twice(wire, bucket):
+    value = crc_base64("crc32", b"content")
+    answer = wire.put(f"/{bucket}/k", b"content", headers=[("x-amz-checksum-crc32", value),
+                                                           ("x-amz-checksum-crc32", value)])
+    # Our own signature is over one of the two: refused in any case, never taken.
+    assert answer.status in (400, 403), answer
+    target = wire.presigned("PUT", f"/{bucket}/k", headers=[("x-amz-checksum-crc32", f"{value},{value}")])
+    answer = wire.send("PUT", target, [("x-amz-checksum-crc32", value),
+                                       ("x-amz-checksum-crc32", value)], b"content")
+    assert (answer.status, answer.code) == (400, "InvalidRequest"), answer
+
+
 @pytest.mark.parametrize("algorithm", ["crc32", "crc64nvme"])
 def test_full_object(wire, bucket, algorithm):
     """CRCs of parts combine to the CRC of the whole; Complete may bring what it must be."""

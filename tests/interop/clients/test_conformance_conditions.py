@@ -61,7 +61,19 @@ def test_a_range_with_a_condition(wire, bucket):
     some = {"Range": "bytes=0-1"}
     assert wire.get(f"/{bucket}/k", headers=some | {"If-Match": TAG}).status == 206
     assert wire.get(f"/{bucket}/k", headers=some | {"If-Match": OTHER}).status == 412
-    assert wire.get(f"/{bucket}/k", headers=some | {"If-None-Match": TAG}).status == 304
+    unchanged = wire.get(f"/{bucket}/k", headers=some | {"If-None-Match": TAG})
+    assert unchanged.status == 304 and unchanged.headers["etag"] == TAG
+    assert "last-modified" in unchanged.headers
+
+
+def test_a_range_of_what_was_replaced(wire, bucket):
+    """If-Range: the part of what the client knows, or the whole of what it does not."""
+    wire.put(f"/{bucket}/k", b"content")
+    date = wire.request("HEAD", f"/{bucket}/k").headers["last-modified"]
+    for validator, status in ((TAG, 206), (date, 206), (OTHER, 200), ("W/" + TAG, 200),
+                              (PAST, 200), ("nonsense", 200)):
+        answer = wire.get(f"/{bucket}/k", headers={"Range": "bytes=0-1", "If-Range": validator})
+        assert (answer.status, answer.body) == (status, b"co" if status == 206 else b"content"), validator
 
 
 # --- writes --------------------------------------------------------------------------------------
@@ -89,6 +101,27 @@ def test_put_over_a_certain_one(wire, bucket):
     assert wire.get(f"/{bucket}/k").body == b"second"
     answer = wire.put(f"/{bucket}/nothing", b"x", headers={"If-Match": tag})
     assert (answer.status, answer.code) == (404, "NoSuchKey"), answer
+
+
+@pytest.mark.differs(OLD)
+def test_write_over_whatever_is_there(wire, s3, bucket):
+    """If-Match: * wants an object, any."""
+    any_object = {"If-Match": "*"}
+    answer = wire.put(f"/{bucket}/k", b"x", headers=any_object)
+    assert (answer.status, answer.code) == (404, "NoSuchKey"), answer
+    wire.put(f"/{bucket}/k", b"first")
+    wire.put(f"/{bucket}/from", b"copied")
+    assert wire.put(f"/{bucket}/k", b"second", headers=any_object).status == 200
+    copied = wire.put(f"/{bucket}/k", b"", headers=any_object |
+                      {"x-amz-copy-source": f"/{bucket}/from"})
+    assert copied.status == 200, copied
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    tag = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"parts")["ETag"]
+    xml = (f"<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part>"
+           "</CompleteMultipartUpload>").encode()
+    done = wire.post(f"/{bucket}/k", xml, ("uploadId", upload), headers=any_object)
+    assert done.status == 200, done
+    assert wire.get(f"/{bucket}/k").body == b"parts"
 
 
 @pytest.mark.differs(OLD)

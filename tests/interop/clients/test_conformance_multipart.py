@@ -320,6 +320,57 @@ def test_list_uploads_by_pages(s3, bucket, size):
     assert sorted(seen) == made and [k for k, _ in seen] == list("abbbc")
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+@pytest.mark.differs("RADOS gateway 16: no prefixes without a page's end")
+def test_list_uploads_by_pages_with_a_delimiter(s3, wire, bucket, size):
+    """A common prefix comes once, on whatever page."""
+    for key in ("a/1", "a/2", "a/3", "b", "c/1", "c/2", "d"):
+        Upload(s3, bucket, key)
+    seen, markers = [], {}
+    for _ in range(6):
+        page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", MaxUploads=size, **markers)
+        names = sorted([u["Key"] for u in page.get("Uploads", [])] +
+                       [p["Prefix"] for p in page.get("CommonPrefixes", [])])
+        seen += names
+        if not page["IsTruncated"]:
+            break
+        assert len(names) == size and page["NextKeyMarker"] == names[-1]
+        markers = {"KeyMarker": page["NextKeyMarker"],
+                   "UploadIdMarker": page["NextUploadIdMarker"]}
+    assert seen == ["a/", "b", "c/", "d"]
+
+
+def test_list_no_uploads_and_more_than_a_page(s3, wire, bucket):
+    Upload(s3, bucket)
+    page = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=0)
+    assert "Uploads" not in page and page["IsTruncated"] is False and page["MaxUploads"] == 0
+    page = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=5000)
+    assert len(page["Uploads"]) == 1 and page["MaxUploads"] == 1000
+
+
+@pytest.mark.differs("RADOS gateway 16: NoSuchUpload")
+def test_complete_once_more(s3, bucket):
+    """Who lost the answer asks again; who asks for something else is told that it is gone."""
+    upload = Upload(s3, bucket)
+    one, two = (1, upload.part(1, random_bytes(PART, 1))), (2, upload.part(2, b"two"))
+    done = upload.complete(one, two)
+    assert upload.complete(one, two)["ETag"] == done["ETag"]
+    with refused("NoSuchUpload", 404):
+        upload.complete(one)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"another")
+    with refused("NoSuchUpload", 404):
+        upload.complete(one, two)
+    assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"another"
+
+
+@pytest.mark.parametrize("query", [[("partNumber", "1")], [("uploadId", "u")]], ids=str)
+@pytest.mark.differs("RADOS gateway 16: an object of that key")
+def test_half_the_name_of_a_part(wire, s3, bucket, query):
+    answer = wire.put(f"/{bucket}/k", b"part", *query)
+    assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert wire.get(f"/{bucket}/k").status == 404
+
+
 # --- copying parts -------------------------------------------------------------------------------
 
 @pytest.fixture

@@ -132,10 +132,31 @@ def test_not_implemented_for_objects(wire, s3, bucket, method, subresource, body
                                          "ownershipControls"])
 @pytest.mark.differs(HAS)
 def test_deleting_a_subresource_does_not_delete_the_bucket(wire, s3, bucket, subresource):
-    """There is none to delete: 204, as AWS, or not implemented."""
+    """There is none to delete: done."""
     answer = wire.delete(f"/{bucket}", (subresource, None))
-    assert answer.status == 204 or (answer.status, answer.code) == (501, "NotImplemented"), answer
+    assert answer.status == 204, answer
     s3.head_bucket(Bucket=bucket)
+    missing = wire.delete("/telpher-no-such-bucket", (subresource, None))
+    assert (missing.status, missing.code) == (404, "NoSuchBucket"), missing
+
+
+CANNED = [("private", 200, None), ("bucket-owner-full-control", 200, None),
+          ("public-read", 501, "NotImplemented"), ("bogus", 400, "InvalidArgument")]
+
+
+@pytest.mark.parametrize("acl,status,code", CANNED)
+@pytest.mark.differs("RADOS gateway: has them")
+def test_canned_acls(wire, s3, bucket, acl, status, code):
+    """Those that change nothing are taken: the owner has full control anyway."""
+    put_all(s3, bucket, ["k"])
+    headers = {"x-amz-acl": acl}
+    for path, query in ((f"/{bucket}", [("acl", None)]), (f"/{bucket}/k", [("acl", None)]),
+                        (f"/{bucket}/new", [])):
+        answer = wire.put(path, b"", *query, headers=headers)
+        assert (answer.status, answer.code) == (status, code), (path, answer)
+    assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"k"
+    missing = wire.put(f"/{bucket}/nothing", b"", ("acl", None), headers=headers)
+    assert (missing.status, missing.code) == (404, "NoSuchKey"), missing
 
 
 @pytest.mark.differs("RADOS gateway: has versions")

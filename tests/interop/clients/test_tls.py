@@ -55,6 +55,15 @@ def test_boto3(secure_s3, box, middle_file, tmp_path):
     assert body_of(secure_s3.get_object(Bucket=box, Key="t", ChecksumMode="ENABLED")) == b"content"
 
 
+def test_location_of_an_upload(secure, secure_s3, box):
+    of = {"Bucket": box, "Key": "k"}
+    of["UploadId"] = secure_s3.create_multipart_upload(**of)["UploadId"]
+    tag = secure_s3.upload_part(PartNumber=1, Body=b"x", **of)["ETag"]
+    done = secure_s3.complete_multipart_upload(
+        MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}, **of)
+    assert done["Location"] == f"{secure.url}/{box}/k"
+
+
 def test_awscli(secure, certificate, box, tmp_path):
     (tmp_path / "file").write_bytes(b"content" * MIB)
     environment = secure.environment(tmp_path) | {"AWS_CA_BUNDLE": str(certificate / "cert.pem"),
