@@ -1,8 +1,10 @@
 """Debian's awscli: the high-level `aws s3` and the low-level `aws s3api`."""
 
 import json
+import os
 import pathlib
 import subprocess
+import time
 import urllib.request
 
 import pytest
@@ -72,6 +74,7 @@ def test_sync_there_and_back(aws, bucket, tmp_path):
         path = tmp_path / "tree" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("" if name == "empty" else name)
+        os.utime(path, (0, time.time() - 60))  # objects have times in whole seconds
     aws("s3", "sync", "tree", f"s3://{bucket}/tree")
     assert aws("s3", "sync", "tree", f"s3://{bucket}/tree").stdout == b""  # nothing left to do
     aws("s3", "sync", f"s3://{bucket}/tree", "back")
