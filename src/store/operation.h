@@ -15,7 +15,7 @@ enum class Operation {
   kDeleteObject,
   kDeleteObjects,
   kCopyObject,
-  kListObjects,    // V2
+  kListObjects,  // V2
   kListObjectsV1,
   kListObjectVersions,
   kCreateUpload,

@@ -266,22 +266,32 @@ TEST(FaultScript, WhatIsTakenBackActsAnotherTime) {
 }
 
 TEST(FaultScript, NamesWhatIsWrong) {
-  for (const char* bad :
-       {"", "[]", "{", R"({"rules": 1})", R"({"rules": [1]})", R"({"rules": [{}]})",
-        R"({"rules": [{"do": "explode"}]})", R"({"rules": [{"do": "status", "on": "Nothing"}]})",
-        R"({"rules": [{"do": "status", "status": 999}]})",
-        R"({"rules": [{"do": "status", "count": -1}]})",
-        R"({"rules": [{"do": "status", "probability": 2}]})",
-        R"({"rules": [{"do": "status", "typo": 2}]})", R"({"typo": 1})", R"({"flaky": "often"})",
-        R"({"rules": [{"do": "delay"}]})", R"({"rules": [{"do": "stall"}]})",
-        R"({"rules": [{"do": "throttle"}]})", R"({"rules": [{"do": "skew"}]})",
-        R"({"rules": [{"do": "status", "minutes": 4}]})",
-        R"({"rules": [{"do": "status", "status": 503.5}]})",
-        R"({"rules": [{"do": "status", "status": 204}]})",
-        R"({"rules": [{"do": "delay", "ms": 9, "ms_max": 3}]})",
-        R"({"rules": [{"on": "ListBuckets", "do": "truncate"}]})",
-        R"({"rules": [{"on": "GetObject", "do": "error_in_200"}]})",
-        R"({"sequence": ["perhaps"]})", R"({"sequence": [{"transient": 5}]})"}) {
+  for (const char* bad : {"",
+                          "[]",
+                          "{",
+                          R"({"rules": 1})",
+                          R"({"rules": [1]})",
+                          R"({"rules": [{}]})",
+                          R"({"rules": [{"do": "explode"}]})",
+                          R"({"rules": [{"do": "status", "on": "Nothing"}]})",
+                          R"({"rules": [{"do": "status", "status": 999}]})",
+                          R"({"rules": [{"do": "status", "count": -1}]})",
+                          R"({"rules": [{"do": "status", "probability": 2}]})",
+                          R"({"rules": [{"do": "status", "typo": 2}]})",
+                          R"({"typo": 1})",
+                          R"({"flaky": "often"})",
+                          R"({"rules": [{"do": "delay"}]})",
+                          R"({"rules": [{"do": "stall"}]})",
+                          R"({"rules": [{"do": "throttle"}]})",
+                          R"({"rules": [{"do": "skew"}]})",
+                          R"({"rules": [{"do": "status", "minutes": 4}]})",
+                          R"({"rules": [{"do": "status", "status": 503.5}]})",
+                          R"({"rules": [{"do": "status", "status": 204}]})",
+                          R"({"rules": [{"do": "delay", "ms": 9, "ms_max": 3}]})",
+                          R"({"rules": [{"on": "ListBuckets", "do": "truncate"}]})",
+                          R"({"rules": [{"on": "GetObject", "do": "error_in_200"}]})",
+                          R"({"sequence": ["perhaps"]})",
+                          R"({"sequence": [{"transient": 5}]})"}) {
     const Result<FaultScript> parsed = parse_fault_script(bad);
     ASSERT_FALSE(parsed) << bad;
     EXPECT_EQ(parsed.error().kind, ErrorKind::kInvalid);
