@@ -20,6 +20,11 @@ namespace telpher {
 
 enum class ChecksumAlgorithm { kNone, kCrc64Nvme, kCrc32c, kCrc32, kSha256, kSha1, kMd5 };
 
+/// Those that S3 knows by header and element.
+inline constexpr std::array kS3Checksums = {ChecksumAlgorithm::kCrc64Nvme,
+                                            ChecksumAlgorithm::kCrc32c, ChecksumAlgorithm::kCrc32,
+                                            ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kSha1};
+
 /// "none", "crc64nvme", "crc32c", "crc32", "sha256", "sha1", "md5".
 std::string_view to_string(ChecksumAlgorithm algorithm);
 /// The inverse of to_string(), in any case, "-" and "_" ignored (so S3's "CRC64NVME" and a person's

@@ -2,6 +2,7 @@
 
 #include "codec/hex.h"
 
+#include <algorithm>
 #include <array>
 
 namespace telpher {
@@ -61,5 +62,22 @@ void percent_encode_to(std::string& out, std::string_view text, SlashEncoding sl
 
 Result<std::string> percent_decode(std::string_view text) { return decode(text, false); }
 Result<std::string> form_decode(std::string_view text) { return decode(text, true); }
+
+std::optional<RawParameter> take_query_parameter(std::string_view& query) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.empty()) continue;
+    const std::size_t equals = std::min(pair.find('='), pair.size());
+    return RawParameter{pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))};
+  }
+  return std::nullopt;
+}
+
+std::string_view query_of(std::string_view target) {
+  const std::size_t question = target.find('?');
+  return question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+}
 
 }  // namespace telpher

@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,5 +27,15 @@ Result<std::string> percent_decode(std::string_view text);
 
 /// As browsers and HTML forms write query strings: "+" is a space. Errors: kInvalid.
 Result<std::string> form_decode(std::string_view text);
+
+/// A parameter of a query as it stands there, not decoded.
+struct RawParameter {
+  std::string_view name;
+  std::string_view value;  // empty, too, where there is no "="
+};
+/// Takes the first parameter off "a=b&c=d"; empty ones are passed over. nullopt at the end.
+std::optional<RawParameter> take_query_parameter(std::string_view& query);
+/// What follows the first "?".
+std::string_view query_of(std::string_view target);
 
 }  // namespace telpher

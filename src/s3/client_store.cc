@@ -118,13 +118,18 @@ Task<Result<GetResult>> S3Store::get(ObjectAddress object, GetOptions options) {
   co_return result;
 }
 
-Task<Result<void>> S3Store::remove(ObjectAddress object) {
+Task<Result<void>> S3Store::remove(ObjectAddress object, std::string if_match) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
-  auto done = co_await exchange_empty(s3_request::delete_object(at.route, object.key), &at);
+  if (!if_match.empty()) {
+    co_await settle(&at);
+    if (!capabilities_.conditional_removes) co_return unsupported("remove under a condition");
+  }
+  auto done =
+      co_await exchange_empty(s3_request::delete_object(at.route, object.key, if_match), &at);
   if (!done && has_code(done.error(), "NoSuchKey")) {
     CO_TRY_VOID(co_await explain_missing(&at));
-    co_return Result<void>();
+    if (if_match.empty()) co_return Result<void>();
   }
   co_return done;
 }
@@ -159,13 +164,17 @@ Task<Result<PutResult>> S3Store::copy(ObjectAddress from, ObjectAddress to, Copy
     co_await settle(&at);
     CO_TRY_VOID(check_condition(options.condition, capabilities_.conditional_writes));
   }
+  if (options.tags) CO_TRY_VOID(co_await check_tags_taken(*options.tags, &at));
   CO_TRY(S3Request request, s3_request::copy_object(from, at.route, to.key, options, dialect()));
   CO_TRY(const Document answer, co_await exchange_document(std::move(request), &at));
   CO_TRY(PutResult result, s3_response::parse_write_document(answer.body, answer.headers));
   // The ETag of the source shows that it was found and read.
   const bool plausible = !result.etag.empty() && result.etag == options.source_if_match;
   if (!plausible) {
-    CO_TRY_VOID(co_await check_stored(std::move(to), result.etag, options.source_if_match));
+    CO_TRY_VOID(co_await check_stored(to, result.etag, options.source_if_match));
+  }
+  if (options.tags && !provider_->copy_takes_tags) {
+    CO_TRY_VOID(co_await set_tags(std::move(to), *options.tags));
   }
   co_return result;
 }
@@ -202,6 +211,10 @@ Task<Result<std::string>> S3Store::create_upload(ObjectAddress object,
                                                  CreateUploadOptions options) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
+  CO_TRY_VOID(co_await check_tags_taken(options.tags, &at));
+  if (!options.tags.empty() && !provider_->create_upload_takes_tags) {
+    co_return unsupported("keep the tags of a multipart upload");
+  }
   for (;;) {
     const bool asked = capabilities_.checksums && options.checksum != ChecksumAlgorithm::kNone;
     CO_TRY(S3Request request, s3_request::create_upload(at.route, object.key, options, dialect()));
@@ -350,19 +363,18 @@ Task<Result<void>> S3Store::remove_bucket(std::string bucket) {
   co_return done;
 }
 
-Task<Result<std::map<std::string, std::string>>> S3Store::tags(ObjectAddress object) {
+Task<Result<Tags>> S3Store::tags(ObjectAddress object) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
   auto answer = co_await exchange_document(s3_request::get_tags(at.route, object.key), &at);
   if (!answer) {
-    if (has_code(answer.error(), "NoSuchTagSet")) co_return std::map<std::string, std::string>();
+    if (has_code(answer.error(), "NoSuchTagSet")) co_return Tags();
     co_return std::move(answer).error();
   }
   co_return s3_response::parse_tags(answer->body);
 }
 
-Task<Result<void>> S3Store::set_tags(ObjectAddress object,
-                                     std::map<std::string, std::string> tags) {
+Task<Result<void>> S3Store::set_tags(ObjectAddress object, Tags tags) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
   co_return co_await exchange_empty(s3_request::put_tags(at.route, object.key, tags), &at);

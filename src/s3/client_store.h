@@ -52,7 +52,7 @@ class S3Store final : public ObjectStore {
   Task<Result<ObjectInfo>> head(ObjectAddress object) override;
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
-  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) override;
   Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
                                                        std::vector<std::string> keys) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
@@ -74,9 +74,8 @@ class S3Store final : public ObjectStore {
   Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override;
   Task<Result<BucketInfo>> head_bucket(std::string bucket) override;
   Task<Result<void>> remove_bucket(std::string bucket) override;
-  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
-  Task<Result<void>> set_tags(ObjectAddress object,
-                              std::map<std::string, std::string> tags) override;
+  Task<Result<Tags>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object, Tags tags) override;
 
  private:
   /// A bucket as it has been found so far.
@@ -117,8 +116,10 @@ class S3Store final : public ObjectStore {
   /// What to send to a store that does not take `checksum`; `given` when it need not be computed.
   Task<Result<std::string>> content_md5(Body body, std::optional<Digest> checksum,
                                         std::string given);
+  Error unsupported(std::string_view what) const;
   Result<void> check_condition(const WriteCondition& condition, bool supported) const;
   Task<void> settle(Place* place);
+  Task<Result<void>> check_tags_taken(const Tags& tags, Place* place);
 
   void learn_provider(const Headers& headers);
   /// How a request went out. Others may have taught more while it was under way.

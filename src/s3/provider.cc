@@ -15,7 +15,8 @@ constexpr Capabilities with(Capabilities base, void (*change)(Capabilities&)) {
 
 /// No checksum headers, no conditional writes: what the first decade of S3 could do.
 constexpr Capabilities kBasic = with({}, [](Capabilities& can) {
-  can.checksums = can.conditional_writes = can.conditional_complete = false;
+  can.checksums = can.conditional_writes = can.conditional_complete = can.conditional_removes =
+      false;
 });
 
 constexpr std::array kProviders = {
@@ -23,7 +24,9 @@ constexpr std::array kProviders = {
              .hosts = ".amazonaws.com .amazonaws.com.cn",
              .addressing = Addressing::kVirtualHost,
              .location_constraint = true},
-    Provider{.name = "MinIO", .hosts = ""},
+    Provider{.name = "MinIO",
+             .hosts = "",
+             .capabilities = with({}, [](Capabilities& can) { can.conditional_removes = false; })},
     Provider{.name = "Telpher", .hosts = ""},
     // The RADOS gateway 16. Conditions are honoured on PutObject, not on Complete.
     Provider{.name = "Ceph",
@@ -37,6 +40,8 @@ constexpr std::array kProviders = {
              .quoted_if_match = false,
              .copy_part_checks = false,
              .copy_part_from_percent_keys = false,
+             .copy_takes_tags = false,
+             .create_upload_takes_tags = false,
              .complete_tells_missing = false},
     Provider{.name = "Swift",
              .hosts = "",
@@ -53,7 +58,8 @@ constexpr std::array kProviders = {
              .capabilities = with({},
                                   [](Capabilities& can) {
                                     can.equal_parts = true;
-                                    can.tagging = can.conditional_complete = false;
+                                    can.tagging = can.conditional_complete =
+                                        can.conditional_removes = false;
                                   })},
     // Conditions are by generation (x-goog-if-generation-match), not by ETag.
     Provider{.name = "GCS",
@@ -75,7 +81,8 @@ constexpr std::array kProviders = {
              .hosts = "",
              .capabilities = with({},
                                   [](Capabilities& can) {
-                                    can.conditional_writes = can.conditional_complete = false;
+                                    can.conditional_writes = can.conditional_complete =
+                                        can.conditional_removes = false;
                                   }),
              .checksums_unproven = true},
 };

@@ -35,6 +35,9 @@ struct Provider {
   bool copy_part_checks = true;
   /// UploadPartCopy from a key with "%" works (it crashes the RADOS gateway 16).
   bool copy_part_from_percent_keys = true;
+  /// CopyObject heeds x-amz-tagging-directive; else tags are set after the copy.
+  bool copy_takes_tags = true;
+  bool create_upload_takes_tags = true;
   /// Completing an upload that is gone answers NoSuchUpload, not InternalError.
   bool complete_tells_missing = true;
 };

@@ -86,7 +86,7 @@ Result<void> add_storage(Headers& headers, const StorageOptions& storage) {
 }
 
 /// "a=1&b=2", encoded.
-std::string tagging_value(const std::map<std::string, std::string>& tags) {
+std::string tagging_value(const Tags& tags) {
   std::string value;
   for (const auto& [name, text] : tags) {
     if (!value.empty()) value += '&';
@@ -207,8 +207,10 @@ Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
   return request;
 }
 
-S3Request delete_object(const BucketRoute& route, std::string_view key) {
-  return make_request(route, "DeleteObject", "DELETE", key, true);
+S3Request delete_object(const BucketRoute& route, std::string_view key, std::string_view if_match) {
+  S3Request request = make_request(route, "DeleteObject", "DELETE", key, true);
+  add_if(request.http.headers, "if-match", if_match);
+  return request;
 }
 
 S3Request delete_objects(const BucketRoute& route, const std::vector<std::string>& keys) {
@@ -402,8 +404,7 @@ S3Request get_tags(const BucketRoute& route, std::string_view key) {
   return request;
 }
 
-S3Request put_tags(const BucketRoute& route, std::string_view key,
-                   const std::map<std::string, std::string>& tags) {
+S3Request put_tags(const BucketRoute& route, std::string_view key, const Tags& tags) {
   S3Request request = make_request(route, "PutObjectTagging", "PUT", key, true);
   Query(request).set("tagging", "");
   std::string xml = "<Tagging" + std::string(kXmlNamespace) + "><TagSet>";

@@ -35,7 +35,7 @@ S3Request get_object(const BucketRoute& route, std::string_view key, const GetOp
                      const S3Dialect& dialect);
 Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
                              const PutOptions& options, const S3Dialect& dialect);
-S3Request delete_object(const BucketRoute& route, std::string_view key);
+S3Request delete_object(const BucketRoute& route, std::string_view key, std::string_view if_match);
 /// Answered with what could not be deleted only.
 S3Request delete_objects(const BucketRoute& route, const std::vector<std::string>& keys);
 Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& route,
@@ -66,8 +66,7 @@ S3Request head_bucket(const BucketRoute& route);
 S3Request delete_bucket(const BucketRoute& route);
 
 S3Request get_tags(const BucketRoute& route, std::string_view key);
-S3Request put_tags(const BucketRoute& route, std::string_view key,
-                   const std::map<std::string, std::string>& tags);
+S3Request put_tags(const BucketRoute& route, std::string_view key, const Tags& tags);
 
 }  // namespace s3_request
 }  // namespace telpher

@@ -15,10 +15,6 @@ namespace {
 using pugi::xml_node;
 using WallTime = std::chrono::system_clock::time_point;
 
-constexpr std::array kAlgorithms = {ChecksumAlgorithm::kCrc64Nvme, ChecksumAlgorithm::kCrc32c,
-                                    ChecksumAlgorithm::kCrc32, ChecksumAlgorithm::kSha256,
-                                    ChecksumAlgorithm::kSha1};
-
 Error malformed(std::string_view what) {
   return make_temporary_error(ErrorKind::kProtocol,
                               "The store's answer is malformed: " + std::string(what));
@@ -54,7 +50,7 @@ std::optional<StoredChecksum> parse_checksum(ChecksumAlgorithm algorithm, std::s
 }
 
 std::optional<StoredChecksum> parse_checksum_elements(const xml_node& node) {
-  for (const ChecksumAlgorithm algorithm : kAlgorithms) {
+  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
     const std::string name = "Checksum" + std::string(checksum_s3_name(algorithm));
     const std::string value = text_of(node, name.c_str());
     if (!value.empty()) return parse_checksum(algorithm, value, text_of(node, "ChecksumType"));
@@ -158,7 +154,7 @@ std::optional<WallTime> parse_xml_time(std::string_view text) {
 }
 
 std::optional<StoredChecksum> parse_checksum_headers(const Headers& headers) {
-  for (const ChecksumAlgorithm algorithm : kAlgorithms) {
+  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
     if (const auto value = headers.find(checksum_header(algorithm))) {
       return parse_checksum(algorithm, *value, headers.find("x-amz-checksum-type").value_or(""));
     }
@@ -369,10 +365,11 @@ Result<std::vector<BucketInfo>> parse_buckets(std::string_view xml) {
   return buckets;
 }
 
-Result<std::map<std::string, std::string>> parse_tags(std::string_view xml) {
+Result<Tags> parse_tags(std::string_view xml) {
+  if (xml.empty()) return Tags();  // the RADOS gateway 16, of an object without any
   Document document;
   TRY(const xml_node root, document.load(xml, "Tagging"));
-  std::map<std::string, std::string> tags;
+  Tags tags;
   for (const xml_node& node : root.child("TagSet").children("Tag")) {
     tags[text_of(node, "Key")] = text_of(node, "Value");
   }

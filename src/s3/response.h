@@ -44,7 +44,7 @@ Result<UploadsPage> parse_uploads(std::string_view xml);
 Result<std::vector<RemoveFailure>> parse_delete_result(std::string_view xml,
                                                        std::string_view bucket);
 Result<std::vector<BucketInfo>> parse_buckets(std::string_view xml);
-Result<std::map<std::string, std::string>> parse_tags(std::string_view xml);
+Result<Tags> parse_tags(std::string_view xml);
 
 /// "2009-10-12T17:50:30.000Z"; nullopt when malformed.
 std::optional<std::chrono::system_clock::time_point> parse_xml_time(std::string_view text);

@@ -72,19 +72,12 @@ void for_each_split(std::string_view text, char separator, Visit visit) {
   }
 }
 
-std::string_view query_of(std::string_view target) {
-  const std::size_t question = target.find('?');
-  return question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
-}
-
 /// Calls visit(name, value) for each parameter, undecoded.
 template <class Visit>
 void for_each_parameter(std::string_view target, Visit visit) {
-  for_each_split(query_of(target), '&', [&](std::string_view pair) {
-    if (pair.empty()) return;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    visit(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size())));
-  });
+  std::string_view query = query_of(target);
+  while (const auto parameter = take_query_parameter(query))
+    visit(parameter->name, parameter->value);
 }
 
 /// Appends `text` decoded and encoded anew; false when it cannot be decoded. A slash that came

@@ -60,15 +60,27 @@ Error bytes_differ(const S3Target& target) {
 
 }  // namespace
 
+Error S3Store::unsupported(std::string_view what) const {
+  return make_error(ErrorKind::kUnsupported, "This store (" + std::string(provider_->name) +
+                                                 ") cannot " + std::string(what));
+}
+
 Result<void> S3Store::check_condition(const WriteCondition& condition, bool supported) const {
   if (supported || (!condition.if_none_match && condition.if_match.empty())) return {};
-  return make_error(ErrorKind::kUnsupported, "This store (" + std::string(provider_->name) +
-                                                 ") cannot write under a condition");
+  return unsupported("write under a condition");
 }
 
 /// Before something depends on what the store can do, it is asked who it is.
 Task<void> S3Store::settle(Place* at) {
   if (!provider_learned_) (void)co_await exchange_empty(s3_request::head_bucket(at->route), at);
+}
+
+/// Tags that the store would drop in silence are refused.
+Task<Result<void>> S3Store::check_tags_taken(const Tags& tags, Place* at) {
+  if (tags.empty()) co_return Result<void>();
+  co_await settle(at);
+  if (capabilities_.tagging) co_return Result<void>();
+  co_return unsupported("keep tags");
 }
 
 Task<Result<std::string>> S3Store::content_md5(Body body, std::optional<Digest> checksum,
@@ -134,6 +146,7 @@ Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, const PutO
     co_await settle(&at);
     CO_TRY_VOID(check_condition(options.condition, capabilities_.conditional_writes));
   }
+  CO_TRY_VOID(co_await check_tags_taken(options.tags, &at));
   std::optional<PutOptions> with_md5;  // for a store that takes no checksum headers
   for (;;) {
     const bool with_checksum = capabilities_.checksums && is_sendable(options.checksum);

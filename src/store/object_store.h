@@ -36,7 +36,7 @@ struct PutOptions {
   std::optional<Digest> checksum;
   /// base64; sent to stores that know no other checksum. Empty = none.
   std::string content_md5;
-  std::map<std::string, std::string> tags;
+  Tags tags;
   /// The checksum to keep when none is given; kNone = the store's default.
   ChecksumAlgorithm algorithm = ChecksumAlgorithm::kNone;
   /// A checksum that follows a stream: looked at once the body has been read; null or nullopt =
@@ -58,7 +58,7 @@ struct CreateUploadOptions {
   /// The object's checksum is that of its parts' checksums, not of its bytes. Algorithms that do
   /// not combine (SHA) are composite anyway.
   bool composite = false;
-  std::map<std::string, std::string> tags;
+  Tags tags;
 };
 
 /// As in PutOptions.
@@ -79,8 +79,8 @@ struct CompleteOptions {
 };
 
 struct CopyOptions {
-  std::optional<ObjectMetadata> metadata;                  // set = replace, empty = copy
-  std::optional<std::map<std::string, std::string>> tags;  // set = replace, empty = copy
+  std::optional<ObjectMetadata> metadata;  // set = replace, empty = copy
+  std::optional<Tags> tags;                // set = replace, empty = copy
   StorageOptions storage;
   WriteCondition condition;
   std::string source_if_match;  // ETag
@@ -148,7 +148,9 @@ class ObjectStore {
   virtual Task<Result<PutResult>> put(ObjectAddress object, Body body,
                                       const PutOptions& options) = 0;
   /// Deleting what does not exist succeeds.
-  virtual Task<Result<void>> remove(ObjectAddress object) = 0;
+  /// @param if_match  only this ETag, or "*": only what exists; empty = whatever is there. Errors
+  ///     then also: kPrecondition (another ETag), kNotFound (no object), kUnsupported.
+  virtual Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) = 0;
   /// Deletes up to 1000 keys in one request. Returns those it could not delete; the others are
   /// gone. Source: S3 API, DeleteObjects.
   virtual Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
@@ -187,9 +189,8 @@ class ObjectStore {
   /// Errors also: kConflict (BucketNotEmpty; permanent).
   virtual Task<Result<void>> remove_bucket(std::string bucket) = 0;
 
-  virtual Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) = 0;
-  virtual Task<Result<void>> set_tags(ObjectAddress object,
-                                      std::map<std::string, std::string> tags) = 0;
+  virtual Task<Result<Tags>> tags(ObjectAddress object) = 0;
+  virtual Task<Result<void>> set_tags(ObjectAddress object, Tags tags) = 0;
 };
 
 }  // namespace telpher

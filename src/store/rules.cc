@@ -170,8 +170,7 @@ Result<ContentDigester::Options> digester_options(const Capabilities& capabiliti
 
 namespace {
 
-Result<void> check_wanted_tags(const Capabilities& capabilities,
-                               const std::map<std::string, std::string>& tags) {
+Result<void> check_wanted_tags(const Capabilities& capabilities, const Tags& tags) {
   if (tags.empty()) return {};
   if (!capabilities.tagging) return not_implemented("tags");
   return check_tags(tags);
@@ -251,7 +250,7 @@ Result<void> check_metadata(const ObjectMetadata& metadata) {
   return {};
 }
 
-Result<void> check_tags(const std::map<std::string, std::string>& tags) {
+Result<void> check_tags(const Tags& tags) {
   if (tags.size() > 10) {
     return store_error(ErrorKind::kInvalid, "BadRequest", 400, "an object has at most 10 tags");
   }

@@ -97,7 +97,7 @@ Result<void> check_storage_options(const StorageOptions& options);
 /// Errors: kInvalid (user metadata above 2 KiB).
 Result<void> check_metadata(const ObjectMetadata& metadata);
 /// At most 10, keys of 1..128 characters, values up to 256. Errors: kInvalid.
-Result<void> check_tags(const std::map<std::string, std::string>& tags);
+Result<void> check_tags(const Tags& tags);
 /// Storage options, metadata, tags, checksums. Errors: kUnsupported, kInvalid.
 Result<void> check_create_options(const Capabilities& capabilities,
                                   const CreateUploadOptions& options);

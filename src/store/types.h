@@ -93,6 +93,9 @@ struct ObjectInfo {
   std::shared_ptr<const std::vector<PartInfo>> parts;
 };
 
+/// Object tags: key to value.
+using Tags = std::map<std::string, std::string>;
+
 struct UploadInfo {
   std::string key;
   std::string upload_id;
@@ -119,6 +122,7 @@ struct Capabilities {
   bool etag_is_md5 = true;   // of a plain PUT and of each part
   bool conditional_writes = true;
   bool conditional_complete = true;
+  bool conditional_removes = true;
   bool partial_complete = true;  // complete() may leave out parts that were sent
   bool server_side_copy = true;
   bool tagging = true;

@@ -23,6 +23,8 @@ class ContractSubject {
   virtual ~ContractSubject() = default;
   virtual Loop& loop() = 0;
   virtual ObjectStore& store() = 0;
+  /// S3's order of the uploads of one key. The RADOS gateway and Swift list them by their ids.
+  virtual bool lists_uploads_by_age() { return true; }
 };
 /// nullptr: the store is not at hand, all tests are skipped.
 using ContractFactory = std::unique_ptr<ContractSubject> (*)();

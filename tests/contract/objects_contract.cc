@@ -62,6 +62,27 @@ TEST_P(ObjectStoreContract, RemovingIsFinalAndRepeatable) {
   EXPECT_TRUE(run(store().remove(at("never was"))));
 }
 
+TEST_P(ObjectStoreContract, RemovingMayDependOnWhatIsThere) {
+  const std::string etag = put("key", "hello")->etag;
+  const auto remove_if = [&](const std::string& key, const std::string& if_match) {
+    const Result<void> removed = run(store().remove(at(key), if_match));
+    return removed ? std::nullopt : std::optional(removed.error().kind);
+  };
+  if (!capabilities().conditional_removes) {
+    EXPECT_EQ(remove_if("key", etag), ErrorKind::kUnsupported);
+    EXPECT_EQ(content("key"), "hello");
+    return;
+  }
+  EXPECT_EQ(remove_if("key", "\"5d41402abc4b2a76b9719d911017c593\""), ErrorKind::kPrecondition);
+  EXPECT_EQ(content("key"), "hello");
+  EXPECT_EQ(remove_if("key", etag), std::nullopt);
+  EXPECT_EQ(head_error("key"), ErrorKind::kNotFound);
+  EXPECT_EQ(remove_if("never was", "*"), ErrorKind::kNotFound);
+  ASSERT_TRUE(put("key", "again"));
+  EXPECT_EQ(remove_if("key", "*"), std::nullopt);
+  EXPECT_EQ(head_error("key"), ErrorKind::kNotFound);
+}
+
 TEST_P(ObjectStoreContract, WhatIsMissingIsNamed) {
   EXPECT_EQ(content("missing"), "<NoSuchKey>");
   const ObjectAddress elsewhere{"contract-no-such-bucket", "key"};
@@ -294,7 +315,7 @@ TEST_P(ObjectStoreContract, TagsStayWithTheObject) {
   if (!capabilities().tagging) GTEST_SKIP();
   ASSERT_TRUE(put("key", "one"));
   EXPECT_TRUE(run(store().tags(at("key")))->empty());
-  const std::map<std::string, std::string> tags = {{"project", "tel pher"}, {"stage", "a+b=c"}};
+  const Tags tags = {{"project", "tel pher"}, {"stage", "a+b=c"}};
   const Result<void> set = run(store().set_tags(at("key"), tags));
   ASSERT_TRUE(set) << set.error().message;
   EXPECT_EQ(*run(store().tags(at("key"))), tags);

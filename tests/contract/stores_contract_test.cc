@@ -10,10 +10,10 @@
 #include "store/local/local_store.h"
 #include "store/memory/memory_store.h"
 #include "tests/contract/object_store_contract.h"
+#include "tests/support/temporary_directory.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 
 namespace telpher {
@@ -41,6 +41,7 @@ std::unique_ptr<ContractSubject> open_plain_memory() {
                                                       .etag_is_md5 = false,
                                                       .conditional_writes = false,
                                                       .conditional_complete = false,
+                                                      .conditional_removes = false,
                                                       .server_side_copy = false,
                                                       .tagging = false});
 }
@@ -91,22 +92,16 @@ std::unique_ptr<ContractSubject> open_faulty() {
 class LocalSubject : public ContractSubject {
  public:
   explicit LocalSubject(LocalStoreOptions options) {
-    std::string name = (std::filesystem::temp_directory_path() / "telpher-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    options.root = root_ + "/store";
+    options.root = root_.path() + "/store";
     Result<std::unique_ptr<LocalStore>> opened = LocalStore::open(std::move(options));
     if (!opened) ADD_FAILURE() << opened.error().message;
     store_ = std::move(opened).value();
-  }
-  ~LocalSubject() override {
-    store_.reset();
-    std::filesystem::remove_all(root_);
   }
   Loop& loop() override { return loop_; }
   ObjectStore& store() override { return *store_; }
 
  private:
-  std::string root_;
+  const TemporaryDirectory root_;
   Loop loop_;
   std::unique_ptr<LocalStore> store_;
 };

@@ -8,9 +8,8 @@
 namespace telpher {
 namespace {
 
-using Tags = std::map<std::string, std::string>;
-
-bool is_unsupported(const Result<PutResult>& result) {
+template <class T>
+bool is_unsupported(const Result<T>& result) {
   return !result && result.error().kind == ErrorKind::kUnsupported;
 }
 
@@ -105,25 +104,37 @@ TEST_P(ObjectStoreContract, TagsMayComeWithTheWrite) {
     EXPECT_EQ(put("key", "x", {.tags = {{"a", "b"}}}).error().kind, ErrorKind::kUnsupported);
     return;
   }
+  const auto tags_of = [&](const std::string& key) {
+    const Result<Tags> found = run(store().tags(at(key)));
+    EXPECT_TRUE(found) << found.error().message;
+    return found ? *found : Tags{{"none", "read"}};
+  };
+  const auto copy_with = [&](std::optional<Tags> tags) {
+    const Result<PutResult> copied =
+        run(store().copy(at("key"), at("copy"), {.tags = std::move(tags)}));
+    EXPECT_TRUE(copied) << copied.error().message;
+  };
   const Tags tags = {{"project", "tel pher"}, {"stage", "a+b=c:d"}};
-  ASSERT_TRUE(put("key", "one", {.tags = tags}));
-  EXPECT_EQ(*run(store().tags(at("key"))), tags);
-  EXPECT_EQ(run(store().head(at("key")))->tag_count, 2);
-  ASSERT_TRUE(run(store().copy(at("key"), at("copy"), {})));
-  EXPECT_EQ(*run(store().tags(at("copy"))), tags);
   const Tags others = {{"x", "y"}};
-  ASSERT_TRUE(run(store().copy(at("key"), at("copy"), {.tags = others})));
-  EXPECT_EQ(*run(store().tags(at("copy"))), others);
-  ASSERT_TRUE(run(store().copy(at("key"), at("copy"), {.tags = Tags()})));
+  ASSERT_TRUE(put("key", "one", {.tags = tags}));
+  EXPECT_EQ(tags_of("key"), tags);
+  EXPECT_EQ(run(store().head(at("key")))->tag_count, 2);
+  copy_with(std::nullopt);
+  EXPECT_EQ(tags_of("copy"), tags);
+  copy_with(others);
+  EXPECT_EQ(tags_of("copy"), others);
+  copy_with(Tags());
+  EXPECT_EQ(tags_of("copy"), Tags());
   EXPECT_EQ(run(store().head(at("copy")))->tag_count, 0);
   ASSERT_TRUE(put("key", "two"));
-  EXPECT_EQ(*run(store().tags(at("key"))), Tags());
+  EXPECT_EQ(tags_of("key"), Tags());
 
   const Result<std::string> id = run(store().create_upload(at("parts"), {.tags = tags}));
+  if (is_unsupported(id)) return;  // refused, not forgotten
   ASSERT_TRUE(id) << id.error().message;
   const PartInfo part = put_part("parts", *id, 1, "x").value();
   ASSERT_TRUE(run(store().complete(at("parts"), *id, {part}, {})));
-  EXPECT_EQ(*run(store().tags(at("parts"))), tags);
+  EXPECT_EQ(tags_of("parts"), tags);
 }
 
 TEST_P(ObjectStoreContract, ManyAreRemovedAtOnce) {
@@ -188,10 +199,13 @@ TEST_P(ObjectStoreContract, UploadsAreListedOldestFirst) {
   for (int i = 0; i < 5; ++i) {
     ids.push_back(run(store().create_upload(at("key"), {})).value());
   }
-  const Result<std::string> described = run(store().create_upload(
-      at("key2"), {.storage = {.storage_class = "STANDARD_IA"},
-                   .checksum = capabilities().checksums ? ChecksumAlgorithm::kSha256
-                                                        : ChecksumAlgorithm::kNone}));
+  CreateUploadOptions with = {.storage = {.storage_class = "STANDARD_IA"}};
+  if (capabilities().checksums) with.checksum = ChecksumAlgorithm::kSha256;
+  Result<std::string> described = run(store().create_upload(at("key2"), with));
+  if (!described && described.error().kind == ErrorKind::kInvalid) {
+    with.storage.storage_class = "STANDARD";  // the only class there is
+    described = run(store().create_upload(at("key2"), with));
+  }
   ASSERT_TRUE(described) << described.error().message;
   std::vector<UploadInfo> listed;
   ListUploadsOptions options{.max_uploads = 2};
@@ -205,9 +219,15 @@ TEST_P(ObjectStoreContract, UploadsAreListedOldestFirst) {
     if (options.key_marker.empty()) break;
   }
   ASSERT_EQ(listed.size(), 6U);
-  for (std::size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(listed[i].upload_id, ids[i]);
+  std::vector<std::string> listed_ids;
+  for (std::size_t i = 0; i < ids.size(); ++i) listed_ids.push_back(listed[i].upload_id);
+  if (!subject_->lists_uploads_by_age()) {
+    std::ranges::sort(ids);
+    std::ranges::sort(listed_ids);
+  }
+  EXPECT_EQ(listed_ids, ids);
   EXPECT_EQ(listed.back().key, "key2");
-  EXPECT_EQ(listed.back().storage_class, "STANDARD_IA");
+  EXPECT_EQ(listed.back().storage_class, with.storage.storage_class);
   if (capabilities().checksums) EXPECT_EQ(listed.back().checksum, ChecksumAlgorithm::kSha256);
 }
 

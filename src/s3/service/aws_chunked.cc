@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "codec/hex.h"
 #include "codec/http_syntax.h"
+#include "s3/service/refusals.h"
 #include "s3/sigv4.h"
-#include "store/rules.h"
 
 #include <openssl/crypto.h>
 
@@ -17,9 +17,6 @@ namespace {
 
 constexpr std::size_t kLineBytesMax = 1024;
 constexpr std::size_t kSignatureDigits = 64;
-constexpr std::array kTrailerAlgorithms = {ChecksumAlgorithm::kCrc64Nvme,
-                                           ChecksumAlgorithm::kCrc32c, ChecksumAlgorithm::kCrc32,
-                                           ChecksumAlgorithm::kSha256, ChecksumAlgorithm::kSha1};
 
 Error incomplete_body() {
   return store_error(ErrorKind::kInvalid, "IncompleteBody", 400,
@@ -36,10 +33,6 @@ Error bad_signature() {
   return store_error(ErrorKind::kDenied, "SignatureDoesNotMatch", 403,
                      "The request signature we calculated does not match the signature you "
                      "provided. Check your key and signing method.");
-}
-
-Error invalid_request(std::string message) {
-  return store_error(ErrorKind::kInvalid, "InvalidRequest", 400, std::move(message));
 }
 
 bool is_sha256_hex(std::string_view text) {
@@ -90,7 +83,7 @@ Result<AwsChunkedOptions> parse_aws_chunked_options(PayloadForm form, const Head
     return invalid_request(
         "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
   }
-  for (const ChecksumAlgorithm algorithm : kTrailerAlgorithms) {
+  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
     if (iequals(*announced, checksum_header(algorithm))) options.trailer = algorithm;
   }
   if (options.trailer == ChecksumAlgorithm::kNone || form == PayloadForm::kSignedChunks) {

@@ -2,6 +2,7 @@
 
 #include "codec/text.h"
 #include "s3/service/exchange.h"
+#include "s3/service/refusals.h"
 #include "s3/service/request_options.h"
 #include "s3/service/xml_answer.h"
 #include "s3/service/xml_request.h"
@@ -12,31 +13,22 @@
 namespace telpher {
 namespace {
 
-Error invalid_argument(std::string message) {
-  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
-}
-
-/// A number in the query, `otherwise` when it is not there.
+/// number_of(); what was wrong goes into the error's details.
 Result<int> number_of(const S3Call& call, std::string_view name, int otherwise,
                       ErrorDetails& details) {
-  const std::string_view text = call.parameter(name);
-  if (text.empty()) return otherwise;
-  const auto number = parse_decimal<unsigned>(text);
-  if (number && *number <= 0x7fffffff) return static_cast<int>(*number);
-  details = {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(text)}};
-  return invalid_argument("Argument " + std::string(name) +
-                          " must be an integer between 0 and 2147483647");
+  Result<int> number = number_of(call, name, otherwise);
+  if (!number) {
+    details = {{"ArgumentName", std::string(name)},
+               {"ArgumentValue", std::string(call.parameter(name))}};
+  }
+  return number;
 }
 
 Result<ListQuestion> parse_list_question(const S3Call& call, int page_size, ErrorDetails& details) {
   ListQuestion question;
   question.version_2 = call.operation == Operation::kListObjects;
   question.fetch_owner = call.parameter("fetch-owner") == "true";
-  const std::string_view encoding = call.parameter("encoding-type");
-  if (!encoding.empty() && encoding != "url") {
-    return invalid_argument("Invalid Encoding Method specified in Request");
-  }
-  question.encode_url = encoding == "url";
+  TRY(question.encode_url, wants_url_encoding(call));
   ListOptions& options = question.options;
   options.prefix = call.parameter("prefix");
   options.delimiter = call.parameter("delimiter");

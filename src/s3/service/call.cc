@@ -2,7 +2,7 @@
 
 #include "codec/percent.h"
 #include "codec/text.h"
-#include "store/rules.h"
+#include "s3/service/refusals.h"
 
 #include <algorithm>
 #include <array>
@@ -83,30 +83,12 @@ bool is_subresource(std::string_view name) {
 
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> parameters;
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    TRY(std::string name, form_decode(pair.substr(0, equals)));
-    TRY(std::string value, form_decode(pair.substr(std::min(equals + 1, pair.size()))));
+  while (const auto parameter = take_query_parameter(query)) {
+    TRY(std::string name, form_decode(parameter->name));
+    TRY(std::string value, form_decode(parameter->value));
     parameters.emplace_back(std::move(name), std::move(value));
   }
   return parameters;
-}
-
-/// What stands before ".DOMAIN" in the host; "" for none.
-std::string_view bucket_of_host(std::string_view host, std::span<const std::string> domains) {
-  if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos) {
-    if (host.find(']', colon) == std::string_view::npos) host = host.substr(0, colon);
-  }
-  for (const std::string& domain : domains) {
-    if (host.size() <= domain.size() + 1) continue;
-    const std::size_t dot = host.size() - domain.size() - 1;
-    if (host[dot] == '.' && iequals(host.substr(dot + 1), domain)) return host.substr(0, dot);
-  }
-  return {};
 }
 
 Result<Operation> service_operation(Method method, const S3Call& call) {
@@ -188,6 +170,18 @@ Result<Operation> object_operation(Method method, const S3Call& call, const Head
 
 }  // namespace
 
+std::string_view bucket_of_host(std::string_view host, std::span<const std::string> domains) {
+  if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos) {
+    if (host.find(']', colon) == std::string_view::npos) host = host.substr(0, colon);
+  }
+  for (const std::string& domain : domains) {
+    if (host.size() <= domain.size() + 1) continue;
+    const std::size_t dot = host.size() - domain.size() - 1;
+    if (host[dot] == '.' && iequals(host.substr(dot + 1), domain)) return host.substr(0, dot);
+  }
+  return {};
+}
+
 std::string_view S3Call::parameter(std::string_view name) const {
   const auto found = std::ranges::find(query, name, &std::pair<std::string, std::string>::first);
   return found == query.end() ? std::string_view() : std::string_view(found->second);
@@ -201,9 +195,8 @@ Result<S3Call> parse_s3_call(Method method, std::string_view target, const Heade
                              std::span<const std::string> domains) {
   S3Call call;
   call.is_read = method == "GET" || method == "HEAD";
-  const std::size_t question = std::min(target.find('?'), target.size());
-  std::string_view path = target.substr(0, question);
-  TRY(call.query, parse_query(target.substr(std::min(question + 1, target.size()))));
+  std::string_view path = target.substr(0, target.find('?'));
+  TRY(call.query, parse_query(query_of(target)));
   if (path.starts_with('/')) path.remove_prefix(1);
 
   const std::string_view host = headers.find("host").value_or("");
@@ -234,6 +227,21 @@ Result<S3Call> parse_s3_call(Method method, std::string_view target, const Heade
     TRY(call.operation, object_operation(method, call, headers));
   }
   return call;
+}
+
+Result<int> number_of(const S3Call& call, std::string_view name, int otherwise) {
+  const std::string_view text = call.parameter(name);
+  if (text.empty()) return otherwise;
+  const auto number = parse_decimal<unsigned>(text);
+  if (number && *number <= 0x7fffffff) return static_cast<int>(*number);
+  return invalid_argument("Argument " + std::string(name) +
+                          " must be an integer between 0 and 2147483647");
+}
+
+Result<bool> wants_url_encoding(const S3Call& call) {
+  const std::string_view type = call.parameter("encoding-type");
+  if (type.empty() || type == "url") return type == "url";
+  return invalid_argument("Invalid Encoding Method specified in Request");
 }
 
 Result<ObjectAddress> parse_copy_source(std::string_view value) {

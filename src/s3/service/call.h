@@ -29,12 +29,21 @@ struct S3Call {
   bool has_parameter(std::string_view name) const;
 };
 
+/// What stands before ".DOMAIN" in a Host header ("bucket.DOMAIN:port"); "" for none.
+/// @param domains  in lower case
+std::string_view bucket_of_host(std::string_view host, std::span<const std::string> domains);
+
 /// @param host     the Host header: "bucket.DOMAIN:port" names a bucket, any other host none
 /// @param domains  in lower case
 /// Errors: kInvalid (bad percent-encoding; "MethodNotAllowed"), kUnsupported ("NotImplemented":
 /// subresources that are not spoken here are never ignored).
 Result<S3Call> parse_s3_call(std::string_view method, std::string_view target,
                              const Headers& headers, std::span<const std::string> domains);
+
+/// A number in the query, `otherwise` when it is not there. Errors: kInvalid ("InvalidArgument").
+Result<int> number_of(const S3Call& call, std::string_view name, int otherwise);
+/// encoding-type of a listing. Errors: kInvalid ("InvalidArgument").
+Result<bool> wants_url_encoding(const S3Call& call);
 
 /// The value of x-amz-copy-source: "/bucket/key", encoded, with or without "?versionId=null".
 /// Errors: kInvalid.

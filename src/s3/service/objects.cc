@@ -7,6 +7,7 @@
 #include "codec/text.h"
 #include "codec/utf8.h"
 #include "s3/service/exchange.h"
+#include "s3/service/refusals.h"
 #include "s3/service/request_options.h"
 #include "s3/service/xml_answer.h"
 #include "s3/service/xml_request.h"
@@ -22,10 +23,6 @@ Error precondition_failed(std::string_view condition = {}) {
   std::string message = "At least one of the pre-conditions you specified did not hold";
   if (!condition.empty()) message += ": " + std::string(condition);
   return store_error(ErrorKind::kPrecondition, "PreconditionFailed", 412, std::move(message));
-}
-
-Error invalid_argument(std::string message) {
-  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
 }
 
 Error not_modified() {
@@ -160,6 +157,13 @@ Result<Wanted> wanted_of(const S3Call& call, const Headers& headers, const Objec
   return wanted;
 }
 
+/// The same, provided that the conditions hold.
+Result<Wanted> wanted_if(const S3Call& call, const Headers& headers, const ObjectInfo& info,
+                         ErrorDetails& details) {
+  TRY_VOID(check_conditions(headers, info));
+  return wanted_of(call, headers, info, details);
+}
+
 int add_range_headers(Headers& headers, const Wanted& wanted, ByteCount size) {
   if (wanted.parts_count > 0) {
     headers.add("x-amz-mp-parts-count", std::to_string(wanted.parts_count));
@@ -184,19 +188,12 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
   if (look_first) {
     const Result<ObjectInfo> info = co_await base_.head(call.object);
     if (!info) co_return co_await fail(exchange, info.error());
-    Result<void> good = check_conditions(asked, *info);
-    if (good) {
-      Result<Wanted> found = wanted_of(call, asked, *info, exchange->details);
-      if (found) {
-        wanted = *std::move(found);
-      } else {
-        good = std::move(found).error();
-      }
-    }
-    if (!good) {
+    Result<Wanted> found = wanted_if(call, asked, *info, exchange->details);
+    if (!found) {
       add_object_headers(headers, *info);  // a 304 keeps its validators
-      co_return co_await fail(exchange, std::move(good).error());
+      co_return co_await fail(exchange, std::move(found).error());
     }
+    wanted = *std::move(found);
     options.range = wanted.range && wanted.range->length > 0 ? wanted.range : std::nullopt;
     options.if_match = info->etag;
   }
@@ -242,12 +239,7 @@ Task<Result<void>> S3Service::put_object(Exchange* exchange) {
   CO_TRY_VOID(check_length_is_said(exchange->headers()));
   CO_TRY(PutOptions options, parse_put_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
-  if (offers_checksums()) {
-    options.trailer = &body->trailer();
-  } else {
-    options.checksum.reset();
-    options.algorithm = ChecksumAlgorithm::kNone;
-  }
+  expect_checksums(options, *body);
   options.condition.bucket_owner = exchange->bucket_owner;
   CO_TRY(const PutResult result,
          co_await store_.put(exchange->call.object, body->as_body(), options));
@@ -262,7 +254,7 @@ Task<Result<ObjectInfo>> S3Service::check_copy_source(Exchange* exchange, Object
   CO_TRY_VOID(co_await check_owner(exchange, from.bucket));
   const auto expected_owner = exchange->headers().find("x-amz-source-expected-bucket-owner");
   if (expected_owner && *expected_owner != owner_of(*exchange).id) {
-    co_return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+    co_return access_denied();
   }
   CO_TRY(ObjectInfo source, co_await base_.head(from));
   const auto conditions = parse_read_conditions(exchange->headers(), "x-amz-copy-source-");
@@ -296,13 +288,39 @@ Task<Result<void>> S3Service::copy_object(Exchange* exchange) {
 
 Task<Result<void>> S3Service::delete_object(Exchange* exchange) {
   CO_TRY_VOID(check_version(exchange->call));
-  // Conditions are not spoken here, and must not be ignored.
+  // Those of directory buckets, and what S3 has not, must not be ignored.
+  const Headers& headers = exchange->headers();
   for (const std::string_view name :
-       {"if-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"}) {
-    if (exchange->headers().contains(name)) co_return not_implemented(name);
+       {"if-none-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"}) {
+    if (headers.contains(name)) co_return not_implemented(name);
   }
-  CO_TRY_VOID(co_await store_.remove(exchange->call.object));
+  CO_TRY_VOID(co_await store_.remove(exchange->call.object,
+                                     std::string(headers.find("if-match").value_or(""))));
   co_return co_await send(exchange, 204, "");
+}
+
+/// Those under a condition one by one, the others at once.
+Task<Result<std::vector<RemoveFailure>>> S3Service::remove_each(std::string bucket,
+                                                                std::vector<DeleteTarget> targets) {
+  std::vector<RemoveFailure> failed;
+  std::vector<std::string> keys;
+  for (DeleteTarget& target : targets) {
+    Result<void> removed;
+    if (!target.unspoken.empty()) {
+      removed = not_implemented(target.unspoken);
+    } else if (!target.version_id.empty() && target.version_id != "null") {
+      removed = invalid_argument("Invalid version id specified");
+    } else if (target.if_match.empty()) {
+      keys.push_back(std::move(target.key));
+    } else {
+      removed = co_await base_.remove({bucket, target.key}, target.if_match);
+    }
+    if (!removed) failed.push_back({std::move(target.key), std::move(removed).error()});
+  }
+  if (keys.empty()) co_return failed;
+  CO_TRY(std::vector<RemoveFailure> more, co_await base_.remove_many(bucket, std::move(keys)));
+  std::ranges::move(more, std::back_inserter(failed));
+  co_return failed;
 }
 
 Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
@@ -318,26 +336,15 @@ Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
   }
   CO_TRY(const std::string xml, co_await read_xml(exchange, kDeleteBytesMax));
   CO_TRY(DeleteBody request, parse_delete_body(xml));
-  std::vector<RemoveFailure> failed;
-  std::vector<std::string> keys;
-  for (DeleteTarget& item : request.objects) {
-    if (!item.condition.empty()) {
-      failed.push_back({std::move(item.key), not_implemented(item.condition)});
-    } else if (item.version_id.empty() || item.version_id == "null") {
-      keys.push_back(std::move(item.key));
-    } else {
-      failed.push_back({std::move(item.key), invalid_argument("Invalid version id specified")});
-    }
-  }
-  std::vector<std::string> deleted = keys;
-  if (!keys.empty()) {
-    CO_TRY(std::vector<RemoveFailure> more,
-           co_await store_.remove_many(exchange->call.object.bucket, std::move(keys)));
-    std::erase_if(deleted, [&](const std::string& key) {
-      return std::ranges::find(more, key, &RemoveFailure::key) != more.end();
-    });
-    std::ranges::move(more, std::back_inserter(failed));
-  }
+  std::vector<std::string> deleted;
+  for (const DeleteTarget& target : request.objects) deleted.push_back(target.key);
+  const std::string& bucket = exchange->call.object.bucket;
+  CO_TRY(const std::vector<RemoveFailure> failed,
+         co_await store_.disturb<std::vector<RemoveFailure>>(
+             Operation::kDeleteObjects, "", remove_each(bucket, std::move(request.objects))));
+  std::erase_if(deleted, [&](const std::string& key) {
+    return std::ranges::find(failed, key, &RemoveFailure::key) != failed.end();
+  });
   if (request.quiet) deleted.clear();
   co_return co_await send(exchange, 200, delete_document(deleted, failed));
 }

@@ -3,22 +3,14 @@
 #include "codec/entity_tag.h"
 #include "codec/http_date.h"
 #include "codec/text.h"
+#include "s3/service/refusals.h"
 #include "s3/service/xml_request.h"
-#include "store/rules.h"
 
 #include <algorithm>
 #include <array>
 
 namespace telpher {
 namespace {
-
-constexpr std::array kAlgorithms = {ChecksumAlgorithm::kCrc64Nvme, ChecksumAlgorithm::kCrc32c,
-                                    ChecksumAlgorithm::kCrc32, ChecksumAlgorithm::kSha256,
-                                    ChecksumAlgorithm::kSha1};
-
-Error invalid_request(std::string message) {
-  return store_error(ErrorKind::kInvalid, "InvalidRequest", 400, std::move(message));
-}
 
 std::string field(const Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
@@ -76,7 +68,7 @@ struct AnnouncedChecksum {
 /// The one checksum header that is there; composite ones are told by "-N".
 Result<std::optional<AnnouncedChecksum>> parse_checksum_header(const Headers& headers) {
   std::optional<AnnouncedChecksum> found;
-  for (const ChecksumAlgorithm algorithm : kAlgorithms) {
+  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
     const std::string_view name = checksum_header(algorithm);
     const auto value = headers.find(name);
     if (!value) continue;
@@ -107,7 +99,7 @@ Result<std::optional<ChecksumAlgorithm>> parse_algorithm(const Headers& headers,
                                                          std::string_view name) {
   const auto value = headers.find(name);
   if (!value) return std::nullopt;
-  for (const ChecksumAlgorithm algorithm : kAlgorithms) {
+  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
     if (iequals(*value, checksum_s3_name(algorithm))) return algorithm;
   }
   return invalid_request(
@@ -150,9 +142,9 @@ Result<StorageOptions> parse_storage(const Headers& headers) {
   return storage;
 }
 
-Result<std::map<std::string, std::string>> parse_tags(const Headers& headers) {
+Result<Tags> parse_tags(const Headers& headers) {
   const auto value = headers.find("x-amz-tagging");
-  if (!value) return std::map<std::string, std::string>();
+  if (!value) return Tags();
   return parse_tagging_header(*value);
 }
 
@@ -217,10 +209,10 @@ Result<ChecksumAlgorithm> announced_trailer(const Headers& headers) {
   ChecksumAlgorithm found = ChecksumAlgorithm::kNone;
   bool known = true;
   for_each_list_item(*names, [&](std::string_view name) {
-    const auto algorithm = std::ranges::find_if(kAlgorithms, [&](ChecksumAlgorithm candidate) {
+    const auto algorithm = std::ranges::find_if(kS3Checksums, [&](ChecksumAlgorithm candidate) {
       return iequals(name, checksum_header(candidate));
     });
-    known = known && algorithm != kAlgorithms.end() && found == ChecksumAlgorithm::kNone;
+    known = known && algorithm != kS3Checksums.end() && found == ChecksumAlgorithm::kNone;
     if (known) found = *algorithm;
   });
   if (!known)

@@ -30,7 +30,7 @@ TEST(RequestOptions, MetadataIsWithoutTheWayItCame) {
   EXPECT_EQ(options->metadata.content_type, "text/plain");
   EXPECT_EQ(options->metadata.content_encoding, "gzip");
   EXPECT_EQ(options->metadata.user.at("name"), "a,b");
-  EXPECT_EQ(options->tags, (std::map<std::string, std::string>{{"k", "v"}, {"l", ""}}));
+  EXPECT_EQ(options->tags, (Tags{{"k", "v"}, {"l", ""}}));
 }
 
 TEST(RequestOptions, WhatCannotBeDoneIsRefused) {

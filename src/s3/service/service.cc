@@ -5,6 +5,7 @@
 #include "codec/percent.h"
 #include "codec/text.h"
 #include "s3/service/exchange.h"
+#include "s3/service/refusals.h"
 #include "s3/service/request_options.h"
 #include "s3/service/system_error.h"
 #include "s3/service/xml_answer.h"
@@ -143,7 +144,10 @@ Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& res
   if (!options_.server.empty()) response.headers.add("Server", options_.server);
   if (!options_.cors.origins.empty()) add_cors_headers(exchange);
   Result<void> done;
-  if (request.target().starts_with("/_telpher/")) {
+  const auto is_of_bucket = [&] {
+    return !bucket_of_host(request.headers().find("host").value_or(""), options_.domains).empty();
+  };
+  if (request.target().starts_with("/_telpher/") && !is_of_bucket()) {
     done = co_await handle_admin(&exchange);
   } else if (request.method() == "OPTIONS") {
     done = co_await answer_preflight(&exchange);
@@ -170,16 +174,11 @@ Result<void> S3Service::Exchange::take_headers_from_query() {
       "x-amz-algorithm",      "x-amz-credential",     "x-amz-date",
       "x-amz-expires",        "x-amz-signedheaders",  "x-amz-signature",
       "x-amz-content-sha256", "x-amz-security-token", "x-amz-user-agent"};
-  std::string_view query = request.target();
-  query.remove_prefix(std::min(query.find('?'), query.size()));
-  while (!query.empty()) {
-    query.remove_prefix(1);
-    const std::string_view pair = query.substr(0, query.find('&'));
-    query.remove_prefix(pair.size());
-    if (!istarts_with(pair, kPrefix)) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    TRY(const std::string name, form_decode(pair.substr(0, equals)));
-    TRY(const std::string value, form_decode(pair.substr(std::min(equals + 1, pair.size()))));
+  std::string_view query = query_of(request.target());
+  while (const auto parameter = take_query_parameter(query)) {
+    if (!istarts_with(parameter->name, kPrefix)) continue;
+    TRY(const std::string name, form_decode(parameter->name));
+    TRY(const std::string value, form_decode(parameter->value));
     if (std::ranges::find(kOfSignature, to_lower(name)) != kOfSignature.end()) continue;
     // S3 does not look at these: presigners put the checksum of the empty body there.
     if (is_checksum_field(name)) continue;
@@ -287,7 +286,7 @@ Result<void> S3Service::authenticate(Exchange& exchange) {
   TRY_VOID(check_payload_hash(request, exchange.call.operation, signatory));
   const auto expected_owner = request.headers().find("x-amz-expected-bucket-owner");
   if (expected_owner && *expected_owner != exchange.user->id) {
-    return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+    return access_denied();
   }
   return {};
 }
@@ -312,7 +311,7 @@ Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket
   const std::string& allowed = owner.empty() ? options_.users.front().id : owner;
   if (seen_owner) *seen_owner = owner;
   if (allowed == exchange->user->id) co_return Result<void>();
-  co_return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+  co_return access_denied();
 }
 
 namespace {

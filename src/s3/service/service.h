@@ -16,6 +16,7 @@
 #include "s3/service/completed_uploads.h"
 #include "s3/service/request_body.h"
 #include "s3/service/user.h"
+#include "s3/service/xml_request.h"
 #include "s3/sigv4_verify.h"
 #include "store/layers/chaos.h"
 
@@ -119,6 +120,8 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> copy_object(Exchange* exchange);
   Task<Result<void>> delete_object(Exchange* exchange);
   Task<Result<void>> delete_objects(Exchange* exchange);
+  Task<Result<std::vector<RemoveFailure>>> remove_each(std::string bucket,
+                                                       std::vector<DeleteTarget> targets);
   Task<Result<void>> get_attributes(Exchange* exchange);
   Task<Result<void>> run_tags(Exchange* exchange);
   Task<Result<ObjectInfo>> check_copy_source(Exchange* exchange, ObjectAddress from);
@@ -156,6 +159,16 @@ class S3Service final : public HttpHandler {
   std::string history_json() const;
 
   bool offers_checksums() const { return options_.checksums == S3ServiceOptions::Checksums::kFull; }
+  /// What was announced for a body is expected of it, where checksums are known at all.
+  template <class Options>
+  void expect_checksums(Options& options, const RequestBody& body) const {
+    if (offers_checksums()) {
+      options.trailer = &body.trailer();
+    } else {
+      options.checksum.reset();
+      options.algorithm = ChecksumAlgorithm::kNone;
+    }
+  }
   std::optional<StoredChecksum> shown(const std::optional<StoredChecksum>& checksum) const {
     return offers_checksums() ? checksum : std::nullopt;
   }

@@ -4,6 +4,7 @@
 #include "codec/percent.h"
 #include "codec/text.h"
 #include "s3/service/exchange.h"
+#include "s3/service/refusals.h"
 #include "s3/service/request_options.h"
 #include "s3/service/xml_answer.h"
 #include "s3/service/xml_request.h"
@@ -14,31 +15,10 @@
 namespace telpher {
 namespace {
 
-Error invalid_argument(std::string message) {
-  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
-}
-
 Result<PartNumber> part_number_of(const S3Call& call) {
   const auto number = parse_decimal<unsigned>(call.parameter("partNumber"));
   if (number && *number >= 1 && *number <= 10'000) return static_cast<PartNumber>(*number);
   return invalid_argument("Part number must be an integer between 1 and 10000, inclusive");
-}
-
-/// A number in the query, `otherwise` when it is not there.
-Result<int> number_of(const S3Call& call, std::string_view name, int otherwise) {
-  if (!call.has_parameter(name) || call.parameter(name).empty()) return otherwise;
-  const auto number = parse_decimal<unsigned>(call.parameter(name));
-  if (!number || *number > 0x7fffffff) {
-    return invalid_argument("Argument " + std::string(name) +
-                            " must be an integer between 0 and 2147483647");
-  }
-  return static_cast<int>(*number);
-}
-
-Result<bool> wants_url_encoding(const S3Call& call) {
-  const std::string_view type = call.parameter("encoding-type");
-  if (type.empty() || type == "url") return type == "url";
-  return invalid_argument("Invalid Encoding Method specified in Request");
 }
 
 /// What `key` rolls up to; "" for none.
@@ -75,12 +55,7 @@ Task<Result<void>> S3Service::put_part(Exchange* exchange) {
   CO_TRY(PutPartOptions options, parse_part_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
   const std::optional<Digest> announced = options.checksum;
-  if (offers_checksums()) {
-    options.trailer = &body->trailer();
-  } else {
-    options.checksum.reset();
-    options.algorithm = ChecksumAlgorithm::kNone;
-  }
+  expect_checksums(options, *body);
   CO_TRY(const PartInfo part, co_await store_.put_part(call.object, upload_id_of(call), number,
                                                        body->as_body(), std::move(options)));
   Headers& headers = exchange->response.headers;

@@ -342,7 +342,7 @@ std::string buckets_document(std::span<const BucketInfo> buckets, const S3User& 
 
 // Answers about one object.
 
-std::string tagging_document(const std::map<std::string, std::string>& tags) {
+std::string tagging_document(const Tags& tags) {
   Xml xml("Tagging");
   xml.open("TagSet");
   for (const auto& [key, value] : tags) {

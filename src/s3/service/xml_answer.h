@@ -80,7 +80,7 @@ std::string parts_document(const S3Call& call, int marker, int max_parts, const 
 /// @param continuation  empty = the last page
 std::string buckets_document(std::span<const BucketInfo> buckets, const S3User& owner,
                              std::string_view prefix, std::string_view continuation);
-std::string tagging_document(const std::map<std::string, std::string>& tags);
+std::string tagging_document(const Tags& tags);
 std::string acl_document(const S3User& owner);
 std::string delete_document(const std::vector<std::string>& deleted,
                             const std::vector<RemoveFailure>& failed);

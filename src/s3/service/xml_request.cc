@@ -22,9 +22,6 @@ constexpr std::size_t kDeletesMax = 1'000;
 constexpr std::size_t kTagsMax = 10;
 constexpr std::size_t kTagKeyMax = 128;
 constexpr std::size_t kTagValueMax = 256;
-constexpr std::array kAlgorithms = {ChecksumAlgorithm::kCrc64Nvme, ChecksumAlgorithm::kCrc32c,
-                                    ChecksumAlgorithm::kCrc32, ChecksumAlgorithm::kSha256,
-                                    ChecksumAlgorithm::kSha1};
 
 Error invalid(std::string_view code, std::string message) {
   return store_error(ErrorKind::kInvalid, code, 400, std::move(message));
@@ -152,7 +149,7 @@ Result<PartInfo> parse_part(const pugi::xml_node& node) {
   if (part.number < 1) return invalid("InvalidArgument", "PartNumber must be >= 1");
   TRY(part.etag, required_text(node, "ETag"));
   part.etag = trim(part.etag);
-  for (const ChecksumAlgorithm algorithm : kAlgorithms) {
+  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
     const std::string name = "Checksum" + std::string(checksum_s3_name(algorithm));
     TRY(const pugi::xml_node child, only_child(node, name.c_str()));
     if (!child) continue;
@@ -225,8 +222,13 @@ Result<DeleteBody> parse_delete_body(std::string_view xml) {
     if (version) {
       TRY(target.version_id, text_of(version));
     }
-    for (const char* condition : {"ETag", "LastModifiedTime", "Size"}) {
-      if (node.child(condition)) target.condition = condition;
+    TRY(const pugi::xml_node etag, only_child(node, "ETag"));
+    if (etag) {
+      TRY(target.if_match, text_of(etag));
+      if (target.if_match.empty()) return malformed_xml();
+    }
+    for (const char* condition : {"LastModifiedTime", "Size"}) {
+      if (node.child(condition)) target.unspoken = condition;
     }
     body.objects.push_back(std::move(target));
   }
@@ -260,14 +262,9 @@ Result<Tags> parse_tagging_header(std::string_view value) {
                    "parameters without tag name duplicates.");
   };
   Tags tags;
-  while (!value.empty()) {
-    const std::size_t end = std::min(value.find('&'), value.size());
-    const std::string_view pair = value.substr(0, end);
-    value.remove_prefix(std::min(end + 1, value.size()));
-    if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    auto key = form_decode(pair.substr(0, equals));
-    auto text = form_decode(pair.substr(std::min(equals + 1, pair.size())));
+  while (const auto tag = take_query_parameter(value)) {
+    auto key = form_decode(tag->name);
+    auto text = form_decode(tag->value);
     if (!key || !text || key->empty() || !is_utf8(*key) || !is_utf8(*text)) return bad();
     if (tags.size() == kTagsMax) {
       return invalid("BadRequest", "Object tags cannot be greater than 10");

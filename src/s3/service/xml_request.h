@@ -20,8 +20,6 @@ inline constexpr std::size_t kCompleteBytesMax = 4 * 1024 * 1024;  // 10,000 par
 inline constexpr std::size_t kDeleteBytesMax = 2 * 1024 * 1024;
 inline constexpr std::size_t kSmallDocumentBytesMax = 64 * 1024;  // all others
 
-using Tags = std::map<std::string, std::string>;
-
 // Errors of all: kInvalid with S3's code and status 400: MalformedXML (not well-formed, another
 // root, something required is missing or is no number), MaxMessageLengthExceeded.
 
@@ -33,7 +31,8 @@ Result<std::vector<PartInfo>> parse_complete_body(std::string_view xml);
 struct DeleteTarget {
   std::string key;
   std::string version_id;
-  std::string condition;  // the element that makes it conditional: "ETag" …
+  std::string if_match;  // ETag; empty = unconditional
+  std::string unspoken;  // an element that makes it conditional in a way not spoken here
 };
 struct DeleteBody {
   std::vector<DeleteTarget> objects;  // 1 to 1,000

@@ -241,10 +241,10 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
   co_return result;
 }
 
-Task<Result<void>> ChaosStore::remove(ObjectAddress object) {
+Task<Result<void>> ChaosStore::remove(ObjectAddress object, std::string if_match) {
   std::string key = object.key;
-  return disturb(Operation::kDeleteObject, std::move(key), inner().remove(std::move(object)),
-                 Result<void>());
+  return disturb(Operation::kDeleteObject, std::move(key),
+                 inner().remove(std::move(object), std::move(if_match)), Result<void>());
 }
 
 Task<Result<std::vector<RemoveFailure>>> ChaosStore::remove_many(std::string bucket,
@@ -339,14 +339,13 @@ Task<Result<void>> ChaosStore::remove_bucket(std::string bucket) {
                  Result<void>());
 }
 
-Task<Result<std::map<std::string, std::string>>> ChaosStore::tags(ObjectAddress object) {
+Task<Result<Tags>> ChaosStore::tags(ObjectAddress object) {
   std::string key = object.key;
   return disturb(Operation::kGetTags, std::move(key), inner().tags(std::move(object)),
-                 no_fake<std::map<std::string, std::string>>());
+                 no_fake<Tags>());
 }
 
-Task<Result<void>> ChaosStore::set_tags(ObjectAddress object,
-                                        std::map<std::string, std::string> tags) {
+Task<Result<void>> ChaosStore::set_tags(ObjectAddress object, Tags tags) {
   std::string key = object.key;
   return disturb(Operation::kSetTags, std::move(key),
                  inner().set_tags(std::move(object), std::move(tags)), Result<void>());

@@ -20,7 +20,7 @@ class ChaosStore final : public ForwardingStore {
   Task<Result<ObjectInfo>> head(ObjectAddress object) override;
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
-  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) override;
   Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
                                                        std::vector<std::string> keys) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
@@ -42,9 +42,8 @@ class ChaosStore final : public ForwardingStore {
   Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override;
   Task<Result<BucketInfo>> head_bucket(std::string bucket) override;
   Task<Result<void>> remove_bucket(std::string bucket) override;
-  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
-  Task<Result<void>> set_tags(ObjectAddress object,
-                              std::map<std::string, std::string> tags) override;
+  Task<Result<Tags>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object, Tags tags) override;
 
   /// `call` as the script wants `operation` to go: for those that no store has by that name. A
   /// faked success is an empty value.

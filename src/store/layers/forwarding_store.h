@@ -22,8 +22,8 @@ class ForwardingStore : public ObjectStore {
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override {
     return inner_.put(std::move(object), body, options);
   }
-  Task<Result<void>> remove(ObjectAddress object) override {
-    return inner_.remove(std::move(object));
+  Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) override {
+    return inner_.remove(std::move(object), std::move(if_match));
   }
   Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
                                                        std::vector<std::string> keys) override {
@@ -75,11 +75,8 @@ class ForwardingStore : public ObjectStore {
   Task<Result<void>> remove_bucket(std::string bucket) override {
     return inner_.remove_bucket(std::move(bucket));
   }
-  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override {
-    return inner_.tags(std::move(object));
-  }
-  Task<Result<void>> set_tags(ObjectAddress object,
-                              std::map<std::string, std::string> tags) override {
+  Task<Result<Tags>> tags(ObjectAddress object) override { return inner_.tags(std::move(object)); }
+  Task<Result<void>> set_tags(ObjectAddress object, Tags tags) override {
     return inner_.set_tags(std::move(object), std::move(tags));
   }
 
@@ -114,8 +111,9 @@ class AroundStore : public ForwardingStore {
     return layer().around({Operation::kPutObject, body.size},
                           inner().put(std::move(object), body, options));
   }
-  Task<Result<void>> remove(ObjectAddress object) override {
-    return layer().around({Operation::kDeleteObject}, inner().remove(std::move(object)));
+  Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) override {
+    return layer().around({Operation::kDeleteObject},
+                          inner().remove(std::move(object), std::move(if_match)));
   }
   Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
                                                        std::vector<std::string> keys) override {
@@ -182,11 +180,10 @@ class AroundStore : public ForwardingStore {
   Task<Result<void>> remove_bucket(std::string bucket) override {
     return layer().around({Operation::kDeleteBucket}, inner().remove_bucket(std::move(bucket)));
   }
-  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override {
+  Task<Result<Tags>> tags(ObjectAddress object) override {
     return layer().around({Operation::kGetTags}, inner().tags(std::move(object)));
   }
-  Task<Result<void>> set_tags(ObjectAddress object,
-                              std::map<std::string, std::string> tags) override {
+  Task<Result<void>> set_tags(ObjectAddress object, Tags tags) override {
     return layer().around({Operation::kSetTags},
                           inner().set_tags(std::move(object), std::move(tags)));
   }

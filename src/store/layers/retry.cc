@@ -144,9 +144,23 @@ Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
       });
 }
 
-Task<Result<void>> RetryStore::remove(ObjectAddress object) {
-  return attempts<void>({Operation::kDeleteObject},
-                        [this, object = std::move(object)] { return inner().remove(object); });
+namespace {
+
+/// After an attempt whose end is not known, "not there" is what was asked for.
+Task<std::optional<std::monostate>> settle_remove(ErrorKind kind) {
+  if (kind != ErrorKind::kNotFound) co_return std::nullopt;
+  co_return std::monostate();
+}
+
+}  // namespace
+
+Task<Result<void>> RetryStore::remove(ObjectAddress object, std::string if_match) {
+  return attempts<void>(
+      {Operation::kDeleteObject},
+      [this, object = std::move(object), if_match = std::move(if_match)] {
+        return inner().remove(object, if_match);
+      },
+      [](const Error& error) { return settle_remove(error.kind); });
 }
 
 Task<Result<std::vector<RemoveFailure>>> RetryStore::remove_many(std::string bucket,
@@ -309,29 +323,19 @@ Task<Result<BucketInfo>> RetryStore::head_bucket(std::string bucket) {
   });
 }
 
-namespace {
-
-Task<std::optional<std::monostate>> settle_remove_bucket(ErrorKind kind) {
-  if (kind != ErrorKind::kNotFound) co_return std::nullopt;
-  co_return std::monostate();  // gone, as an earlier attempt was asked to make it
-}
-
-}  // namespace
-
 Task<Result<void>> RetryStore::remove_bucket(std::string bucket) {
   return attempts<void>(
       {Operation::kDeleteBucket},
       [this, bucket = std::move(bucket)] { return inner().remove_bucket(bucket); },
-      [](const Error& error) { return settle_remove_bucket(error.kind); });
+      [](const Error& error) { return settle_remove(error.kind); });
 }
 
-Task<Result<std::map<std::string, std::string>>> RetryStore::tags(ObjectAddress object) {
-  return attempts<std::map<std::string, std::string>>(
-      {Operation::kGetTags}, [this, object = std::move(object)] { return inner().tags(object); });
+Task<Result<Tags>> RetryStore::tags(ObjectAddress object) {
+  return attempts<Tags>({Operation::kGetTags},
+                        [this, object = std::move(object)] { return inner().tags(object); });
 }
 
-Task<Result<void>> RetryStore::set_tags(ObjectAddress object,
-                                        std::map<std::string, std::string> tags) {
+Task<Result<void>> RetryStore::set_tags(ObjectAddress object, Tags tags) {
   return attempts<void>({Operation::kSetTags},
                         [this, object = std::move(object), tags = std::move(tags)] {
                           return inner().set_tags(object, tags);

@@ -172,6 +172,18 @@ TEST_F(RetryStoreTest, AConditionalPutSeesThroughItsOwn412) {
   EXPECT_EQ(stats_.answers_repaired.value(), 2u);
 }
 
+TEST_F(RetryStoreTest, AConditionalRemoveSeesThroughItsOwn404) {
+  script({});
+  const std::string etag = put("hello").value().etag;
+  script({{.count = 1, .what = FaultKind::kLoseAnswer}});
+  const Result<void> removed = loop_.run(store_.remove({"bucket", "key"}, etag));
+  EXPECT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(stats_.answers_repaired.value(), 1u);
+  const Result<void> again = loop_.run(store_.remove({"bucket", "key"}, etag));
+  ASSERT_FALSE(again) << "nobody's attempt was lost here";
+  EXPECT_EQ(again.error().kind, ErrorKind::kNotFound);
+}
+
 TEST_F(RetryStoreTest, AForeign412IsBelieved) {
   script({{.count = 1, .what = FaultKind::kStatus, .status = 500}});
   ASSERT_TRUE(loop_.run(memory_.put({"bucket", "key"}, Body::of(as_bytes("theirs")), {})));

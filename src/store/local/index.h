@@ -21,7 +21,7 @@ class LocalIndex {
   struct Object {
     ObjectInfo info;
     std::vector<Extent> extents;
-    std::map<std::string, std::string> tags;
+    Tags tags;
   };
   struct Upload {
     WallTime initiated;
@@ -63,9 +63,10 @@ class LocalIndex {
   /// Errors: kNotFound (bucket), kPrecondition (condition).
   Result<void> put_object(const ObjectAddress& address, const Object& object,
                           const WriteCondition& condition);
-  Result<void> remove_object(const ObjectAddress& address);
-  Result<void> set_tags(const ObjectAddress& address,
-                        const std::map<std::string, std::string>& tags);
+  /// @param if_match  as of ObjectStore::remove()
+  Result<void> remove_object(const ObjectAddress& address, const std::string& if_match);
+
+  Result<void> set_tags(const ObjectAddress& address, const Tags& tags);
   /// A walk over the keys of a bucket that exists, within one transaction.
   class Listing {
    public:
@@ -116,6 +117,8 @@ class LocalIndex {
   void refer(const std::vector<Extent>& extents, int change);
   Result<void> write_references();
   Result<std::optional<std::vector<Extent>>> extents_of(const ObjectAddress& address);
+  Result<void> check_condition_of(const ObjectAddress& address, const WriteCondition& condition,
+                                  bool exists);
 
   std::unique_ptr<Database> database_;
   /// References that the transaction adds and drops; written once, at its end.

@@ -1,6 +1,7 @@
 #include "base/random.h"
 #include "runtime/task_group.h"
 #include "store/local/local_store.h"
+#include "tests/support/temporary_directory.h"
 
 #include <gtest/gtest.h>
 
@@ -23,14 +24,8 @@ std::string content_of(std::uint64_t seed, std::size_t size) {
 class ScrubTest : public ::testing::TestWithParam<bool> {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "telpher-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
     store_ = LocalStore::open({.root = root_, .durable = false, .md5_etags = GetParam()}).value();
     ASSERT_TRUE(loop_.run(store_->create_bucket("bucket")));
-  }
-  void TearDown() override {
-    store_.reset();
-    fs::remove_all(root_);
   }
 
   void put(const std::string& key, const std::string& content) {
@@ -74,7 +69,8 @@ class ScrubTest : public ::testing::TestWithParam<bool> {
     file.put(byte);
   }
 
-  std::string root_;
+  const TemporaryDirectory folder_;
+  const std::string root_ = folder_.path();
   Loop loop_;
   std::unique_ptr<LocalStore> store_;
   std::set<std::string> damaged_;

@@ -145,10 +145,10 @@ Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body,
   co_return PutResult{std::move(made.info.etag), "", made.info.checksum};
 }
 
-Task<Result<void>> LocalStore::remove(ObjectAddress object) {
+Task<Result<void>> LocalStore::remove(ObjectAddress object, std::string if_match) {
   CO_TRY_VOID(check_address(object));
   IndexWrite write;
-  write.apply = [&](LocalIndex& index) { return index.remove_object(object); };
+  write.apply = [&](LocalIndex& index) { return index.remove_object(object, if_match); };
   co_return co_await state_->group.commit(write);
 }
 
@@ -164,7 +164,7 @@ Task<Result<std::vector<RemoveFailure>>> LocalStore::remove_many(std::string buc
     for (const std::string& key : keys) {
       Result<void> good = check_key(key);
       if (good) {
-        TRY_VOID(index.remove_object({bucket, key}));
+        TRY_VOID(index.remove_object({bucket, key}, ""));
       } else {
         failures.push_back({key, std::move(good).error()});
       }
@@ -193,7 +193,7 @@ Task<Result<ListPage>> LocalStore::list(std::string bucket, ListOptions options)
   });
 }
 
-Task<Result<std::map<std::string, std::string>>> LocalStore::tags(ObjectAddress object) {
+Task<Result<Tags>> LocalStore::tags(ObjectAddress object) {
   CO_TRY_VOID(check_address(object));
   Result<LocalIndex::Object> found = co_await offload(
       [&] { return state_->with_reader([&](LocalIndex& index) { return index.object(object); }); });
@@ -201,8 +201,7 @@ Task<Result<std::map<std::string, std::string>>> LocalStore::tags(ObjectAddress 
   co_return std::move(found->tags);
 }
 
-Task<Result<void>> LocalStore::set_tags(ObjectAddress object,
-                                        std::map<std::string, std::string> tags) {
+Task<Result<void>> LocalStore::set_tags(ObjectAddress object, Tags tags) {
   CO_TRY_VOID(check_address(object));
   CO_TRY_VOID(check_tags(tags));
   IndexWrite write;

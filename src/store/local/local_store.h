@@ -37,7 +37,7 @@ class LocalStore final : public ObjectStore {
   Task<Result<ObjectInfo>> head(ObjectAddress object) override;
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
-  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) override;
   Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
                                                        std::vector<std::string> keys) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
@@ -59,9 +59,8 @@ class LocalStore final : public ObjectStore {
   Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override;
   Task<Result<BucketInfo>> head_bucket(std::string bucket) override;
   Task<Result<void>> remove_bucket(std::string bucket) override;
-  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
-  Task<Result<void>> set_tags(ObjectAddress object,
-                              std::map<std::string, std::string> tags) override;
+  Task<Result<Tags>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object, Tags tags) override;
 
   /// Reads every byte of every object and of the parts of open uploads and compares it with its
   /// checksum, beside whatever else is going on. Damage is told to `options.on_damage` and counted;

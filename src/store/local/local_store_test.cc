@@ -4,6 +4,7 @@
 #include "runtime/task_group.h"
 #include "store/local/disk.h"
 #include "store/sqlite/database.h"
+#include "tests/support/temporary_directory.h"
 
 #include <gtest/gtest.h>
 
@@ -29,12 +30,6 @@ std::string content_of(const std::string& key, std::size_t size) {
 
 class LocalStoreTest : public ::testing::Test {
  protected:
-  LocalStoreTest() {
-    std::string name = (fs::temp_directory_path() / "telpher-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~LocalStoreTest() override { fs::remove_all(root_); }
-
   std::unique_ptr<LocalStore> open(bool durable = false) {
     Result<std::unique_ptr<LocalStore>> store =
         LocalStore::open({.root = root_ + "/store", .durable = durable});
@@ -68,7 +63,8 @@ class LocalStoreTest : public ::testing::Test {
     return sum;
   }
 
-  std::string root_;
+  const TemporaryDirectory folder_;
+  const std::string root_ = folder_.path();
   Loop loop_;
 };
 

@@ -57,6 +57,14 @@ constexpr std::array<Field, 6> kFields = {
 
 }  // namespace
 
+std::int64_t to_us(WallTime time) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+}
+
+WallTime from_us(std::int64_t us) {
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds(us)));
+}
+
 std::string encode_extents(const std::vector<Extent>& extents) {
   std::string text;
   text.reserve(extents.size() * 24);
@@ -164,12 +172,12 @@ Result<ObjectMetadata> decode_metadata(std::string_view text) {
   return metadata;
 }
 
-std::string encode_tags(const std::map<std::string, std::string>& tags) {
+std::string encode_tags(const Tags& tags) {
   return tags.empty() ? std::string() : json::serialize(to_json(tags));
 }
 
-Result<std::map<std::string, std::string>> decode_tags(std::string_view text) {
-  if (text.empty()) return std::map<std::string, std::string>();
+Result<Tags> decode_tags(std::string_view text) {
+  if (text.empty()) return Tags();
   boost::system::error_code error;
   const json::value value = json::parse(text, error);
   if (error) return damaged("tags");

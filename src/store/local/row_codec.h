@@ -1,6 +1,7 @@
 #pragma once
 // How values that SQL need not look into are written in the index's columns. Pure functions.
 
+#include "runtime/loop.h"
 #include "store/local/data_files.h"
 #include "store/object_store.h"
 
@@ -10,6 +11,13 @@
 #include <vector>
 
 namespace telpher {
+
+/// Microseconds since 1970.
+std::int64_t to_us(WallTime time);
+WallTime from_us(std::int64_t us);
+
+/// Keys are blobs: they sort by their bytes.
+inline Bytes blob(std::string_view key) { return as_bytes(key); }
 
 /// 24 bytes each, little-endian.
 std::string encode_extents(const std::vector<Extent>& extents);
@@ -27,7 +35,7 @@ Result<PartList> decode_parts(std::string_view text);
 /// JSON; empty for nothing.
 std::string encode_metadata(const ObjectMetadata& metadata);
 Result<ObjectMetadata> decode_metadata(std::string_view text);
-std::string encode_tags(const std::map<std::string, std::string>& tags);
-Result<std::map<std::string, std::string>> decode_tags(std::string_view text);
+std::string encode_tags(const Tags& tags);
+Result<Tags> decode_tags(std::string_view text);
 
 }  // namespace telpher

@@ -20,7 +20,7 @@ TEST(RowCodec, ValuesSurvive) {
   EXPECT_EQ(again.content_type, metadata.content_type);
   EXPECT_EQ(again.expires, metadata.expires);
   EXPECT_EQ(again.user, metadata.user);
-  const std::map<std::string, std::string> tags = {{"a", ""}, {"b", "=&"}};
+  const Tags tags = {{"a", ""}, {"b", "=&"}};
   EXPECT_EQ(*decode_tags(encode_tags(tags)), tags);
 }
 

@@ -22,6 +22,22 @@ struct MemoryStore::Room {
   void give_back(ByteCount count) { bytes.fetch_sub(count, std::memory_order_relaxed); }
   const ByteCount bytes_max;
   std::atomic<ByteCount> bytes = 0;
+  std::atomic<ByteCount> claimed = 0;  // of these
+};
+
+/// Room for what is kept of an object, part or upload besides its bytes.
+struct MemoryStore::Claim {
+  Claim(std::shared_ptr<Room> of, ByteCount count) : room(std::move(of)), bytes(count) {
+    room->claimed.fetch_add(bytes, std::memory_order_relaxed);
+  }
+  ~Claim() {
+    room->claimed.fetch_sub(bytes, std::memory_order_relaxed);
+    room->give_back(bytes);
+  }
+  Claim(const Claim&) = delete;
+
+  const std::shared_ptr<Room> room;
+  const ByteCount bytes;
 };
 
 /// Address space for bytes that are on their way or have come. It takes room as they come: who only
@@ -61,18 +77,21 @@ struct MemoryStore::Content {
 struct MemoryStore::Object {
   ObjectInfo info;
   Content content;
-  std::map<std::string, std::string> tags;
+  Tags tags;
+  std::shared_ptr<const Claim> claim;
 };
 
 struct MemoryStore::Part {
   PartInfo info;
   Chunk chunk;
+  std::shared_ptr<const Claim> claim;
 };
 
 struct MemoryStore::Upload {
   CreateUploadOptions options;
   WallTime initiated;
   std::map<PartNumber, Part> parts;
+  std::shared_ptr<const Claim> claim;
 };
 
 /// Objects by key: in order for listings, hashed for everything else. Keys share long beginnings,

@@ -48,7 +48,7 @@ MemoryStore::MemoryStore(Capabilities capabilities, ByteCount bytes_max)
     : capabilities_(capabilities), room_(std::make_shared<Room>(bytes_max)) {}
 MemoryStore::~MemoryStore() = default;
 
-ByteCount MemoryStore::bytes_held() const { return room_->bytes.load(std::memory_order_relaxed); }
+ByteCount MemoryStore::bytes_held() const { return room_->bytes - room_->claimed; }
 
 namespace {
 
@@ -66,12 +66,17 @@ Result<void> MemoryStore::Block::take(ByteCount count) {
   return {};
 }
 
+Result<std::shared_ptr<const MemoryStore::Claim>> MemoryStore::claim(ByteCount count) {
+  if (!room_->take(count)) return no_room(room_->bytes_max);
+  return std::make_shared<const Claim>(room_, count);
+}
+
 /// Memory is only reserved: pages that nothing is written to cost nothing. Large pages were tried
 /// (madvise): a fifth less CPU at best, twice as much where the machine has to find them first.
 /// The size is what somebody says it will be, so that there is none of it must be no surprise.
 Result<MemoryStore::Chunk> MemoryStore::make_chunk(ByteCount size) {
   if (size == 0) return Chunk{};
-  if (size > room_->bytes_max - std::min(bytes_held(), room_->bytes_max)) {
+  if (size > room_->bytes_max - room_->bytes) {
     return no_room(room_->bytes_max);
   }
   std::unique_ptr<std::byte[]> space(new (std::nothrow) std::byte[size]);
@@ -175,6 +180,19 @@ Task<Result<PutResult>> MemoryStore::put(ObjectAddress object, Body body,
   co_return store_object(std::move(object), std::move(made), options.condition);
 }
 
+ByteCount MemoryStore::weight(std::string_view key, const ObjectMetadata& metadata,
+                              const Tags& tags) {
+  ByteCount weight = 700 + key.size();  // nodes, ETag, checksum, what the allocator adds
+  for (const auto& [name, value] : metadata.user) weight += 100 + name.size() + value.size();
+  for (const auto& [name, value] : tags) weight += 100 + name.size() + value.size();
+  for (const std::string* field :
+       {&metadata.content_type, &metadata.content_encoding, &metadata.content_language,
+        &metadata.content_disposition, &metadata.cache_control, &metadata.expires}) {
+    weight += field->size();
+  }
+  return weight;
+}
+
 Result<PutResult> MemoryStore::store_object(ObjectAddress object, Object made,
                                             const WriteCondition& condition) {
   TRY(Bucket * bucket, find_bucket(object.bucket));
@@ -183,15 +201,24 @@ Result<PutResult> MemoryStore::store_object(ObjectAddress object, Object made,
   if (old) old_etag = old->info.etag;
   TRY_VOID(check_condition(condition, object.key, old_etag));
   TRY_VOID(check_bucket_owner(condition, bucket->owner));
+  const ByteCount parts = made.info.parts ? made.info.parts->size() * kPartWeight : 0;
+  TRY(made.claim, claim(weight(object.key, made.info.metadata, made.tags) + parts));
   PutResult result{made.info.etag, "", made.info.checksum};
   bucket->objects.set(std::move(object.key), std::move(made));
   return result;
 }
 
-Task<Result<void>> MemoryStore::remove(ObjectAddress object) {
+Task<Result<void>> MemoryStore::remove(ObjectAddress object, std::string if_match) {
   CO_TRY_VOID(check_key(object.key));
+  if (!if_match.empty() && !capabilities_.conditional_removes) {
+    co_return not_implemented("conditional removes");
+  }
   const std::lock_guard lock(mutex_);
   CO_TRY(Bucket * bucket, find_bucket(object.bucket));
+  const Object* old = bucket->objects.find(object.key);
+  std::optional<std::string_view> etag;
+  if (old) etag = old->info.etag;
+  CO_TRY_VOID(check_condition({.if_match = if_match}, object.key, etag));
   bucket->objects.erase(object.key);
   co_return Result<void>();
 }
@@ -337,19 +364,20 @@ Task<Result<void>> MemoryStore::remove_bucket(std::string bucket) {
   co_return Result<void>();
 }
 
-Task<Result<std::map<std::string, std::string>>> MemoryStore::tags(ObjectAddress object) {
+Task<Result<Tags>> MemoryStore::tags(ObjectAddress object) {
   if (!capabilities_.tagging) co_return not_implemented("tags");
   const std::lock_guard lock(mutex_);
   CO_TRY(Object * found, find_object(object));
   co_return found->tags;
 }
 
-Task<Result<void>> MemoryStore::set_tags(ObjectAddress object,
-                                         std::map<std::string, std::string> tags) {
+Task<Result<void>> MemoryStore::set_tags(ObjectAddress object, Tags tags) {
   if (!capabilities_.tagging) co_return not_implemented("tags");
   CO_TRY_VOID(check_tags(tags));
   const std::lock_guard lock(mutex_);
   CO_TRY(Object * found, find_object(object));
+  const ByteCount parts = found->info.parts ? found->info.parts->size() * kPartWeight : 0;
+  CO_TRY(found->claim, claim(weight(object.key, found->info.metadata, tags) + parts));
   found->info.tag_count = static_cast<int>(tags.size());
   found->tags = std::move(tags);
   co_return Result<void>();

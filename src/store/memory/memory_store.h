@@ -17,7 +17,8 @@ class MemoryStore : public ObjectStore {
  public:
   /// @param capabilities  what it is to be capable of; the limits are enforced
   /// @param bytes_max     of content it holds, of objects, parts, what has come of bodies that are
-  ///                      arriving, and what readers still read; beyond that puts fail with kLimit
+  ///                      arriving, and what readers still read, and about what keys, metadata,
+  ///                      tags and uploads take besides; beyond that puts fail with kLimit
   ///                      ("InsufficientStorage")
   explicit MemoryStore(Capabilities capabilities = {}, ByteCount bytes_max = kUnlimited);
   static constexpr ByteCount kUnlimited = ~ByteCount{0};
@@ -27,7 +28,7 @@ class MemoryStore : public ObjectStore {
   Task<Result<ObjectInfo>> head(ObjectAddress object) override;
   Task<Result<GetResult>> get(ObjectAddress object, GetOptions options) override;
   Task<Result<PutResult>> put(ObjectAddress object, Body body, const PutOptions& options) override;
-  Task<Result<void>> remove(ObjectAddress object) override;
+  Task<Result<void>> remove(ObjectAddress object, std::string if_match = {}) override;
   Task<Result<std::vector<RemoveFailure>>> remove_many(std::string bucket,
                                                        std::vector<std::string> keys) override;
   Task<Result<PutResult>> copy(ObjectAddress from, ObjectAddress to, CopyOptions options) override;
@@ -49,9 +50,8 @@ class MemoryStore : public ObjectStore {
   Task<Result<void>> create_bucket(std::string bucket, std::string owner = {}) override;
   Task<Result<BucketInfo>> head_bucket(std::string bucket) override;
   Task<Result<void>> remove_bucket(std::string bucket) override;
-  Task<Result<std::map<std::string, std::string>>> tags(ObjectAddress object) override;
-  Task<Result<void>> set_tags(ObjectAddress object,
-                              std::map<std::string, std::string> tags) override;
+  Task<Result<Tags>> tags(ObjectAddress object) override;
+  Task<Result<void>> set_tags(ObjectAddress object, Tags tags) override;
 
   /// For tests: the bytes of an object, nullopt if there is none.
   std::optional<std::string> content(std::string_view bucket, std::string_view key) const;
@@ -63,6 +63,7 @@ class MemoryStore : public ObjectStore {
   struct Room;
   struct Block;
   struct Chunk;
+  struct Claim;
   struct Taken;
   struct Content;
   struct Object;
@@ -74,6 +75,10 @@ class MemoryStore : public ObjectStore {
   using UploadKey = std::pair<std::string, std::string>;  // key, upload id
 
   Result<Chunk> make_chunk(ByteCount size);
+  Result<std::shared_ptr<const Claim>> claim(ByteCount count);
+  /// About what one object, or upload, takes besides its bytes and parts.
+  static ByteCount weight(std::string_view key, const ObjectMetadata& metadata, const Tags& tags);
+  static constexpr ByteCount kPartWeight = 350;
   Task<Result<Taken>> take_body(Body body, ContentDigester::Options options);
   Result<ContentDigester::Options> find_part_options(const ObjectAddress& object,
                                                      const std::string& upload_id,

@@ -44,8 +44,8 @@ TEST(MemoryStore, RefusesWhatItsCapabilitiesLack) {
 
 TEST(MemoryStore, HoldsNoMoreThanItMay) {
   Loop loop(Loop::Mode::kVirtual, 1);
-  MemoryStore store(Capabilities{.part_size_min = 1}, 1000);
-  const std::string bytes(600, 'x');
+  MemoryStore store(Capabilities{.part_size_min = 1}, 1'010'000);
+  const std::string bytes(600'000, 'x');
   const auto put = [&](const std::string& key) {
     return loop.run(store.put({"bucket", key}, Body::of(as_bytes(bytes)), {}));
   };
@@ -56,22 +56,22 @@ TEST(MemoryStore, HoldsNoMoreThanItMay) {
   EXPECT_EQ(refused.error().kind, ErrorKind::kLimit);
   EXPECT_EQ(refused.error().context.code, "InsufficientStorage");
   EXPECT_FALSE(store.content("bucket", "b"));
-  EXPECT_EQ(store.bytes_held(), 600U);
+  EXPECT_EQ(store.bytes_held(), 600'000U);
   ASSERT_TRUE(loop.run(store.copy({"bucket", "a"}, {"bucket", "copy"}, {})));
-  EXPECT_EQ(store.bytes_held(), 600U) << "copies share their bytes";
+  EXPECT_EQ(store.bytes_held(), 600'000U) << "copies share their bytes";
   ASSERT_TRUE(loop.run(store.remove_many("bucket", {"a", "copy"})));
   EXPECT_EQ(store.bytes_held(), 0U);
 
   const std::string id = loop.run(store.create_upload({"bucket", "c"}, {})).value();
   const auto put_part = [&](PartNumber number) {
     return loop.run(
-        store.put_part({"bucket", "c"}, id, number, Body::of(as_bytes(bytes).first(400)), {}));
+        store.put_part({"bucket", "c"}, id, number, Body::of(as_bytes(bytes).first(400'000)), {}));
   };
   const auto first = put_part(1);
   ASSERT_TRUE(first && put_part(2));
   EXPECT_EQ(put_part(3).error().context.code, "InsufficientStorage");
   ASSERT_TRUE(loop.run(store.complete({"bucket", "c"}, id, {*first}, {})));
-  EXPECT_EQ(store.bytes_held(), 400U) << "what was not named is gone";
+  EXPECT_EQ(store.bytes_held(), 400'000U) << "what was not named is gone";
   ASSERT_TRUE(put("d"));
   ASSERT_TRUE(loop.run(store.remove({"bucket", "c"})));
   ASSERT_TRUE(loop.run(store.remove({"bucket", "d"})));
@@ -96,6 +96,47 @@ class SlowSender : public ByteReader {
   std::size_t left_;
   std::function<void()> then_;
 };
+
+TEST(MemoryStore, WhatDescribesBytesCounts) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  MemoryStore store(Capabilities{}, 1'000'000);
+  ASSERT_TRUE(loop.run(store.create_bucket("bucket")));
+  const auto fill = [](auto add) {
+    int count = 0;
+    while (count < 10'000) {
+      const auto added = add(std::to_string(count));
+      if (!added) {
+        EXPECT_EQ(added.error().context.code, "InsufficientStorage");
+        break;
+      }
+      ++count;
+    }
+    return count;
+  };
+  const PutOptions described = {.metadata = {.user = {{"about", std::string(2'000, 'x')}}}};
+  const auto put_empty = [&](const std::string& key) {
+    return loop.run(store.put({"bucket", key}, {}, described));
+  };
+  const int objects = fill(put_empty);
+  EXPECT_GT(objects, 200);
+  EXPECT_LT(objects, 500);
+  ASSERT_TRUE(loop.run(store.remove({"bucket", "0"})));
+  ASSERT_TRUE(put_empty("again"));
+  const Tags tags = {{"key", std::string(256, 'x')}};
+  EXPECT_FALSE(loop.run(store.set_tags({"bucket", "again"}, tags)));
+  ASSERT_TRUE(loop.run(store.remove({"bucket", "1"})));
+
+  std::string last;
+  const int uploads = fill([&](const std::string& key) {
+    const auto id = loop.run(store.create_upload({"bucket", key}, {}));
+    if (id) last = *id;
+    return id;
+  });
+  EXPECT_GT(uploads, 0);
+  EXPECT_LT(uploads, 10);
+  ASSERT_TRUE(loop.run(store.abort({"bucket", std::to_string(uploads - 1)}, last)));
+  EXPECT_TRUE(loop.run(store.create_upload({"bucket", "one more"}, {})));
+}
 
 TEST(MemoryStore, BytesThatAreOnlyAnnouncedTakeNoRoomFromOthers) {
   constexpr std::size_t kMiB = 1 << 20;

@@ -26,7 +26,9 @@ Task<Result<std::string>> MemoryStore::create_upload(ObjectAddress object,
   // Ids of one key sort by age, as markers of lists want it.
   std::string number = std::to_string(++uploads_made_);
   std::string id = "memory-" + std::string(20 - number.size(), '0') + number;
-  bucket->uploads[{std::move(object.key), id}] = {std::move(options), loop.wall_now(), {}};
+  CO_TRY(auto held, claim(weight(object.key, options.metadata, options.tags)));
+  bucket->uploads[{std::move(object.key), id}] = {
+      std::move(options), loop.wall_now(), {}, std::move(held)};
   co_return id;
 }
 
@@ -35,7 +37,8 @@ Result<PartInfo> MemoryStore::store_part(const ObjectAddress& object, const std:
   TRY(Upload * upload, find_upload(object, upload_id));
   PartInfo info{number, taken.chunk.size, std::move(taken.digests.etag), std::nullopt, now};
   if (capabilities_.checksums) info.checksum = taken.digests.checksum;
-  upload->parts.insert_or_assign(number, Part{info, std::move(taken.chunk)});
+  TRY(auto held, claim(kPartWeight));
+  upload->parts.insert_or_assign(number, Part{info, std::move(taken.chunk), std::move(held)});
   return info;
 }
 

@@ -161,13 +161,29 @@ def test_complete_with_a_condition(wire, s3, bucket):
 
 @pytest.mark.differs(OLD)
 def test_delete_over_a_certain_one(wire, s3, bucket):
-    """DeleteObject takes If-Match since 2024: on it, or refused; never ignored."""
     tag = wire.put(f"/{bucket}/k", b"x").headers["etag"]
     answer = wire.delete(f"/{bucket}/k", headers={"If-Match": OTHER})
-    assert (answer.status, answer.code) in ((412, "PreconditionFailed"), (501, "NotImplemented")), answer
+    assert (answer.status, answer.code) == (412, "PreconditionFailed"), answer
     assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"x"
-    if answer.status == 412:
-        assert wire.delete(f"/{bucket}/k", headers={"If-Match": tag}).status == 204
+    assert wire.delete(f"/{bucket}/k", headers={"If-Match": tag}).status == 204
+    for condition in (tag, "*"):
+        answer = wire.delete(f"/{bucket}/k", headers={"If-Match": condition})
+        assert (answer.status, answer.code) == (404, "NoSuchKey"), answer
+    wire.put(f"/{bucket}/k", b"x")
+    assert wire.delete(f"/{bucket}/k", headers={"If-Match": tag.strip('"')}).status == 204
+    wire.put(f"/{bucket}/k", b"x")
+    assert wire.delete(f"/{bucket}/k", headers={"If-Match": "*"}).status == 204
+
+
+@pytest.mark.differs(OLD)
+@pytest.mark.parametrize("header", ["If-None-Match", "x-amz-if-match-size",
+                                    "x-amz-if-match-last-modified-time"])
+def test_delete_conditions_that_s3_has_not(wire, s3, bucket, header):
+    """The latter two are for directory buckets."""
+    wire.put(f"/{bucket}/k", b"x")
+    answer = wire.delete(f"/{bucket}/k", headers={header: "99"})
+    assert (answer.status, answer.code) == (501, "NotImplemented"), answer
+    assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"x"
 
 
 # --- copies --------------------------------------------------------------------------------------

@@ -496,6 +496,8 @@ def test_bucket_in_the_host(wire, endpoint, bucket, k):
     assert listed.texts("Contents/Key") == ["k", "new key"] and listed.text("Name") == bucket
     assert wire.request("HEAD", "/", host=host).status == 200
     assert wire.delete("/new%20key", host=host).status == 204
+    assert wire.put("/_telpher/stats", b"a key as any other", host=host).status == 200
+    assert wire.get(f"/{bucket}/_telpher/stats").body == b"a key as any other"
 
 
 @pytest.mark.differs("RADOS gateway: only for hosts it was told")

@@ -1,0 +1,22 @@
+#pragma once
+// Errors that several parts of the endpoint answer with, in S3's words.
+
+#include "store/rules.h"
+
+#include <string>
+
+namespace telpher {
+
+inline Error invalid_argument(std::string message) {
+  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
+}
+
+inline Error invalid_request(std::string message) {
+  return store_error(ErrorKind::kInvalid, "InvalidRequest", 400, std::move(message));
+}
+
+inline Error access_denied() {
+  return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
+}
+
+}  // namespace telpher
