@@ -1,5 +1,6 @@
 """The endpoint of a soak: started, killed, started again over the same store, asked, and checked."""
 
+import datetime
 import hashlib
 import http.client
 import json
@@ -150,6 +151,14 @@ class Endpoint:
 
     def delete(self, key):
         self.ask("DELETE", f"/{BUCKET}/{key}")
+
+    def list_uploads(self):
+        """(key, upload id, UTC time of its begin) of the first open uploads, and only of those."""
+        _, _, body = self.ask("GET", f"/{BUCKET}", {"uploads": ""})
+        for upload in re.findall(r"<Upload>(.*?)</Upload>", body.decode(), re.S):
+            key, upload_id, initiated = (re.search(f"<{name}>(.*?)</{name}>", upload).group(1)
+                                         for name in ("Key", "UploadId", "Initiated"))
+            yield urllib.parse.unquote(key), upload_id, datetime.datetime.fromisoformat(initiated)
 
     def list_keys(self):
         token = None

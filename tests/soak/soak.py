@@ -86,6 +86,7 @@ class Soak:
         self.servers_killed = 0
         self.met = [0] * len(RULES)
         self.problems = []
+        self.left_open = []
 
     def count(self, name):
         return sum(getattr(worker, name) for worker in self.workers)
@@ -155,9 +156,10 @@ class Soak:
         if listed != known:
             self.problems.append(f"listed but never stored: {sorted(listed - known)[:5]}, "
                                  f"stored but not listed: {sorted(known - listed)[:5]}")
-        self.left_open = self.endpoint.stats()["open_uploads"]
-        if self.left_open:
-            self.problems.append(f"{self.left_open} uploads are open after sweep")
+        open_uploads = self.endpoint.stats()["open_uploads"]
+        if open_uploads:
+            self.problems.append(f"{open_uploads} uploads are open after sweep")
+            self.left_open = self.whose_are_open()
         self.endpoint.stop()
         self.problems += self.endpoint.scrub()
 
@@ -166,6 +168,12 @@ class Soak:
         unmet = [rule for rule, acted in zip(RULES, self.met) if not acted]
         if unmet and self.options.minutes >= 5:
             self.problems.append(f"never met: {unmet}")
+
+    def whose_are_open(self):
+        return [{"key": key, "upload_id": upload_id, "initiated": f"{initiated:%F %T.%f}",
+                 "around_it": next((worker.what_became_of(key, initiated) for worker in self.workers
+                                    if key.startswith(f"w{worker.number}/")), [])}
+                for key, upload_id, initiated in self.endpoint.list_uploads()]
 
     def summary(self):
         last_pid = self.samples[-1]["server_pid"]
@@ -192,7 +200,7 @@ class Soak:
             "failures": dict(sum((w.failures for w in self.workers), collections.Counter())
                              .most_common(8)),
             "wrong": self.count("wrong"), "missing": self.count("missing"),
-            "open_uploads_at_the_end": self.left_open,
+            "open_uploads_at_the_end": len(self.left_open), "left_open": self.left_open,
             "faults": {rule["do"]: sum(acted for other, acted in zip(RULES, self.met)
                                        if other["do"] == rule["do"]) for rule in RULES},
             "flat": flat, "problems": self.problems, "passed": not self.problems,

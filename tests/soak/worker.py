@@ -1,6 +1,7 @@
 """One user of a soak: copies this way and that, is killed, and knows what must be there."""
 
 import collections
+import datetime
 import hashlib
 import pathlib
 import random
@@ -39,6 +40,7 @@ class Worker:
         self.model, self.sizes, self.problems = {}, {}, []
         self.doubtful_until = {}
         self.failures = collections.Counter()
+        self.history = []  # (begun, ended, what, key, outcome) of what writes; times in UTC
         self.commands = self.failed = self.killed = self.checked = self.moved = 0
         self.wrong = self.missing = 0
 
@@ -59,6 +61,24 @@ class Worker:
 
     def telpher(self, *args):
         """The exit code; None when it was killed."""
+        begun = datetime.datetime.now(datetime.UTC)
+        code = self.run_telpher(*args)
+        if str(args[2]).startswith(f"s3://{BUCKET}/"):
+            key = args[2].removeprefix(f"s3://{BUCKET}/")
+            self.note(begun, "cp", key, "killed" if code is None else f"exit {code}")
+        return code
+
+    def note(self, begun, what, key, outcome):
+        self.history.append((begun, datetime.datetime.now(datetime.UTC), what, key, outcome))
+
+    def what_became_of(self, key, initiated):
+        """For people: what was done to a key around the time at which an upload of it began."""
+        near = datetime.timedelta(seconds=30)
+        return [f"{begun:%T.%f} to {ended:%T.%f} {what}: {outcome}"
+                for begun, ended, what, other, outcome in self.history
+                if other in (key, None) and begun - near < initiated < ended + near]
+
+    def run_telpher(self, *args):
         self.commands += 1
         process = subprocess.Popen([self.soak.options.telpher, *map(str, args)], env=self.env,
                                    cwd=self.folder, stdout=subprocess.DEVNULL,
@@ -180,8 +200,10 @@ class Worker:
     def sweep(self):
         """Ends what killed commands have left."""
         self.commands += 1
+        begun = datetime.datetime.now(datetime.UTC)
         done = subprocess.run([self.soak.options.telpher, "sweep", f"s3://{BUCKET}", "--abort"],
                               env=self.env, cwd=self.folder, capture_output=True, timeout=600)
+        self.note(begun, "sweep", None, f"exit {done.returncode}")
         self.failed += done.returncode != 0
 
     # --- what is there -------------------------------------------------------------------------
