@@ -6,6 +6,8 @@
 // Steps of a multipart transfer, each survivable:
 //   acquire lease → begin (synced) → CreateMultipartUpload → set_upload_id (synced) → parts
 //   (part_done: unsynced hints; ListParts is the truth) → completing (synced) → Complete → finish.
+// An entry without an upload id is never continued: what its CreateMultipartUpload made, or is
+// about to make, is looked for by key and time (sweep.h) before the entry is finished.
 
 #include "runtime/loop.h"
 #include "store/types.h"
@@ -18,6 +20,9 @@
 #include <vector>
 
 namespace telpher {
+
+/// How often a process that lives says so in the entries it works on (`last_alive`).
+inline constexpr std::chrono::seconds kHeartbeat{5};
 
 struct JournalEntry {
   std::string id;           // 16 hex digits, made by begin()

@@ -164,8 +164,10 @@ void MultipartUpload::adopt(ByteCount part_size) {
 }
 
 bool MultipartUpload::continues(const JournalEntry& entry) const {
-  return options_.resume && entry.kind == (copy_from_ ? "copy" : "upload") &&
-         entry.object == object_ && entry.source_hash == job_hash_ && !seen_.validator.empty() &&
+  // Without an id there is nothing to continue, and something to look for.
+  return options_.resume && !entry.upload_id.empty() &&
+         entry.kind == (copy_from_ ? "copy" : "upload") && entry.object == object_ &&
+         entry.source_hash == job_hash_ && !seen_.validator.empty() &&
          entry.validator == seen_.validator && entry.size == seen_.size && entry.size &&
          can_adopt(entry.part_size) && entry.checksum == to_string(options_.checksum);
 }
@@ -189,14 +191,12 @@ Task<Result<void>> MultipartUpload::find_or_begin() {
     CO_TRY_VOID(co_await engine_.journal->finish(entry_.id, std::nullopt));
     entry_ = {};
     upload_id_.clear();
-  } else if (!entry_.id.empty()) {
-    CO_TRY_VOID(co_await abort_forgotten_uploads(store_, entry_));
   }
   co_return co_await create_upload();
 }
 
 Task<Result<void>> MultipartUpload::create_upload() {
-  if (engine_.journal && entry_.id.empty()) {
+  if (engine_.journal) {
     entry_.kind = copy_from_ ? "copy" : "upload";
     entry_.source = source_.redacted_address();
     entry_.source_hash = job_hash_;
@@ -468,7 +468,8 @@ Task<Error> MultipartUpload::fail(Error error) {
     const bool maybe_begun = error.persistence != Persistence::kPermanent ||
                              error.kind == ErrorKind::kCancelled || error.context.attempts > 1;
     if (upload_id_.empty() && maybe_begun) {
-      // Its answer may have been lost.
+      // Its answer may have been lost. Who interrupts us is not made to wait for a late one.
+      if (error.kind == ErrorKind::kCancelled) co_return error;
       entry_.last_alive = (co_await current_loop()).wall_now();
       Result<void> ended = co_await shielded(
           discard_transfer(*engine_.journal, store_, std::move(entry_)), kTidyUpLimit);

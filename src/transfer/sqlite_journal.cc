@@ -18,8 +18,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t kHintsMax = 100;  // written at once when so many wait,
 constexpr auto kHintsWait = 1s;         // or after so long
 constexpr auto kReleaseWait = 20ms;     // somebody may wait for it
-constexpr auto kHeartbeat = 5s;
-constexpr auto kHeartbeatLost = 60s;  // only where nothing else tells that an owner is dead
+constexpr auto kHeartbeatLost = 60s;    // only where nothing else tells that an owner is dead
 constexpr auto kPollFirst = 100ms;
 constexpr auto kPollLongest = 1s;
 constexpr auto kFinishedKept = 24h;

@@ -3,7 +3,6 @@
 #include "runtime/loop.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -41,7 +40,21 @@ bool is_upload_of(const JournalEntry& entry, const UploadInfo& upload) {
   return upload.initiated >= first && upload.initiated <= last;
 }
 
+namespace {
+
+/// What a process sent arrives although the process has died, and what waits in the store is
+/// carried out. Who looks before that finds nothing, and nobody would look again.
+Task<Result<void>> let_late_requests_arrive(WallTime last_alive) {
+  constexpr auto kUnderWay = 2 * kHeartbeat + kLateArrival;  // one heartbeat may have come late
+  Loop& loop = co_await current_loop();
+  if (loop.wall_now() - last_alive > kUnderWay) co_return Result<void>();
+  co_return co_await sleep_for(kLateArrival);
+}
+
+/// Ends the uploads that a process began for `entry` and died before their ids reached the journal:
+/// those that is_upload_of() knows.
 Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry) {
+  CO_TRY_VOID(co_await let_late_requests_arrive(std::max(entry.created, entry.last_alive)));
   ListUploadsOptions page{.prefix = entry.object.key};
   for (;;) {
     CO_TRY(UploadsPage uploads, co_await store.list_uploads(entry.object.bucket, page));
@@ -54,6 +67,8 @@ Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entr
     page.upload_id_marker = std::move(uploads.upload_id_marker);
   }
 }
+
+}  // namespace
 
 Task<Result<void>> discard_transfer(Journal& journal, ObjectStore& store, JournalEntry entry) {
   if (entry.kind == "download") co_return co_await journal.finish(entry.id, std::nullopt);

@@ -4,6 +4,7 @@
 #include "store/object_store.h"
 #include "transfer/journal.h"
 
+#include <chrono>
 #include <string>
 
 namespace telpher {
@@ -12,13 +13,14 @@ namespace telpher {
 /// reached the journal, by its key and the time at which it was begun (its process held the lease).
 bool is_upload_of(const JournalEntry& entry, const UploadInfo& upload);
 
-/// Ends the uploads that a process began for `entry` and died before their ids reached the journal:
-/// those that is_upload_of() knows.
-Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry);
+/// A CreateMultipartUpload that takes effect so long after its sender died is not waited for: such
+/// an upload is left to `telpher sweep --all`.
+inline constexpr std::chrono::seconds kLateArrival{2};
 
 /// Ends the upload of an unfinished transfer, also one whose id never reached the journal, and
-/// forgets the entry. The caller holds the lease on its destination.
-/// Errors: the store's (the entry stays), kIo.
+/// forgets the entry. The caller holds the lease on its destination. Takes kLateArrival longer
+/// where a dead process's CreateMultipartUpload may still be under way: no id, alive a moment ago.
+/// Errors: the store's and kCancelled (the entry stays), kIo.
 Task<Result<void>> discard_transfer(Journal& journal, ObjectStore& store, JournalEntry entry);
 
 struct SweepResult {
