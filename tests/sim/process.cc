@@ -9,8 +9,24 @@
 
 namespace telpher::sim {
 
+using namespace std::chrono_literals;
+
 World::World(Scenario plan)
-    : scenario(std::move(plan)), store(scenario.capabilities), file(scenario) {}
+    : scenario(std::move(plan)),
+      store(scenario.capabilities),
+      file(scenario),
+      lateness(scenario.seed * 5 + 1) {}
+
+void World::deliver(TimePoint now) {
+  std::erase_if(late, [&](const LateRequest& request) {
+    if (request.arrives > now) return false;
+    say(request.arrives, "a late CreateMultipartUpload is carried out");
+    Loop loop(Loop::Mode::kVirtual, 1);
+    loop.start_at(request.arrives);
+    (void)loop.run(store.create_upload(request.object, request.options)).value();
+    return true;
+  });
+}
 
 void World::say(TimePoint now, const std::string& text) const {
   if (!trace) return;
@@ -30,7 +46,11 @@ Process::Process(World& world, Options options)
       faults_seen_(injector_.acted()),
       chaos_(wire_, injector_),
       watched_(chaos_, [this] { on_faults(); }),
-      store_(watched_, quota_, retry_stats_),
+      late_(watched_,
+            [this](ObjectAddress object, CreateUploadOptions create) {
+              on_orphan(std::move(object), std::move(create));
+            }),
+      store_(late_, quota_, retry_stats_),
       buffers_(world.scenario.memory_budget),
       source_(world.file, options_.faulty && !world.scenario.faults.empty(), options_.seed + 2,
               passed_, world.tally) {
@@ -96,6 +116,7 @@ bool Process::on_journal_step(Step step, bool after) {
 bool Process::on_store_call(Operation operation, bool after) {
   if (dead_) return true;
   if (after) world_.say(loop_.now(), options_.owner + ": " + std::string(to_string(operation)));
+  if (after && operation == Operation::kCreateUpload) late_.arrived();
   const CrashPlan& crash = options_.crash;
   if (crash.at != CrashPlan::At::kStoreCall || crash.after != after) return false;
   if (++store_calls_ != crash.occurrence) return false;
@@ -110,6 +131,13 @@ void Process::on_faults() {
       world_.tally.met(fault_of(world_.scenario.faults[i]), passed_);
     }
   }
+}
+
+void Process::on_orphan(ObjectAddress object, CreateUploadOptions options) {
+  if (world_.lateness.chance(0.2)) return;  // it never arrives
+  world_.tally.met(Fault::kLateRequest, passed_);
+  const auto delay = std::chrono::milliseconds(world_.lateness.below(kLateArrival / 1ms));
+  world_.late.push_back({std::move(object), std::move(options), loop_.now() + delay});
 }
 
 Task<Result<std::unique_ptr<Journal>>> Process::open_own_journal() {

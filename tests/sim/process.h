@@ -8,6 +8,7 @@
 #include "store/layers/retry.h"
 #include "store/memory/memory_store.h"
 #include "tests/sim/crash_vfs.h"
+#include "tests/sim/late_store.h"
 #include "tests/sim/mortal_store.h"
 #include "tests/sim/scenario.h"
 #include "tests/sim/sim_source.h"
@@ -37,6 +38,17 @@ struct World {
   bool trace = false;            // prints what happens
   void say(TimePoint now, const std::string& text) const;
   Tally tally;
+
+  /// A CreateMultipartUpload whose sender has died or given up.
+  struct LateRequest {
+    ObjectAddress object;
+    CreateUploadOptions options;
+    TimePoint arrives;
+  };
+  std::vector<LateRequest> late;
+  Random lateness;
+  /// Carries out what has arrived by `now`, each request at its own time.
+  void deliver(TimePoint now);
 };
 
 class Process {
@@ -74,6 +86,7 @@ class Process {
   bool on_journal_step(Step step, bool after);
   bool on_store_call(Operation operation, bool after);
   void on_faults();
+  void on_orphan(ObjectAddress object, CreateUploadOptions options);
   void die(bool after, Step at);
   TimePoint crash_time() const;
 
@@ -98,6 +111,7 @@ class Process {
   std::vector<std::uint64_t> faults_seen_;
   ChaosStore chaos_;
   WatchedStore watched_;
+  LateStore late_;
   RetryQuota quota_;
   RetryStats retry_stats_;
   RetryStore store_;

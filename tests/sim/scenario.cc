@@ -104,6 +104,10 @@ CommandPlan make_command(std::uint64_t seed, Random& random) {
                                .delay = std::chrono::milliseconds(random.below(4'000)),
                                .ending = Ending::kInterrupt});
   }
+  if (random.chance(0.1)) {
+    // During the first call to the store, which most often is CreateMultipartUpload.
+    command.crashes.push_back({.at = CrashPlan::At::kStoreCall, .ending = random_ending(random)});
+  }
   if (random.chance(0.8)) {
     command.crashes.push_back(crash_of_cell(seed % kCrashCells, random));
     while (command.crashes.size() < 4 && random.chance(0.4)) {

@@ -125,7 +125,10 @@ void Simulation::after_crash(User& user, TimePoint now) {
     other.process->kill();
     other.process.reset();
     ++other.crashes;
-    other.starts_at = now + std::chrono::milliseconds(luck_.below(30'000));
+    // A machine takes longer to start than a request to arrive; a user may be very quick.
+    const std::uint64_t within_ms = luck_.chance(0.5) ? 2'000 : 30'000;
+    other.starts_at =
+        now + std::chrono::milliseconds(luck_.below(within_ms)) + (power_cut ? 3s : 0s);
   }
   if (power_cut) {
     world_.machine.power_cut(ending == Ending::kPowerCutWithLuck ? &luck_ : nullptr);
@@ -176,12 +179,16 @@ void Simulation::after_step(User& user, TimePoint now) {
 void Simulation::sweep() {
   users_.clear();
   Process process(world_, {.owner = "sweeper",
-                           .starts_at = last_event_ + 1min,
+                           .starts_at = last_event_ + (luck_.chance(0.5) ? 1ms : 1min),
                            .seed = world_.scenario.seed,
                            .crash = {},
                            .faulty = false,
                            .sweeps = true});
-  while (!process.done() && process.next() != kNever) process.step();
+  while (!process.done() && process.next() != kNever) {
+    world_.deliver(process.next());
+    process.step();
+  }
+  world_.deliver(kNever);
   if (!process.done()) return fail("the sweep does not end");
   if (!process.result()) return fail("the sweep failed: " + process.result().error().message);
   Loop loop(Loop::Mode::kVirtual, 1);
@@ -225,6 +232,7 @@ SeedResult Simulation::run() {
     if (++events > kEventsMost) fail("it goes on and on");
     if (!result_.failure.empty()) break;
     last_event_ = std::max(last_event_, now);
+    world_.deliver(now);
     if (!user->process) {
       start(*user);
     } else {

@@ -10,7 +10,7 @@ constexpr std::array<std::string_view, kFaults> kNames = {
     "corruption",    "truncation",    "short body",     "error in 200",     "fake success",
     "partition",     "source breaks", "source refuses", "source delays",    "source changed",
     "range ignored", "killed before", "killed after",   "power cut before", "power cut after",
-    "interrupted"};
+    "interrupted",   "late request"};
 
 /// Whether a fault can meet a transfer whose last step was `passed`.
 bool can_happen(Fault fault, Step passed) {
@@ -35,6 +35,7 @@ bool can_happen(Fault fault, Step passed) {
     case Fault::kSourceDelay: return parts_move;
     case Fault::kSourceChanged: return passed == Step::kPartDone;
     case Fault::kRangeIgnored: return passed == Step::kSetUploadId;
+    case Fault::kLateRequest: return passed == Step::kBegin;
     case Fault::kInterrupted:
     case Fault::kPartition: return passed == Step::kPartDone;
   }

@@ -32,8 +32,9 @@ enum class Fault {
   kPowerCutBefore,
   kPowerCutAfter,
   kInterrupted,
+  kLateRequest,
 };
-constexpr std::size_t kFaults = 21;
+constexpr std::size_t kFaults = 22;
 
 Fault fault_of(const FaultRule& rule);
 
