@@ -111,12 +111,12 @@ Result<std::unique_ptr<TlsServerContext>> TlsServerContext::make(const TlsServer
   while (X509* next = PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)) {
     SSL_CTX_add0_chain_cert(context, next);
   }
+  tls_error_text();  // the end of the chain counts as an error; the key's are to be told
   const UniqueKey key(
       PEM_read_bio_PrivateKey(bio_of(options.private_key_pem).get(), nullptr, nullptr, nullptr));
   if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
     return make_error(ErrorKind::kInvalid, "cannot use the private key: " + tls_error_text());
   }
-  tls_error_text();  // the end of the chain counts as an error
   return result;
 }
 
