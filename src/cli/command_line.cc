@@ -91,6 +91,7 @@ void declare(CLI::App& app, const Option& option, std::vector<std::string>& valu
     return;
   }
   app.add_option(option.names, values)
+      ->type_name(option.value)  // for messages
       ->type_size(1)
       ->expected(option.repeatable ? -1 : 1)
       ->allow_extra_args(false)
@@ -185,6 +186,7 @@ std::string CommandLine::help(int width) const {
     out += '\n';
     for (std::string_view rest = details; !rest.empty();) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
+      if (end == 0) out += '\n';  // between paragraphs
       append_wrapped(out, rest.substr(0, end), 0, width);
       rest.remove_prefix(std::min(end + 1, rest.size()));
     }
