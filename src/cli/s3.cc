@@ -18,16 +18,21 @@ class S3Verb final : public Verb {
     options_.root = settings.home + "/store";
     line.details =
         "Any S3 client can use it. Its keys come from TELPHER_S3_ACCESS_KEY and "
-        "TELPHER_S3_SECRET_KEY, or from --credentials; without either they are made at the first "
-        "start and printed. The first line on standard output is `listening on "
+        "TELPHER_S3_SECRET_KEY, or from --credentials; without either they are made and printed at "
+        "the first start, and kept. The first line on standard output is `listening on "
         "http://127.0.0.1:PORT`. It serves until Ctrl-C or SIGTERM.\n\n"
         "A fault script (docs/faults.md) makes it fail on purpose; it can be changed while the "
         "endpoint runs, with the admin key (TELPHER_S3_ADMIN_KEY, else made and printed): PUT "
-        "/_telpher/faults.";
+        "/_telpher/faults.\n\n"
+        "Exit codes: 0 ended by a signal, or nothing is damaged; 2 an option, or a file or "
+        "variable "
+        "it names, is wrong; 3 there is no store to scrub; 4 the address or the store is not to be "
+        "had; 6 something is damaged.";
     line.examples =
         "telpher s3\n"
-        "telpher s3 --store memory --listen 127.0.0.1:0 --bucket test --faults faults.json\n"
-        "telpher s3 --root /srv/objects --listen 0.0.0.0:9000 --tls-cert c.pem --tls-key k.pem\n"
+        "aws --endpoint-url http://127.0.0.1:9000 s3 ls\n"
+        "telpher s3 --store memory --listen 127.0.0.1:0 --bucket b --faults f.json\n"
+        "telpher s3 --root /srv/s3 --listen :443 --tls-cert c.pem --tls-key k.pem\n"
         "telpher s3 --scrub";
     line.add(
         {.names = "--listen",
@@ -52,17 +57,16 @@ class S3Verb final : public Verb {
               .value = "local|memory",
               .help = "on disk (default), or gone when it ends",
               .set = [this](std::string_view text) { return set_store(text); }});
-    line.text("--root", "DIR", "of the local store (default: the embedded one, local://)",
-              options_.root);
+    line.add({.names = "--root",
+              .value = "DIR",
+              .help = "of the local store (default: the embedded one, local://)",
+              .set = [this](std::string_view text) { return set_root(text); }});
     line.flag("--no-sync", "a power failure may lose what was acknowledged", options_.durable,
               false);
     line.add({.names = "--capacity",
               .value = "SIZE",
               .help = "of the memory store (default: half of this machine's memory)",
-              .set = [this](std::string_view text) -> Result<void> {
-                TRY(options_.capacity, parse_size(text));
-                return {};
-              }});
+              .set = [this](std::string_view text) { return set_capacity(text); }});
     line.list("--bucket", "NAME", "made at the start if it is not there (repeatable)",
               options_.buckets);
     line.flag("--scrub", "check every stored byte against its checksum, report, and end", scrub_);
@@ -82,10 +86,12 @@ class S3Verb final : public Verb {
   }
 
   Task<int> run(Command* command) override {
+    mention_what_has_no_effect();
     Result<void> done = co_await (scrub_ ? scrub_store(&options_)
                                          : serve_s3(&options_, command->settings.environment));
     if (done) co_return kExitDone;
-    co_return report_error(done.error());
+    (void)report_error(done.error());
+    co_return exit_code_of(done.error());
   }
 
   bool ends_by_signal() const override { return !scrub_; }
@@ -95,7 +101,10 @@ class S3Verb final : public Verb {
     const std::size_t colon = text.rfind(':');
     const auto port = parse_decimal<std::uint16_t>(
         colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1));
-    if (!port) return make_error(ErrorKind::kInvalid, "ADDRESS:PORT is expected");
+    if (!port) {
+      return make_error(ErrorKind::kInvalid,
+                        "'" + std::string(text) + "' is not ADDRESS:PORT (try 127.0.0.1:9000)");
+    }
     std::string_view host = text.substr(0, colon);
     if (host == "localhost") host = "127.0.0.1";
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -106,9 +115,25 @@ class S3Verb final : public Verb {
 
   Result<void> set_store(std::string_view text) {
     if (text != "local" && text != "memory") {
-      return make_error(ErrorKind::kInvalid, "local or memory is expected");
+      return make_error(ErrorKind::kInvalid,
+                        "local or memory is expected, not '" + std::string(text) + "'");
     }
     options_.in_memory = text == "memory";
+    return {};
+  }
+
+  Result<void> set_root(std::string_view text) {
+    if (text.empty()) return make_error(ErrorKind::kInvalid, "a directory is expected");
+    options_.root = text;
+    root_given_ = true;
+    return {};
+  }
+
+  Result<void> set_capacity(std::string_view text) {
+    TRY(options_.capacity, parse_size(text));
+    if (options_.capacity == 0) {
+      return make_error(ErrorKind::kInvalid, "must be more than 0: nothing could be stored");
+    }
     return {};
   }
 
@@ -118,7 +143,28 @@ class S3Verb final : public Verb {
     return {};
   }
 
+  /// Whoever gives --root believes that objects stay; whoever limits the store, that it is limited.
+  void mention_what_has_no_effect() const {
+    if (options_.in_memory && root_given_) {
+      std::fputs("telpher: --root is not used: with --store memory nothing is kept\n", stderr);
+    }
+    if (!options_.in_memory && options_.capacity > 0) {
+      std::fputs("telpher: --capacity is not used: it limits --store memory only\n", stderr);
+    }
+  }
+
+  static ExitCode exit_code_of(const Error& error) {
+    switch (error.kind) {
+      case ErrorKind::kCancelled: return kExitInterrupted;
+      case ErrorKind::kInvalid: return kExitUsage;
+      case ErrorKind::kNotFound: return kExitSource;
+      case ErrorKind::kCorrupt: return kExitIntegrity;
+      default: return kExitDestination;
+    }
+  }
+
   S3EndpointOptions options_;
+  bool root_given_ = false;
   bool scrub_ = false;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/progress_view.h"
+#include "cli/s3_inputs.h"
 #include "cli/settings.h"
 #include "net/http_server.h"
 #include "net/tls.h"
@@ -10,126 +11,31 @@
 #include "store/local/local_store.h"
 #include "store/memory/memory_store.h"
 
-#include <boost/json.hpp>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <ctime>
-#include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <malloc.h>
-#include <sstream>
 #include <sys/resource.h>
-#include <unistd.h>
 
 namespace telpher {
 namespace {
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  if (!file) return make_errno_error(errno ? errno : EIO, "read '" + path + "'");
-  return std::move(text).str();
-}
-
-/// Where keys that were made for a local store are kept.
-std::string keys_path(const S3EndpointOptions& options) {
-  return options.root + "/s3-credentials.json";
-}
-
-Result<void> write_keys(const std::string& path, const S3User& user) {
-  namespace json = boost::json;
-  const std::string text =
-      json::serialize(
-          json::object{{"users", json::array{json::object{{"access_key", user.access_key},
-                                                          {"secret_key", user.secret_key},
-                                                          {"id", user.id},
-                                                          {"display_name", user.display_name}}}}}) +
-      "\n";
-  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!fd) return make_errno_error(errno, "create '" + path + "'");
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(fd.get()) != 0) {
-    return make_errno_error(errno, "write '" + path + "'");
-  }
-  return {};
-}
-
-struct Users {
-  std::vector<S3User> users;
-  bool made = false;  // just now: they are to be told
-  bool kept = false;  // since an earlier start
-};
-
-/// From the environment, a file, or made.
-Result<Users> find_users(const S3EndpointOptions& options, const Environment& environment) {
-  const auto access_key = environment("TELPHER_S3_ACCESS_KEY");
-  const auto secret_key = environment("TELPHER_S3_SECRET_KEY");
-  if (!options.credentials.empty()) {
-    if (access_key || secret_key) {
-      return make_error(ErrorKind::kInvalid,
-                        "--credentials and TELPHER_S3_ACCESS_KEY are both set: which is it?");
-    }
-    TRY(const std::string text, read_file(options.credentials));
-    TRY(std::vector<S3User> users, parse_users(text));
-    return Users{std::move(users)};
-  }
-  if (access_key || secret_key) {
-    if (!access_key || !secret_key || access_key->empty() || secret_key->empty()) {
-      return make_error(ErrorKind::kInvalid,
-                        "TELPHER_S3_ACCESS_KEY and TELPHER_S3_SECRET_KEY belong together: one is "
-                        "missing");
-    }
-    return Users{{S3User{.access_key = *access_key,
-                         .secret_key = *secret_key,
-                         .session_token = {},
-                         .id = *access_key,
-                         .display_name = *access_key}}};
-  }
-  if (!options.in_memory) {
-    const std::string path = keys_path(options);
-    std::error_code error;
-    if (std::filesystem::exists(path, error)) {
-      TRY(const std::string text, read_file(path));
-      TRY(std::vector<S3User> users, parse_users(text));
-      return Users{.users = std::move(users), .kept = true};
-    }
-  }
-  Users made{{make_user()}, true};
-  if (!options.in_memory) TRY_VOID(write_keys(keys_path(options), made.users.front()));
-  return made;
-}
-
-Result<FaultScript> read_faults(const S3EndpointOptions& options) {
-  FaultScript script;
-  if (!options.faults.empty()) {
-    TRY(const std::string text, read_file(options.faults));
-    TRY(script, parse_fault_script(text));
-  }
-  if (options.latency) script.latency = *options.latency;
-  return script;
-}
-
-Result<std::unique_ptr<TlsServerContext>> read_tls(const S3EndpointOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
-    return make_error(ErrorKind::kInvalid, "--tls-cert and --tls-key belong together");
-  }
-  if (options.tls_cert.empty()) return std::unique_ptr<TlsServerContext>();
-  TlsServerOptions tls;
-  TRY(tls.certificate_pem, read_file(options.tls_cert));
-  TRY(tls.private_key_pem, read_file(options.tls_key));
-  return TlsServerContext::make(tls);
-}
-
 Result<std::unique_ptr<LocalStore>> open_local(const S3EndpointOptions& options) {
-  return LocalStore::open({.root = options.root,
-                           .durable = options.durable,
-                           .md5_etags = true,
-                           .part_size_min = 5 * kMiB});
+  const std::string what = "--root '" + options.root + "'";
+  std::error_code unreadable;
+  if (const auto status = std::filesystem::status(options.root, unreadable);
+      std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
+    return make_error(ErrorKind::kIo, what + " is not a directory");
+  }
+  Result<std::unique_ptr<LocalStore>> store = LocalStore::open({.root = options.root,
+                                                                .durable = options.durable,
+                                                                .md5_etags = true,
+                                                                .part_size_min = 5 * kMiB});
+  // Whatever it was: the store is not to be had.
+  if (!store) return make_error(ErrorKind::kIo, what + ": " + store.error().message);
+  return store;
 }
 
 /// What parts and objects have left is used for the next ones. By default each large block comes
@@ -225,31 +131,91 @@ void log_request(const S3Service::Answered& request) {
 
 void print_start(const HttpServer& server, const S3EndpointOptions& options, const Users& users,
                  const std::string& made_admin_key) {
+  const std::string& access_key = users.users.front().access_key;
   const bool ipv6 = options.listen_host.find(':') != std::string::npos;
   const std::string host = ipv6 ? "[" + options.listen_host + "]" : options.listen_host;
   std::printf("listening on %s://%s:%d\n", options.tls_cert.empty() ? "http" : "https",
               host.c_str(), server.port());
   if (users.made) {
-    std::printf("access key: %s\nsecret key: %s\n", users.users.front().access_key.c_str(),
+    std::printf("access key: %s\nsecret key: %s\n", access_key.c_str(),
                 users.users.front().secret_key.c_str());
-    if (!options.in_memory) std::printf("kept in: %s\n", keys_path(options).c_str());
-  } else if (users.kept) {
-    std::printf("access key: %s (secret key in %s)\n", users.users.front().access_key.c_str(),
-                keys_path(options).c_str());
+    if (!users.kept_in.empty()) std::printf("kept in: %s\n", users.kept_in.c_str());
+  } else if (!users.kept_in.empty()) {
+    std::printf("access key: %s (secret key in %s)\n", access_key.c_str(), users.kept_in.c_str());
   }
   if (!made_admin_key.empty()) std::printf("admin key: %s\n", made_admin_key.c_str());
   std::fflush(stdout);
+}
+
+/// Takes requests to the service, which is made after the port is known to be ours: a start that
+/// fails for its port has made no store, and no keys that nobody was told.
+class Door final : public HttpHandler {
+ public:
+  S3Service* service = nullptr;
+  Task<Result<void>> handle(ServerRequest& request, ServerResponse& response) override {
+    return service->handle(request, response);
+  }
+  HttpRefusal refusal(int status, const Error& error) override {
+    return service->refusal(status, error);
+  }
+};
+
+Result<std::unique_ptr<HttpServer>> open_server(Loop& loop, HttpHandler& handler,
+                                                const S3EndpointOptions& options,
+                                                TlsServerContext* tls) {
+  HttpServerOptions http;
+  http.listen = {.host = options.listen_host, .port = options.listen_port};
+  http.connections_max = find_connections_max();
+  http.tls = tls;
+  Result<std::unique_ptr<HttpServer>> server = HttpServer::open(loop, handler, http);
+  if (server) return server;
+  Error error = std::move(server).error();
+  error.message = "--listen: " + error.message;
+  if (error.context.code == "EADDRINUSE") {
+    error.message += ": choose another port (0 = one that is free)";
+  }
+  return error;
+}
+
+Result<void> check_bucket_names(const std::vector<std::string>& buckets) {
+  for (const std::string& bucket : buckets) {
+    if (const Result<void> good = check_bucket_name(bucket); !good) {
+      return make_error(ErrorKind::kInvalid, "--bucket: " + good.error().message);
+    }
+  }
+  return {};
+}
+
+Task<Result<void>> make_buckets(ObjectStore* store, const std::vector<std::string>* buckets,
+                                const Users* users) {
+  for (const std::string& bucket : *buckets) {
+    Result<void> made = co_await store->create_bucket(bucket, users->users.front().id);
+    if (made) continue;
+    Error error = std::move(made).error();
+    // A sole user may use all buckets, also those that he made when he had other keys.
+    if (error.context.code == "BucketAlreadyExists" && users->users.size() == 1) continue;
+    error.message = "--bucket: " + error.message;
+    co_return error;
+  }
+  co_return Result<void>();
 }
 
 }  // namespace
 
 Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment environment) {
   Loop& loop = co_await current_loop();
+  // First what costs nothing to have been wrong, then the port, then what makes files.
+  CO_TRY_VOID(check_bucket_names(options->buckets));
   CO_TRY(FaultScript script, read_faults(*options));
   CO_TRY(const std::unique_ptr<TlsServerContext> tls, read_tls(*options));
+  CO_TRY(Users users, find_given_users(*options, environment));
+  Door door;
+  CO_TRY(const std::unique_ptr<HttpServer> server, open_server(loop, door, *options, tls.get()));
   CO_TRY(const OpenStore opened, open_store(*options));
   ObjectStore* const store = &opened.get();
-  CO_TRY(const Users users, find_users(*options, environment));
+  if (users.users.empty()) {
+    CO_TRY(users, find_kept_users(options->in_memory ? std::string() : options->root));
+  }
 
   S3ServiceOptions service_options;
   service_options.users = users.users;
@@ -268,15 +234,9 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
 
   if (options->log) service.on_answer = log_request;
   service.on_trouble = report_trouble;
-  HttpServerOptions http;
-  http.listen = {.host = options->listen_host, .port = options->listen_port};
-  http.connections_max = find_connections_max();
-  http.tls = tls.get();
-  CO_TRY(const std::unique_ptr<HttpServer> server, HttpServer::open(loop, service, http));
   service.refuse_connections = [&server](Duration time) { server->refuse_connections(time); };
-  for (const std::string& bucket : options->buckets) {
-    CO_TRY_VOID(co_await store->create_bucket(bucket, users.users.front().id));
-  }
+  door.service = &service;
+  CO_TRY_VOID(co_await make_buckets(store, &options->buckets, &users));
   print_start(*server, *options, users, made_admin_key);
   TaskGroup background(co_await current_context());
   if (opened.local && options->scrub_rate > 0) {

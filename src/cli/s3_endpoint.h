@@ -34,11 +34,12 @@ struct S3EndpointOptions {
 };
 
 /// Serves until it is cancelled. Prints where it listens, and keys it has made.
-/// Errors: kInvalid (files, buckets), kIo, kDenied, those of opening the store.
+/// Errors: kInvalid (options, the environment, and the files they name), kIo and others (the
+/// address, the store).
 Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment environment);
 
 /// Checks every byte of the local store and prints what is damaged. Errors: kCorrupt when something
-/// is; kNotFound when there is no store, kInvalid for one in memory; those of opening the store.
+/// is; kNotFound when there is no store, kInvalid for one in memory, kIo when it cannot be opened.
 Task<Result<void>> scrub_store(const S3EndpointOptions* options);
 
 }  // namespace telpher
