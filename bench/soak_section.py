@@ -1,5 +1,7 @@
 """The section "Soak" of RESULTS.md and its plot, from what tests/soak/soak.py has measured."""
 
+import tables
+
 WIDTH, HEIGHT, LEFT, TOP, GAP = 760, 120, 70, 30, 42
 PANELS = [("rss_mib", "server's resident memory, MiB"), ("descriptors", "open descriptors"),
           ("open_uploads", "open uploads"), ("store_mib", "store on disk, MiB (grey: live objects)")]
@@ -59,14 +61,12 @@ def section(soaks):
     record = soaks.get("soak")
     if not record:
         return []
-    at = record["measured"]
     verdict = "passed" if record["passed"] else "**failed**: " + "; ".join(record["problems"][:5])
     lines = [
         "",
         "## Soak",
         "",
-        f"{at['date']}, commit {at['commit']}, {at['machine']}.",
-        f"`{at['command']}`",
+        *tables.measured(record),
         "",
         f"{record['minutes']:g} minutes, {record['workers']} users side by side, faults on, clients "
         f"and servers killed: {verdict}.",

@@ -2,6 +2,8 @@
 
 import statistics
 
+import tables
+
 HEADING = "The endpoint"
 ORDER = ["get-10k", "put-10k", "put-local", "put-durable", "get-1g", "put-1g", "idle", "list", "start"]
 
@@ -78,17 +80,10 @@ def section(results):
         "keep-alive connections, every request signed anew (SigV4, unsigned payload). Written by "
         "`bench/endpoint/run.py`.",
         "",
-        "| Work | Must | Measured | |",
-        "|---|---|---|---|",
+        *tables.targets_table(rows, judge),
     ]
     for row in rows:
-        for target in row["targets"]:
-            text, verdict = judge(row, target)
-            lines.append(f"| {row['title']} | {target['text']} | {text} | {verdict} |")
-    for row in rows:
-        at = row["measured"]
-        lines += ["", f"### {row['title']}", "", f"{at['date']}, commit {at['commit']}, {at['machine']}.",
-                  f"`{at['command']}`", "", *row_table(row)]  # fmt: skip
+        lines += ["", f"### {row['title']}", "", *tables.measured(row), "", *row_table(row)]
         if row.get("note"):
             lines += ["", row["note"]]
     return lines

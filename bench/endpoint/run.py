@@ -19,7 +19,8 @@ import signal
 import subprocess
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+BENCH = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(BENCH), str(BENCH / "peers")]
 
 import endpoint_table as table  # noqa: E402
 import results  # noqa: E402
@@ -78,10 +79,6 @@ def setup():
                        check=True)  # fmt: skip
 
 
-def one_line(problem):
-    return " ".join(str(problem).split()).replace("|", "/")[:300]
-
-
 def enter(context, bench, make, records, key):
     """A started server; None, and its contenders out, when it cannot start."""
     try:
@@ -89,8 +86,8 @@ def enter(context, bench, make, records, key):
     except Failure as problem:
         for contender, record in records:
             if contender.server == key:
-                record["problem"] = one_line(problem)
-        print(f"  {key}: {one_line(problem)}", flush=True)
+                record["problem"] = results.one_line(problem)
+        print(f"  {key}: {results.one_line(problem)}", flush=True)
         return None
 
 
@@ -107,7 +104,7 @@ def take_turns(bench, records, servers, runs):
             try:
                 run = contender.run(bench, servers.get(contender.server))
             except Failure as problem:
-                record["problem"] = one_line(problem)
+                record["problem"] = results.one_line(problem)
                 record["runs"] = []
                 print(f"  {contender.id}: {record['problem']}", flush=True)
                 continue
@@ -146,30 +143,12 @@ def measure_row(bench, row, options):
     }
 
 
-def print_row(row):
-    print("\n".join(table.row_table(row)))
-    for target in row["targets"]:
-        print(f"{target['text']}: {' — '.join(table.judge(row, target))}")
-    print(flush=True)
-
-
-def pick_rows(options):
-    rows = [make() for make in all_rows.ROWS]
-    if not options.rows:
-        return rows
-    wanted = options.rows.split(",")
-    unknown = set(wanted) - {row.name for row in rows}
-    if unknown:
-        raise SystemExit("no such row: " + ", ".join(sorted(unknown)))
-    return [row for row in rows if row.name in wanted]
-
-
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     options = parse_arguments()
     if options.setup:
         return setup()
-    rows = pick_rows(options)
+    rows = results.pick([make() for make in all_rows.ROWS], options.rows)
     if options.list:
         for row in rows:
             print(f"{row.name:12} {row.title}")
@@ -181,10 +160,10 @@ def main():
             try:
                 record = measure_row(bench, row, options)
             except Failure as problem:
-                print(f"  {row.name}: {one_line(problem)}\n", flush=True)
+                print(f"  {row.name}: {results.one_line(problem)}\n", flush=True)
                 has_failed = True
                 continue
-            print_row(record)
+            results.show(record, table)
             has_failed = has_failed or any("problem" in c for c in record["contenders"])
             for path in [own_json] + ([results.RESULTS_JSON] if options.write else []):
                 results.store(path, "endpoint", row.name, record)

@@ -9,6 +9,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
 
 import endpoint_table  # noqa: E402
 import soak_section  # noqa: E402
+import tables  # noqa: E402
 
 SCALE = {"CPU-s/GiB": 1, "CPU ms/object": 1e3, "CPU µs/object": 1e6, "wall s": 1, "wall ms": 1e3}
 
@@ -114,24 +115,10 @@ def markdown(results, order):
         "Written by `bench/peers/run.py` and `bench/endpoint/run.py`; do not edit. How it measures stands in `README.md`, the "
         "single runs in `results.json`.",
         "",
-        "| Work | Must | Measured | |",
-        "|---|---|---|---|",
+        *tables.targets_table(rows, judge),
     ]
     for row in rows:
-        for target in row["targets"]:
-            text, verdict = judge(row, target)
-            lines.append(f"| {row['title']} | {target['text']} | {text} | {verdict} |")
-    for row in rows:
-        at = row["measured"]
-        lines += [
-            "",
-            f"## {row['title']}",
-            "",
-            f"{at['date']}, commit {at['commit']}, {at['machine']}.",
-            f"`{at['command']}`",
-            "",
-            *row_table(row),
-        ]
+        lines += ["", f"## {row['title']}", "", *tables.measured(row), "", *row_table(row)]
         if row.get("note"):
             lines += ["", row["note"]]
     lines += endpoint_table.section(results.get("endpoint", {}))

@@ -41,6 +41,30 @@ def circumstances(command):
     }
 
 
+def pick(rows, names):
+    """Those of the comma-separated `names`; all when there are none."""
+    if not names:
+        return rows
+    wanted = names.split(",")
+    unknown = set(wanted) - {row.name for row in rows}
+    if unknown:
+        raise SystemExit("no such row: " + ", ".join(sorted(unknown)))
+    return [row for row in rows if row.name in wanted]
+
+
+def one_line(problem):
+    """For a cell of a table."""
+    return " ".join(str(problem).split()).replace("|", "/")[:300]
+
+
+def show(row, of):
+    """Prints a row as it will stand in RESULTS.md. `of` = module with row_table() and judge()."""
+    print("\n".join(of.row_table(row)))
+    for target in row["targets"]:
+        print(f"{target['text']}: {' — '.join(of.judge(row, target))}")
+    print(flush=True)
+
+
 def store(path, part, name, record):
     """Puts a row into a file of results; the project's own is turned into RESULTS.md as well."""
     results = json.loads(path.read_text()) if path.exists() else {}

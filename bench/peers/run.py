@@ -64,13 +64,7 @@ def pick_rows(options):
     rows = [make() for make in contenders.ROWS]
     if options.s3_endpoint or options.list:
         rows += [make() for make in real_server.ROWS]
-    if not options.rows:
-        return rows
-    wanted = options.rows.split(",")
-    unknown = set(wanted) - {row.name for row in rows}
-    if unknown:
-        raise SystemExit("no such row: " + ", ".join(sorted(unknown)))
-    return [row for row in rows if row.name in wanted]
+    return results.pick(rows, options.rows)
 
 
 def reproduce_command(row, options):
@@ -103,10 +97,6 @@ def run_once(lab, row, contender):
     return cost, command
 
 
-def one_line(problem):
-    return " ".join(str(problem).split()).replace("|", "/")[:200]
-
-
 def measure_row(lab, row, options):
     """All contenders in turn, again and again. A contender that fails is out."""
     print(f"== {row.name}: {row.title}", flush=True)
@@ -127,7 +117,7 @@ def measure_row(lab, row, options):
                 if turn < 0 and row.subtract_start and contender.start:
                     record["start_cpu_s"] = measure_start(lab, contender)
             except Failure as problem:
-                record["problem"] = one_line(problem)
+                record["problem"] = results.one_line(problem)
                 print(f"  {contender.name}: {record['problem']}", flush=True)
                 continue
             if "--buffer" in command.words:
@@ -150,13 +140,6 @@ def measure_row(lab, row, options):
     }
 
 
-def print_row(row):
-    print("\n".join(report.row_table(row)))
-    for target in row["targets"]:
-        print(f"{target['text']}: {' — '.join(report.judge(row, target))}")
-    print(flush=True)
-
-
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     options = parse_arguments()
@@ -172,7 +155,7 @@ def main():
     with Lab(options) as lab:
         for row in rows:
             record = measure_row(lab, row, options)
-            print_row(record)
+            results.show(record, report)
             has_failed = has_failed or any("problem" in c for c in record["contenders"])
             for path in [own_json] + ([results.RESULTS_JSON] if options.write else []):
                 results.store(path, "rows", row.name, record)
