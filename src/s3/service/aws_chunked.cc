@@ -67,6 +67,28 @@ Result<PayloadForm> parse_payload_form(std::string_view payload_hash) {
                      "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.");
 }
 
+namespace {
+
+Error unknown_trailer() {
+  return invalid_request("The value specified in the x-amz-trailer header is not supported");
+}
+
+}  // namespace
+
+Result<ChecksumAlgorithm> announced_trailer(const Headers& headers) {
+  const std::string names = headers.joined("x-amz-trailer").value_or("");
+  if (names.empty()) return ChecksumAlgorithm::kNone;
+  if (names.find(',') != std::string::npos) {
+    return invalid_request(
+        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+  }
+  const auto algorithm = std::ranges::find_if(kS3Checksums, [&](ChecksumAlgorithm candidate) {
+    return iequals(names, checksum_header(candidate));
+  });
+  if (algorithm == kS3Checksums.end()) return unknown_trailer();
+  return *algorithm;
+}
+
 Result<AwsChunkedOptions> parse_aws_chunked_options(PayloadForm form, const Headers& headers) {
   DCHECK(is_aws_chunked(form));
   AwsChunkedOptions options{.form = form};
@@ -77,17 +99,9 @@ Result<AwsChunkedOptions> parse_aws_chunked_options(PayloadForm form, const Head
                        "You must provide the Content-Length HTTP header.");
   }
   options.decoded_length = *length;
-  const auto announced = headers.joined("x-amz-trailer");
-  if (!announced || announced->empty()) return options;
-  if (announced->find(',') != std::string::npos) {
-    return invalid_request(
-        "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
-  }
-  for (const ChecksumAlgorithm algorithm : kS3Checksums) {
-    if (iequals(*announced, checksum_header(algorithm))) options.trailer = algorithm;
-  }
-  if (options.trailer == ChecksumAlgorithm::kNone || form == PayloadForm::kSignedChunks) {
-    return invalid_request("The value specified in the x-amz-trailer header is not supported");
+  TRY(options.trailer, announced_trailer(headers));
+  if (options.trailer != ChecksumAlgorithm::kNone && form == PayloadForm::kSignedChunks) {
+    return unknown_trailer();
   }
   return options;
 }

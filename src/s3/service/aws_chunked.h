@@ -42,6 +42,10 @@ struct AwsChunkedOptions {
   ByteCount chunk_bytes_min = 8192;
 };
 
+/// The checksum that a trailer will bring, by x-amz-trailer; kNone = none. Errors: kInvalid
+/// (InvalidRequest: a trailer that is no checksum, or more than one).
+Result<ChecksumAlgorithm> announced_trailer(const Headers& headers);
+
 /// From x-amz-decoded-content-length and x-amz-trailer.
 /// Errors: kInvalid (MissingContentLength; InvalidRequest: a trailer that is no checksum, or more
 /// than one, or in a form without trailers).

@@ -3,6 +3,7 @@
 #include "codec/entity_tag.h"
 #include "codec/http_date.h"
 #include "codec/text.h"
+#include "s3/service/aws_chunked.h"
 #include "s3/service/refusals.h"
 #include "s3/service/xml_request.h"
 
@@ -201,23 +202,6 @@ Result<void> check_length_is_said(const Headers& headers) {
   if (headers.contains("content-length") || headers.contains("transfer-encoding")) return {};
   return store_error(ErrorKind::kInvalid, "MissingContentLength", 411,
                      "You must provide the Content-Length HTTP header.");
-}
-
-Result<ChecksumAlgorithm> announced_trailer(const Headers& headers) {
-  const auto names = headers.joined("x-amz-trailer");
-  if (!names) return ChecksumAlgorithm::kNone;
-  ChecksumAlgorithm found = ChecksumAlgorithm::kNone;
-  bool known = true;
-  for_each_list_item(*names, [&](std::string_view name) {
-    const auto algorithm = std::ranges::find_if(kS3Checksums, [&](ChecksumAlgorithm candidate) {
-      return iequals(name, checksum_header(candidate));
-    });
-    known = known && algorithm != kS3Checksums.end() && found == ChecksumAlgorithm::kNone;
-    if (known) found = *algorithm;
-  });
-  if (!known)
-    return invalid_request("The value specified in the x-amz-trailer header is not supported");
-  return found;
 }
 
 Result<PutOptions> parse_put_options(const Headers& headers) {

@@ -31,9 +31,6 @@ Result<CreateUploadOptions> parse_create_options(const Headers& headers);
 Result<CopyOptions> parse_copy_options(const Headers& headers);
 Result<CompleteOptions> parse_complete_options(const Headers& headers);
 
-/// The checksum that a trailer will bring, by x-amz-trailer; kNone = none.
-Result<ChecksumAlgorithm> announced_trailer(const Headers& headers);
-
 /// Conditions on a read, or on the source of a copy, before the object is known.
 struct ReadConditions {
   std::optional<std::string_view> match, none_match;  // lists of ETags
