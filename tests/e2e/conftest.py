@@ -16,6 +16,8 @@ import urllib.request
 
 import pytest
 
+from s3_command import KEYS, Served
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / os.environ.get("TELPHER_BUILD", "dev")
 TELPHER = BUILD / "src" / "telpher"
@@ -289,6 +291,21 @@ def s3(telpher, tmp_path):
     yield start
     for server in started:
         stop(server.process)
+
+
+@pytest.fixture
+def serve(telpher):
+    """serve("--store", "memory", …) starts `telpher s3` at a free port, with known keys."""
+    started = []
+
+    def start(*args, env=KEYS, **kwargs):
+        started.append(Served(telpher, args, env, **kwargs))
+        return started[-1]
+
+    yield start
+    for server in started:
+        if server.process.poll() is None:
+            server.end()
 
 
 @pytest.fixture

@@ -1,113 +1,19 @@
-"""`telpher s3` as a program: how it starts or refuses to, whom it lets in, what it says, how it ends.
+"""`telpher s3` as a program: how it starts or refuses to, whom it lets in, what it says.
 
 What it answers to clients is tested in tests/interop; its faults in test_faults_manual.py.
 """
 
-import contextlib
 import json
 import re
-import resource
-import select
-import signal
-import socket
+import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
 
-import boto3
-import botocore.exceptions
 import pytest
-from botocore.config import Config
 
-from conftest import MIB, ROOT, random_bytes
-
-KEYS = {"TELPHER_S3_ACCESS_KEY": "its-access-key", "TELPHER_S3_SECRET_KEY": "its-secret-key",
-        "TELPHER_S3_ADMIN_KEY": "its-admin-key"}
-ANYWHERE = ["--listen", "127.0.0.1:0"]
-
-
-class Served:
-    """A started `telpher s3`: it has said where it listens."""
-
-    def __init__(self, telpher, args, env, **kwargs):
-        self.stderr = telpher.cwd / f"stderr-{time.monotonic_ns()}"
-        with open(self.stderr, "wb") as stderr:
-            self.process = subprocess.Popen(
-                telpher.command(["s3", *ANYWHERE, *args]), env=telpher.env | env, cwd=telpher.cwd,
-                stdout=subprocess.PIPE, stderr=stderr, text=True, **kwargs)
-        first = self.process.stdout.readline()
-        listening = re.fullmatch(r"listening on (https?://127\.0\.0\.1:(\d+))\n", first)
-        assert listening, f"{first} {self.err}"
-        self.base, self.port = listening[1], int(listening[2])
-
-    @property
-    def err(self):
-        return self.stderr.read_text()
-
-    def read_keys(self):
-        """(access key, secret key) as printed: at the first start only."""
-        access, secret = (self.process.stdout.readline() for _ in range(2))
-        return re.fullmatch(r"access key: (\S+)\n", access)[1], \
-            re.fullmatch(r"secret key: (\S+)\n", secret)[1]
-
-    def client(self, access_key="its-access-key", secret_key="its-secret-key"):
-        config = Config(signature_version="s3v4", retries={"max_attempts": 0}, read_timeout=30,
-                        s3={"addressing_style": "path"})
-        return boto3.client("s3", endpoint_url=self.base, region_name="us-east-1", config=config,
-                            aws_access_key_id=access_key, aws_secret_access_key=secret_key)
-
-    def admin(self, path, key="its-admin-key", method="GET"):
-        request = urllib.request.Request(f"{self.base}/_telpher/{path}", method=method,
-                                         headers={"Authorization": f"Bearer {key}"} if key else {})
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
-
-    def end(self, with_signal=signal.SIGTERM):
-        """Ends it; returns what it has said that was not read."""
-        self.process.send_signal(with_signal)
-        assert self.process.wait(20) == 0, f"{self.process.returncode} {self.err}"
-        assert "Sanitizer" not in self.err and "check failed" not in self.err, self.err
-        with self.process.stdout as out:
-            return out.read()
-
-
-@pytest.fixture
-def serve(telpher):
-    """serve("--store", "memory", …) starts an endpoint at a free port, with known keys."""
-    started = []
-
-    def start(*args, env=KEYS, **kwargs):
-        started.append(Served(telpher, args, env, **kwargs))
-        return started[-1]
-
-    yield start
-    for server in started:
-        if server.process.poll() is None:
-            server.end()
-
-
-def refusal(telpher, *args, env=KEYS):
-    """(exit code, message) of a start that must fail: one line, and nothing on standard output."""
-    done = telpher.run("s3", *args, env=env, timeout=30)
-    assert done.out == ""
-    line = re.fullmatch(r"telpher: ([^\n]+)\n", done.err)
-    assert line, done.err
-    assert "its-secret-key" not in done.err and "its-admin-key" not in done.err
-    return done.returncode, line[1]
-
-
-@contextlib.contextmanager
-def refused(code, status):
-    with pytest.raises(botocore.exceptions.ClientError) as raised:
-        yield
-    answer = raised.value.response
-    assert answer["Error"]["Code"] == code
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == status
-
-
-def get(client, key, bucket="bucket"):
-    return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+from conftest import ROOT
+from s3_command import ANYWHERE, KEYS, get, refusal, refused
 
 
 # --- starting, or not -----------------------------------------------------------------------------
@@ -193,12 +99,26 @@ def test_a_port_that_is_taken(telpher, serve):
     assert not telpher.home.exists()
 
 
+def make_certificate(folder, name):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext",
+                    "subjectAltName=IP:127.0.0.1", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+                   cwd=folder, check=True, capture_output=True)
+
+
+def test_https(tmp_path, serve):
+    make_certificate(tmp_path, "a")
+    server = serve("--store", "memory", "--tls-cert", "a.pem", "--tls-key", "a.key")
+    assert server.base == f"https://127.0.0.1:{server.port}"
+    trusting = ssl.create_default_context(cafile=tmp_path / "a.pem")
+    with pytest.raises(urllib.error.HTTPError) as refused_page:
+        urllib.request.urlopen(server.base + "/_telpher/stats", context=trusting)
+    assert refused_page.value.code == 403
+
+
 def test_a_key_that_does_not_belong_to_the_certificate(telpher, tmp_path):
-    for name in "ab":
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-keyout",
-                        f"{name}.key", "-out", f"{name}.pem"], cwd=tmp_path, check=True,
-                       capture_output=True)
+    make_certificate(tmp_path, "a")
+    make_certificate(tmp_path, "b")
     code, message = refusal(telpher, *ANYWHERE, "--tls-cert", "a.pem", "--tls-key", "b.key")
     assert code == 2
     assert "b.key" in message and "mismatch" in message
@@ -355,227 +275,6 @@ def test_admin_pages_want_the_admin_key(serve):
             assert refused_page.value.code == 403
 
 
-# --- scrub ----------------------------------------------------------------------------------------
-
-def data_files(root):
-    return [path for path in (root / "data").rglob("*") if path.is_file()]
-
-
-@pytest.fixture
-def stored(tmp_path, serve):
-    """A store on disk with two objects; returns (root, content of the large one)."""
-    server = serve("--root", tmp_path / "root", "--bucket", "bucket")
-    content = random_bytes(MIB + 5)
-    server.client().put_object(Bucket="bucket", Key="dir/large", Body=content)
-    server.client().put_object(Bucket="bucket", Key="small", Body=b"a few bytes")
-    server.end()
-    return tmp_path / "root", content
-
-
-def test_scrub_of_a_sound_store(telpher, stored):
-    done = telpher.ok("s3", "--scrub", "--root", stored[0])
-    assert re.fullmatch(r"2 objects and 0 parts [^\n]*1\.00 MiB: 0 damaged\n", done.out)
-    assert done.err == ""
-
-
-def assert_damaged(telpher, root, names):
-    done = telpher.run("s3", "--scrub", "--root", root)
-    assert done.returncode == 6
-    assert f"2 objects and 0 parts" in done.out and f"{len(names)} damaged\n" in done.out
-    lines = done.err.splitlines()
-    assert [re.match(r"telpher: damaged: (\S+): .", line)[1] for line in lines[:-1]] == names
-    assert lines[-1] == f"telpher: {len(names)} damaged; each was named above"
-
-
-def test_scrub_finds_a_flipped_bit(telpher, stored):
-    root, content = stored
-    [file] = [path for path in data_files(root) if content in path.read_bytes()]
-    data = bytearray(file.read_bytes())
-    data[data.index(content) + MIB // 2] ^= 4
-    file.write_bytes(data)
-    assert_damaged(telpher, root, ["bucket/dir/large"])
-
-
-def test_scrub_finds_a_missing_file(telpher, stored):
-    root, content = stored
-    [file] = [path for path in data_files(root) if content in path.read_bytes()]
-    small_too = b"a few bytes" in file.read_bytes()
-    file.unlink()
-    assert_damaged(telpher, root, ["bucket/dir/large"] + ["bucket/small"] * small_too)
-
-
-def test_scrub_where_no_store_is(telpher, tmp_path):
-    before = set(tmp_path.iterdir())
-    code, message = refusal(telpher, "--scrub", "--root", "nowhere")
-    assert code == 3 and "no store at 'nowhere'" in message
-    assert refusal(telpher, "--scrub")[0] == 3
-    assert set(tmp_path.iterdir()) == before
-
-
-def test_scrub_of_a_store_in_memory(telpher):
-    code, message = refusal(telpher, "--scrub", "--store", "memory")
-    assert code == 2 and "--store memory" in message
-
-
-def test_scrub_beside_a_server(telpher, tmp_path, serve, stored):
-    server = serve("--root", stored[0])
-    client = server.client()
-    upload = client.create_multipart_upload(Bucket="bucket", Key="unfinished")["UploadId"]
-    client.upload_part(Bucket="bucket", Key="unfinished", UploadId=upload, PartNumber=1,
-                       Body=b"a part")
-    done = telpher.ok("s3", "--scrub", "--root", stored[0])
-    assert done.out.startswith("2 objects and 1 parts")
-    assert get(client, "dir/large") == stored[1]
-    client.abort_multipart_upload(Bucket="bucket", Key="unfinished", UploadId=upload)
-
-
-def test_a_server_scrubs_by_itself(serve, stored):
-    root, content = stored
-    [file] = [path for path in data_files(root) if content in path.read_bytes()]
-    file.write_bytes(file.read_bytes().replace(content, b"\0" * len(content)))
-    server = serve("--root", root, "--scrub-rate", "1GiB/s")
-    until(lambda: "telpher: damaged: bucket/dir/large: " in server.err)
-    server.end()
-
-
-# --- ending ---------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_without_a_fault(tmp_path, serve, with_signal):
-    """An upload under way is cut; what was acknowledged is there at the next start."""
-    server = serve("--root", tmp_path / "root", "--bucket", "bucket")
-    client = server.client()
-    client.put_object(Bucket="bucket", Key="acknowledged", Body=b"all of it")
-    link = client.generate_presigned_url("put_object", Params={"Bucket": "bucket", "Key": "half"})
-    with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
-        connection.sendall(f"PUT {link.split(str(server.port), 1)[1]} HTTP/1.1\r\n"
-                           f"Host: 127.0.0.1:{server.port}\r\nContent-Length: {MIB}\r\n"
-                           "Expect: 100-continue\r\n\r\n".encode())
-        assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
-        connection.sendall(b"x" * (MIB // 2))
-        server.end(with_signal)
-        with contextlib.suppress(ConnectionResetError):
-            assert connection.recv(1000) == b""
-    assert server.err == ""
-
-    client = serve("--root", tmp_path / "root").client()
-    listed = client.list_objects_v2(Bucket="bucket")["Contents"]
-    assert [entry["Key"] for entry in listed] == ["acknowledged"]
-    assert get(client, "acknowledged") == b"all of it"
-
-
-def test_a_signal_does_not_wait_for_a_fault(serve, tmp_path):
-    """Nor for clients that only stay connected."""
-    (tmp_path / "f.json").write_text(
-        '{"rules": [{"on": "ListBuckets", "do": "delay", "ms": 600000}]}')
-    server = serve("--store", "memory", "--faults", "f.json")
-    link = server.client().generate_presigned_url("list_buckets")
-    with socket.create_connection(("127.0.0.1", server.port), 20) as connection:
-        connection.sendall(f"GET {link.split(str(server.port), 1)[1]} HTTP/1.1\r\n"
-                           f"Host: 127.0.0.1:{server.port}\r\n\r\n".encode())
-        until(lambda: server.admin("faults")["rules"][0]["acted"] == 1)
-        server.end()
-
-
-def test_the_port_is_free_again_at_once(telpher, serve):
-    server = serve("--store", "memory")
-    kept_alive = socket.create_connection(("127.0.0.1", server.port), 20)
-    kept_alive.sendall(b"GET /_telpher/stats HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert kept_alive.recv(1000).startswith(b"HTTP/1.1 403 ")
-    server.end()
-    again = serve("--store", "memory", "--listen", f"127.0.0.1:{server.port}")
-    assert again.port == server.port
-    kept_alive.close()
-
-
-# --- what it bears --------------------------------------------------------------------------------
-
-def until(predicate):
-    deadline = time.monotonic() + 20
-    while not predicate():
-        assert time.monotonic() < deadline
-        select.select([], [], [], 0.01)
-
-
-def connect(server):
-    return socket.create_connection(("127.0.0.1", server.port), 20)
-
-
-def count_closed(connections):
-    """How many the other side has closed."""
-    poll = select.poll()
-    for connection in connections:
-        poll.register(connection, select.POLLIN | select.POLLRDHUP)
-    return len(poll.poll(0))
-
-
-@pytest.mark.parametrize("store", ["memory", "local"])
-def test_more_connections_than_descriptors(serve, store):
-    """64 descriptors: half of them for connections. Who is in is served, the others are closed at
-    once, and when some leave others come in."""
-    limit = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
-    server = serve("--store", store, "--bucket", "bucket", preexec_fn=limit)
-    client = server.client()
-    client.put_object(Bucket="bucket", Key="first", Body=b"1")  # its connection stays open
-    others = [connect(server) for _ in range(100)]
-    until(lambda: count_closed(others) == 100 - 31)
-    content = random_bytes(6 * MIB)
-    client.put_object(Bucket="bucket", Key="large", Body=content)
-    assert get(client, "large") == content
-    assert client.list_objects_v2(Bucket="bucket")["KeyCount"] == 2
-    for connection in others:
-        connection.close()
-
-    def is_served():
-        with contextlib.suppress(OSError, botocore.exceptions.BotoCoreError):
-            return get(server.client(), "first") == b"1"
-
-    until(is_served)
-    server.end()
-    assert server.err == ""
-
-
-# What the machine's own memory bears is not tried: with sanitizers, whose shadow is terabytes of
-# address space, RLIMIT_AS means nothing.
-def test_a_store_in_memory_that_is_full(serve):
-    client = serve("--store", "memory", "--capacity", "1MiB", "--bucket", "bucket").client()
-    part = random_bytes(700_000)
-    client.put_object(Bucket="bucket", Key="one", Body=part)
-    with refused("InsufficientStorage", 507):
-        client.put_object(Bucket="bucket", Key="two", Body=part)
-    assert get(client, "one") == part
-    client.delete_object(Bucket="bucket", Key="one")
-    client.put_object(Bucket="bucket", Key="two", Body=part)
-    assert get(client, "two") == part
-
-
-def test_two_of_one_store(serve, tmp_path):
-    """Several processes may use a local store at once; what one acknowledges the other has."""
-    one = serve("--root", tmp_path / "root", "--bucket", "bucket")
-    two = serve("--root", tmp_path / "root", "--bucket", "bucket")
-    content = random_bytes(MIB)
-    one.client().put_object(Bucket="bucket", Key="key", Body=content)
-    assert get(two.client(), "key") == content
-    two.client().delete_object(Bucket="bucket", Key="key")
-    with refused("NoSuchKey", 404):
-        get(one.client(), "key")
-
-
-def test_several_first_starts_at_once_agree_on_the_keys(telpher, tmp_path):
-    starts = [telpher.start("s3", *ANYWHERE, "--root", "root") for _ in range(4)]
-    said = []
-    for process in starts:
-        first, keys = process.stdout.readline(), process.stdout.readline()
-        process.terminate()
-        assert process.wait(20) == 0, first + process.stderr.read()
-        said.append((keys + process.stdout.read()).decode())
-    [user] = json.loads((tmp_path / "root" / "s3-credentials.json").read_text())["users"]
-    assert all(text.startswith(f"access key: {user['access_key']}") for text in said)
-    assert sum(user["secret_key"] in text for text in said) == 1
-    assert [path.name for path in (tmp_path / "root").glob("*credentials*")] == \
-        ["s3-credentials.json"]
-
-
 # --- what it says ---------------------------------------------------------------------------------
 
 def test_help_tells_every_option_in_80_columns(telpher):
@@ -606,7 +305,8 @@ def test_log_has_a_line_for_each_request(serve):
              for line in server.err.splitlines()]
     assert lines[0][:2] == ("200", "PutObject")
     assert lines[0][2].startswith("bucket/a key") and "\x1b" not in lines[0][2]
-    assert lines[1:3] == [("404", "GetObject", "bucket/none"), ("404", "GetObject", "bucket/linked")]
+    assert lines[1] == ("404", "GetObject", "bucket/none")
+    assert lines[2] == ("404", "GetObject", "bucket/linked")
     assert lines[3][:2] == ("403", "ListBuckets")
     assert len(lines) == 4
     for secret in [*KEYS.values(), link.split("X-Amz-Signature=")[1][:64]]:
