@@ -214,6 +214,7 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
   Result<PutResult> fake = PutResult{};
   if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
     fake = co_await fake_put(body, digester_options(capabilities(), options));
+    if (!fake) injector_.take_back(*disturbance.rule);  // no success to be answered
   }
   Result<PutResult> result =
       co_await apply(std::move(disturbance), inner().put(std::move(object), altered.body, options),
@@ -231,6 +232,7 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
   Result<PartInfo> fake = PartInfo{};
   if (disturbs_body(disturbance.rule, FaultKind::kFakeSuccess)) {
     fake = co_await fake_part(number, body, &options);
+    if (!fake) injector_.take_back(*disturbance.rule);  // no success to be answered
   }
   Result<PartInfo> result =
       co_await apply(std::move(disturbance),

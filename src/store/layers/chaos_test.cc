@@ -349,6 +349,15 @@ TEST_F(ChaosStoreTest, StreamsAreDisturbedAsTheyPass) {
   EXPECT_EQ(memory_.content("bucket", "key"), "0123");
 }
 
+TEST_F(ChaosStoreTest, WhatWasRefusedWasNotFaked) {
+  script(R"({"rules": [{"on": "PutObject", "count": 1, "do": "fake_success"}]})");
+  EXPECT_FALSE(put("hello", {.content_md5 = "AAAAAAAAAAAAAAAAAAAAAA=="}));
+  EXPECT_FALSE(faults_.all_met());
+  EXPECT_TRUE(put("hello"));
+  EXPECT_TRUE(faults_.all_met());
+  EXPECT_FALSE(memory_.content("bucket", "key"));
+}
+
 TEST_F(ChaosStoreTest, AFakedSuccessReadsTheStream) {
   script(R"({"rules": [{"on": "PutObject", "do": "fake_success"}]})");
   StringStream stream("hello");
