@@ -102,10 +102,7 @@ constexpr InPassing kOfObjects[] = {
 Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
   CO_TRY(std::vector<BucketInfo> buckets, co_await store_.list_buckets());
   const S3User& user = owner_of(*exchange);
-  const bool first = options_.users.empty() || &user == &options_.users.front();
-  std::erase_if(buckets, [&](const BucketInfo& bucket) {
-    return bucket.owner.empty() ? !first : bucket.owner != user.id && options_.users.size() > 1;
-  });
+  std::erase_if(buckets, [&](const BucketInfo& bucket) { return !serves(bucket.owner, user); });
   const S3Call& call = exchange->call;
   const std::string prefix(call.parameter("prefix"));
   const std::string_view after = call.parameter("continuation-token");  // the last bucket before
@@ -137,17 +134,16 @@ Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
                               " location constraint is incompatible for the region specific "
                               "endpoint this request was sent to.");
   }
-  const std::string& owner = owner_of(*exchange).id;
+  const S3User& user = owner_of(*exchange);
+  const Result<BucketInfo> there = co_await base_.head_bucket(bucket);
+  if (there && !serves(there->owner, user)) co_return bucket_already_exists(bucket);
   // Making one's own bucket again succeeds in us-east-1 alone, for history's sake.
-  if (!options_.region.empty() && options_.region != "us-east-1") {
-    const Result<BucketInfo> there = co_await base_.head_bucket(bucket);
-    if (there && (there->owner.empty() || there->owner == owner)) {
-      co_return store_error(ErrorKind::kConflict, "BucketAlreadyOwnedByYou", 409,
-                            "Your previous request to create the named bucket succeeded and you "
-                            "already own it.");
-    }
+  if (there && !options_.region.empty() && options_.region != "us-east-1") {
+    co_return store_error(ErrorKind::kConflict, "BucketAlreadyOwnedByYou", 409,
+                          "Your previous request to create the named bucket succeeded and you "
+                          "already own it.");
   }
-  CO_TRY_VOID(co_await store_.create_bucket(bucket, owner));
+  CO_TRY_VOID(co_await store_.create_bucket(bucket, there ? there->owner : user.id));
   owners_.erase(bucket);
   exchange->response.headers.add("Location", "/" + bucket);
   co_return co_await send(exchange, 200, "");

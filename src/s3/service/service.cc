@@ -291,7 +291,11 @@ Result<void> S3Service::authenticate(Exchange& exchange) {
   return {};
 }
 
-/// A bucket serves its owner alone. One nobody in particular owns serves the first user.
+bool S3Service::serves(std::string_view owner, const S3User& user) const {
+  if (options_.users.size() < 2) return true;
+  return owner.empty() ? user.id == options_.users.front().id : user.id == owner;
+}
+
 Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket,
                                           std::optional<std::string>* seen_owner) {
   if (options_.users.size() < 2 || !exchange->user) co_return Result<void>();
@@ -308,10 +312,9 @@ Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket
     seen = owners_.insert_or_assign(bucket, OwnerSeen{std::move(info->owner), time}).first;
   }
   const std::string& owner = seen->second.owner;
-  const std::string& allowed = owner.empty() ? options_.users.front().id : owner;
   if (seen_owner) *seen_owner = owner;
-  if (allowed == exchange->user->id) co_return Result<void>();
-  co_return access_denied();
+  if (!serves(owner, *exchange->user)) co_return access_denied();
+  co_return Result<void>();
 }
 
 namespace {

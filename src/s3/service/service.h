@@ -96,6 +96,9 @@ class S3Service final : public HttpHandler {
   Result<void> admit(Exchange& exchange);
   Result<void> authenticate(Exchange& exchange);
   const S3User* find_user(std::string_view access_key) const;
+  /// A bucket serves its owner alone; one nobody in particular owns the first user; a sole user
+  /// all, also what he made when he had other keys.
+  bool serves(std::string_view owner, const S3User& user) const;
   /// @param seen_owner  told whose the bucket is, when there are several users
   Task<Result<void>> check_owner(Exchange* exchange, std::string bucket,
                                  std::optional<std::string>* seen_owner = nullptr);

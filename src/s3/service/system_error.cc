@@ -27,7 +27,7 @@ std::optional<Error> told_to_clients(const Error& error) {
   if (!is_system_code(code) && !(error.kind == ErrorKind::kIo && code.empty())) {
     return std::nullopt;
   }
-  if (is_one_of(code, {"ENOSPC", "EDQUOT", "SQLITE_FULL"})) {
+  if (is_one_of(code, {"ENOSPC", "EDQUOT", "EFBIG", "SQLITE_FULL"})) {
     return store_error(ErrorKind::kLimit, "InsufficientStorage", 507, "The store is full.");
   }
   if (is_one_of(code, {"EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "SQLITE_7", "SQLITE_BUSY"})) {

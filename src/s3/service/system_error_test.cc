@@ -16,6 +16,7 @@ TEST(SystemError, ReachesClientsInTheirWordsAndWithoutPaths) {
     std::string_view code;
   } cases[] = {{ENOSPC, 507, "InsufficientStorage"},
                {EDQUOT, 507, "InsufficientStorage"},
+               {EFBIG, 507, "InsufficientStorage"},
                {EMFILE, 503, "SlowDown"},
                {ENFILE, 503, "SlowDown"},
                {ENOMEM, 503, "SlowDown"},
