@@ -1,11 +1,13 @@
 #include "cli/s3_endpoint.h"
 
 #include "base/units.h"
+#include "cli/bench/process_cost.h"
 #include "cli/progress_view.h"
 #include "cli/s3_inputs.h"
 #include "cli/settings.h"
 #include "net/http_server.h"
 #include "net/tls.h"
+#include "runtime/offload.h"
 #include "runtime/task_group.h"
 #include "s3/service/service.h"
 #include "store/local/local_store.h"
@@ -46,6 +48,20 @@ void keep_freed_memory() {
   ::mallopt(M_MMAP_THRESHOLD, kBlockMax);
   ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
 #endif
+}
+
+/// … and given back once nobody has wanted it for a while: looked at now and then.
+Task<Result<void>> return_freed_memory(const MemoryStore* store) {
+  constexpr ByteCount kKept = 256 * kMiB;
+  for (;;) {
+    CO_TRY_VOID(co_await sleep_for(std::chrono::minutes(1)));
+#ifdef __GLIBC__
+    const Result<ProcessCost> cost = cost_of(::getpid());
+    if (cost && cost->resident > 2 * store->bytes_held() + kKept) {
+      co_await offload([] { return ::malloc_trim(kKept); });
+    }
+#endif
+  }
 }
 
 /// One of the two.
@@ -242,6 +258,7 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
   if (opened.local && options->scrub_rate > 0) {
     background.spawn(scrub_for_ever(opened.local.get(), options->scrub_rate));
   }
+  if (opened.memory) background.spawn(return_freed_memory(opened.memory.get()));
   Result<void> served = co_await server->serve();
   background.cancel();
   (void)co_await background.join();

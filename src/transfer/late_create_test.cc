@@ -77,6 +77,12 @@ class Wire final : public AroundStore<Wire> {
     co_return make_temporary_error(ErrorKind::kTimeout, "no answer");
   }
 
+  Task<Result<UploadsPage>> list_uploads(std::string bucket, ListUploadsOptions options) override {
+    if (!may_list_uploads) co_return make_error(ErrorKind::kDenied, "may not list uploads");
+    co_return co_await AroundStore<Wire>::list_uploads(std::move(bucket), std::move(options));
+  }
+  bool may_list_uploads = true;
+
   template <class T>
   Task<Result<T>> around(Call, Task<Result<T>> call) {
     deliver((co_await current_loop()).now());
@@ -177,6 +183,7 @@ class Process : EngineBed {
   void sweep_and_die(Duration life) {
     die_after(sweep_journal(*journal_, wire_, "memory://bucket/"), life);
   }
+  void may_not_list_uploads() { wire_.may_list_uploads = false; }
   std::size_t unfinished() { return loop.run(journal_->unfinished()).value().size(); }
 
  private:
@@ -250,6 +257,15 @@ TEST_F(LateCreate, OfARunAgainAfterALongTimeIsEnded) {
   world_.now += 10min;
   Process(world_).sweep();
   EXPECT_EQ(world_.open_uploads(), 0u);
+}
+
+TEST_F(LateCreate, DoesNotKeepOutWhoMayNotListUploads) {
+  Process(world_, 500ms).copy_and_die(source_, 100ms);
+  Process next(world_);
+  next.may_not_list_uploads();
+  const auto copied = next.copy(source_);
+  ASSERT_TRUE(copied) << copied.error().message;
+  EXPECT_EQ(next.unfinished(), 0u);
 }
 
 TEST_F(LateCreate, OfAnInterruptedRunIsLeftToSweep) {

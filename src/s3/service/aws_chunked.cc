@@ -67,14 +67,6 @@ Result<PayloadForm> parse_payload_form(std::string_view payload_hash) {
                      "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.");
 }
 
-namespace {
-
-Error unknown_trailer() {
-  return invalid_request("The value specified in the x-amz-trailer header is not supported");
-}
-
-}  // namespace
-
 Result<ChecksumAlgorithm> announced_trailer(const Headers& headers) {
   const std::string names = headers.joined("x-amz-trailer").value_or("");
   if (names.empty()) return ChecksumAlgorithm::kNone;

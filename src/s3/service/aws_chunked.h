@@ -43,7 +43,7 @@ struct AwsChunkedOptions {
 };
 
 /// The checksum that a trailer will bring, by x-amz-trailer; kNone = none. Errors: kInvalid
-/// (InvalidRequest: a trailer that is no checksum, or more than one).
+/// (InvalidRequest: a trailer that is no checksum, or more than one, or in no form with trailers).
 Result<ChecksumAlgorithm> announced_trailer(const Headers& headers);
 
 /// From x-amz-decoded-content-length and x-amz-trailer.

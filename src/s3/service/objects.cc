@@ -324,17 +324,7 @@ Task<Result<std::vector<RemoveFailure>>> S3Service::remove_each(std::string buck
 }
 
 Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
-  const Headers& headers = exchange->headers();
-  bool proven = headers.contains("content-md5") || headers.contains("x-amz-trailer");
-  for (const Header header : headers) {
-    proven = proven || istarts_with(header.name, "x-amz-checksum-");
-  }
-  if (!proven) {
-    co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
-                          "Missing required header for this request: Content-MD5 OR "
-                          "x-amz-checksum-*");
-  }
-  CO_TRY(const std::string xml, co_await read_xml(exchange, kDeleteBytesMax));
+  CO_TRY(const std::string xml, co_await read_xml(exchange, kDeleteBytesMax, Proof::kRequired));
   CO_TRY(DeleteBody request, parse_delete_body(xml));
   std::vector<std::string> deleted;
   for (const DeleteTarget& target : request.objects) deleted.push_back(target.key);

@@ -15,6 +15,10 @@ inline Error invalid_request(std::string message) {
   return store_error(ErrorKind::kInvalid, "InvalidRequest", 400, std::move(message));
 }
 
+inline Error unknown_trailer() {
+  return invalid_request("The value specified in the x-amz-trailer header is not supported");
+}
+
 inline Error access_denied() {
   return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
 }

@@ -1,5 +1,6 @@
 #include "s3/service/request_body.h"
 
+#include "s3/service/refusals.h"
 #include "store/rules.h"
 
 #include <algorithm>
@@ -41,6 +42,7 @@ Result<std::unique_ptr<RequestBody>> RequestBody::open(ServerRequest& request, W
     return store_error(ErrorKind::kInvalid, "MissingContentLength", 411,
                        "You must provide the Content-Length HTTP header.");
   }
+  if (request.headers().contains("x-amz-trailer")) return unknown_trailer();  // none can follow
   body->size_ = *request.length();
   if (form == PayloadForm::kHashed) body->check_.emplace(hash);
   return body;

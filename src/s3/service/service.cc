@@ -368,8 +368,14 @@ Task<Result<RequestBody*>> S3Service::open_body(Exchange* exchange) {
   co_return exchange->body.get();
 }
 
-Task<Result<std::string>> S3Service::read_xml(Exchange* exchange, std::size_t size_max) {
+Task<Result<std::string>> S3Service::read_xml(Exchange* exchange, std::size_t size_max,
+                                              Proof proof) {
   CO_TRY(const PutPartOptions announced, parse_part_options(exchange->headers()));
+  if (proof == Proof::kRequired && !announced.checksum && announced.content_md5.empty() &&
+      announced.algorithm == ChecksumAlgorithm::kNone) {
+    co_return invalid_request(
+        "Missing required header for this request: Content-MD5 OR x-amz-checksum-*");
+  }
   CO_TRY(RequestBody * body, co_await open_body(exchange));
   CO_TRY(std::string text, co_await body->read_text(size_max));
   for (const std::optional<Digest>& digest : {announced.checksum, body->trailer()}) {

@@ -111,7 +111,9 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> send_content(Exchange* exchange, int status, GetResult* content);
   Task<Result<RequestBody*>> open_body(Exchange* exchange);
   /// The body, proven by the checksums sent with it. Errors also: kCorrupt ("BadDigest").
-  Task<Result<std::string>> read_xml(Exchange* exchange, std::size_t size_max);
+  enum class Proof { kWhenGiven, kRequired };  // a digest of the body
+  Task<Result<std::string>> read_xml(Exchange* exchange, std::size_t size_max,
+                                     Proof proof = Proof::kWhenGiven);
   std::chrono::sys_seconds now() const;
   const S3User& owner_of(const Exchange& exchange) const;
   std::string new_request_id();

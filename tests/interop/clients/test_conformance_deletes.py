@@ -88,8 +88,10 @@ def test_the_same_twice(s3, wire, bucket):
 def test_a_digest_is_required(s3, wire, bucket):
     """Content-MD5, or any checksum in its place."""
     put_all(s3, bucket, ["a"])
-    answer = post(wire, bucket, request(["a"]), headers={})
-    assert answer.status == 400 and answer.code in ("InvalidRequest", "MissingContentMD5"), answer
+    for promise in ({}, {"x-amz-checksum-algorithm": "SHA256"}, {"x-amz-checksum-type": "COMPOSITE"},
+                    {"x-amz-trailer": "x-amz-checksum-crc32"}):  # no trailer can follow
+        answer = post(wire, bucket, request(["a"]), headers=promise)
+        assert answer.status == 400 and answer.code in ("InvalidRequest", "MissingContentMD5"), answer
     assert left(s3, bucket) == ["a"]
 
 
