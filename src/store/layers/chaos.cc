@@ -121,16 +121,16 @@ ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const 
 Task<ChaosStore::Disturbance> ChaosStore::begin(Operation operation, std::string key) {
   Loop& loop = co_await current_loop();
   FaultInjector::StoreFaults faults = injector_.next_store_fault(operation, key, loop.now());
-  if (faults.delay > std::chrono::milliseconds::zero()) {
-    const Result<void> slept = co_await SleepUntil(loop.now() + faults.delay);
-    if (!slept) co_return Disturbance{slept.error(), std::nullopt};
-  }
-  co_return Disturbance{std::move(faults.error), std::move(faults.rule)};
+  co_return Disturbance{std::move(faults.error), std::move(faults.rule), faults.delay};
 }
 
-Task<void> ChaosStore::end(Operation operation, std::string key, bool success) {
+Task<Result<void>> ChaosStore::end(Operation operation, std::string key,
+                                   std::chrono::milliseconds delay, bool success) {
   Loop& loop = co_await current_loop();
-  injector_.record({operation, std::move(key), success, loop.now()});
+  Result<void> waited;
+  if (delay > std::chrono::milliseconds::zero()) waited = co_await SleepUntil(loop.now() + delay);
+  injector_.record({operation, std::move(key), success && waited, loop.now()});
+  co_return waited;
 }
 
 namespace {
@@ -187,6 +187,7 @@ Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kGetObject, key);
   const std::optional<FaultRule> rule = disturbance.rule;
+  const std::chrono::milliseconds delay = disturbance.delay;
   Result<GetResult> result =
       co_await apply(std::move(disturbance), inner().get(std::move(object), std::move(options)),
                      no_fake<GetResult>());
@@ -201,7 +202,7 @@ Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options
     result->body = std::make_unique<DisturbedReader>(std::move(result->body), rule->what, at,
                                                      static_cast<int>(random.below(8)));
   }
-  co_await end(Operation::kGetObject, key, result.has_value());
+  CO_TRY_VOID(co_await end(Operation::kGetObject, key, delay, result.has_value()));
   co_return std::move(result);
 }
 
@@ -209,6 +210,7 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutObject, key);
+  const std::chrono::milliseconds delay = disturbance.delay;
   AlteredBody altered = alter(disturbance, body);
   if (altered.error) disturbance.error = std::move(altered.error);
   Result<PutResult> fake = PutResult{};
@@ -219,7 +221,7 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
   Result<PutResult> result =
       co_await apply(std::move(disturbance), inner().put(std::move(object), altered.body, options),
                      std::move(fake));
-  co_await end(Operation::kPutObject, key, result.has_value());
+  CO_TRY_VOID(co_await end(Operation::kPutObject, key, delay, result.has_value()));
   co_return result;
 }
 
@@ -227,6 +229,7 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
                                             PartNumber number, Body body, PutPartOptions options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutPart, key);
+  const std::chrono::milliseconds delay = disturbance.delay;
   AlteredBody altered = alter(disturbance, body);
   if (altered.error) disturbance.error = std::move(altered.error);
   Result<PartInfo> fake = PartInfo{};
@@ -239,7 +242,7 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
                      inner().put_part(std::move(object), std::move(upload_id), number, altered.body,
                                       std::move(options)),
                      std::move(fake));
-  co_await end(Operation::kPutPart, key, result.has_value());
+  CO_TRY_VOID(co_await end(Operation::kPutPart, key, delay, result.has_value()));
   co_return result;
 }
 

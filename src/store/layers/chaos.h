@@ -2,6 +2,8 @@
 // A store that fails on purpose, by script (fault_script.h): what a store can do wrong; what a wire
 // can do wrong is the endpoint's business. Can stand at any level; inside the retry layer it is
 // what the rest must survive.
+// A delay is one of the answer: the call has been run by then, and stays done if it is cancelled
+// while it waits.
 //
 // An endpoint that has this below it: a kNetwork error means "close the connection unanswered", an
 // http_status of 200 "200, then the error in the body".
@@ -57,6 +59,7 @@ class ChaosStore final : public ForwardingStore {
   struct Disturbance {
     std::optional<Error> error;
     std::optional<FaultRule> rule;
+    std::chrono::milliseconds delay{};  // of the answer
   };
   Task<Disturbance> begin(Operation operation, std::string key);
   template <class T>
@@ -64,7 +67,9 @@ class ChaosStore final : public ForwardingStore {
   template <class T>
   Task<Result<T>> disturb(Operation operation, std::string key, Task<Result<T>> call,
                           Result<T> fake);
-  Task<void> end(Operation operation, std::string key, bool success);
+  /// Waits, and notes how it went. Errors: kCancelled, by then for a call that has been run.
+  Task<Result<void>> end(Operation operation, std::string key, std::chrono::milliseconds delay,
+                         bool success);
   struct AlteredBody;
   AlteredBody alter(const Disturbance& disturbance, const Body& body);
   Task<Result<PartInfo>> fake_part(PartNumber number, Body body, const PutPartOptions* options);
@@ -103,8 +108,9 @@ template <class T>
 Task<Result<T>> ChaosStore::disturb(Operation operation, std::string key, Task<Result<T>> call,
                                     Result<T> fake) {
   Disturbance disturbance = co_await begin(operation, key);
+  const std::chrono::milliseconds delay = disturbance.delay;
   Result<T> result = co_await apply(std::move(disturbance), std::move(call), std::move(fake));
-  co_await end(operation, std::move(key), result.has_value());
+  CO_TRY_VOID(co_await end(operation, std::move(key), delay, result.has_value()));
   co_return result;
 }
 

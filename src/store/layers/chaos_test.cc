@@ -1,6 +1,7 @@
 #include "store/layers/chaos.h"
 
 #include "runtime/loop.h"
+#include "runtime/task_group.h"
 #include "store/memory/memory_store.h"
 
 #include <gtest/gtest.h>
@@ -347,6 +348,41 @@ TEST_F(ChaosStoreTest, StreamsAreDisturbedAsTheyPass) {
   EXPECT_EQ(memory_.content("bucket", "key"), "0123");
   EXPECT_EQ(put_stream(StringStream("abcdefghij")).error().kind, ErrorKind::kNetwork);
   EXPECT_EQ(memory_.content("bucket", "key"), "0123");
+}
+
+Task<Result<void>> put_from(ObjectStore& store, ByteReader& stream, ByteCount size) {
+  const Result<PutResult> result =
+      co_await store.put({"bucket", "key"}, Body::of_stream(stream, size), {});
+  co_return result ? Result<void>() : Result<void>(result.error());
+}
+
+/// What lies in the store a second after the put began, which is then called off.
+Task<Result<std::string>> content_of_the_impatient(ObjectStore& store, const MemoryStore& memory) {
+  StringStream stream("hello");
+  TaskGroup group(co_await current_context());
+  group.spawn(put_from(store, stream, 5));
+  CO_TRY_VOID(co_await sleep_for(1s));
+  const std::string content = memory.content("bucket", "key").value_or("nothing");
+  group.cancel();
+  const Result<void> joined = co_await group.join();
+  co_return content + (joined ? ", answered" : ", " + std::string(to_string(joined.error().kind)));
+}
+
+TEST_F(ChaosStoreTest, ADelayIsBeforeTheAnswerNotBeforeTheBody) {
+  script(R"({"rules": [{"on": "PutObject", "do": "delay", "ms": 3000}]})");
+  EXPECT_EQ(loop_.run(content_of_the_impatient(store_, memory_)).value(), "hello, cancelled");
+  EXPECT_EQ(memory_.content("bucket", "key"), "hello");
+  ASSERT_EQ(faults_.history().size(), 1u);
+  EXPECT_FALSE(faults_.history()[0].success);
+}
+
+TEST_F(ChaosStoreTest, WhatFailsByAScriptAnswersLateToo) {
+  script(R"({"latency_ms": 200, "rules": [{"do": "delay", "ms": 300},
+             {"on": "PutObject", "do": "status", "status": 503}]})");
+  const TimePoint start = loop_.now();
+  EXPECT_EQ(put("x").error().kind, ErrorKind::kThrottled);
+  EXPECT_EQ(loop_.now() - start, 500ms);
+  EXPECT_FALSE(memory_.content("bucket", "key"));
 }
 
 TEST_F(ChaosStoreTest, WhatWasRefusedWasNotFaked) {

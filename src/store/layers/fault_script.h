@@ -29,7 +29,7 @@ enum class FaultKind {
   kTruncate,     // the body ends early
   kCorrupt,      // one bit of the body flips
   kShort,        // the length lies: fewer bytes, as if they were all
-  kDelay,        // waits before it runs
+  kDelay,        // the operation runs, the answer waits
   kPartition,    // everything fails until lifted
   // On the wire.
   kReset,
