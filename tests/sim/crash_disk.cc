@@ -10,14 +10,14 @@ constexpr std::size_t kSector = 512;
 
 }  // namespace
 
-void CrashDisk::File::apply(const Change& change) {
+void CrashDisk::File::apply(const Change& change, std::string& content) {
   if (change.bytes.empty()) {
-    content_.resize(std::min<std::size_t>(content_.size(), change.offset));
+    content.resize(std::min<std::size_t>(content.size(), change.offset));
     return;
   }
   const std::size_t end = change.offset + change.bytes.size();
-  if (content_.size() < end) content_.resize(end, '\0');
-  content_.replace(change.offset, change.bytes.size(), change.bytes);
+  if (content.size() < end) content.resize(end, '\0');
+  content.replace(change.offset, change.bytes.size(), change.bytes);
 }
 
 void CrashDisk::File::write(ByteCount offset, std::string_view bytes) {
@@ -26,7 +26,7 @@ void CrashDisk::File::write(ByteCount offset, std::string_view bytes) {
     const std::size_t room = kSector - offset % kSector;
     const std::string_view piece = bytes.substr(0, room);
     unsynced_.push_back({offset, std::string(piece)});
-    apply(unsynced_.back());
+    apply(unsynced_.back(), content_);
     bytes.remove_prefix(piece.size());
     offset += piece.size();
   }
@@ -34,18 +34,17 @@ void CrashDisk::File::write(ByteCount offset, std::string_view bytes) {
 
 void CrashDisk::File::truncate(ByteCount size) {
   unsynced_.push_back({size, {}});
-  apply(unsynced_.back());
+  apply(unsynced_.back(), content_);
 }
 
 void CrashDisk::File::sync() {
-  synced_ = content_;
-  unsynced_.clear();
+  for (const Change& change : std::exchange(unsynced_, {})) apply(change, synced_);
 }
 
 void CrashDisk::File::power_cut(Random* luck) {
   content_ = synced_;
   for (const Change& change : std::exchange(unsynced_, {})) {
-    if (luck && luck->chance(0.5)) apply(change);
+    if (luck && luck->chance(0.5)) apply(change, content_);
   }
   synced_ = content_;
 }
@@ -76,6 +75,27 @@ void CrashDisk::sync_names(const std::string& folder) {
   for (const auto& [name, file] : names_) {
     if (folder_of(name) == folder) synced_names_[name] = file;
   }
+  for (auto it = lost_names_.begin(); it != lost_names_.end();) {
+    const auto& [name, lost] = *it;
+    const bool here = folder_of(name) == folder;
+    const bool same = find(name) == lost.seen;
+    if (here && same && lost.synced) synced_names_[name] = lost.synced;
+    if (here && same && !lost.synced) synced_names_.erase(name);
+    it = here && !same ? lost_names_.erase(it) : std::next(it);
+  }
+}
+
+void CrashDisk::lose_names(const std::string& folder) {
+  const auto synced = [&](const std::string& name) {
+    const auto found = synced_names_.find(name);
+    return found == synced_names_.end() ? nullptr : found->second;
+  };
+  for (const Names* names : {&names_, &synced_names_}) {
+    for (const auto& [name, file] : *names) {
+      if (folder_of(name) != folder || find(name) == synced(name)) continue;
+      lost_names_[name] = {find(name), synced(name)};
+    }
+  }
 }
 
 void CrashDisk::power_cut(Random* luck) {
@@ -96,6 +116,7 @@ void CrashDisk::power_cut(Random* luck) {
     return false;
   });
   names_ = synced_names_ = std::move(survivors);
+  lost_names_.clear();
   for (auto& [name, file] : names_) file->power_cut(luck);
 }
 

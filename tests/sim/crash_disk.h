@@ -22,6 +22,9 @@ class CrashDisk {
     void write(ByteCount offset, std::string_view bytes);
     void truncate(ByteCount size);
     void sync();
+    /// A sync that failed: what was to be written is lost, though reads still see it, and the next
+    /// sync succeeds without it. As Linux has it.
+    void lose() { unsynced_.clear(); }
 
    private:
     friend class CrashDisk;
@@ -29,7 +32,7 @@ class CrashDisk {
       ByteCount offset;   // a truncation: the new size
       std::string bytes;  // empty: a truncation
     };
-    void apply(const Change& change);
+    static void apply(const Change& change, std::string& content);
     void power_cut(Random* luck);
 
     std::string content_;
@@ -45,6 +48,8 @@ class CrashDisk {
   /// Makes the names in a folder survive as they are now; their files' content is another matter.
   /// @param folder  "" = the outermost
   void sync_names(const std::string& folder);
+  /// As File::lose().
+  void lose_names(const std::string& folder);
   /// "a/b" of "a/b/c" and of "a/b/c/".
   static std::string folder_of(const std::string& name);
 
@@ -56,6 +61,11 @@ class CrashDisk {
   using Names = std::map<std::string, std::shared_ptr<File>>;
   Names names_;
   Names synced_names_;
+  struct Lost {
+    std::shared_ptr<File> seen;  // null = no such name
+    std::shared_ptr<File> synced;
+  };
+  std::map<std::string, Lost> lost_names_;
 };
 
 }  // namespace telpher::sim

@@ -39,6 +39,10 @@ class CrashFile {
   }
   int sync() {
     if (!vfs_.step()) return SQLITE_IOERR_FSYNC;
+    if (vfs_.sync_fails()) {
+      file_->lose();
+      return SQLITE_IOERR_FSYNC;
+    }
     file_->sync();
     // As the Unix VFS does: the first sync of a journal or log also syncs its folder.
     if (std::exchange(sync_names_, false)) disk().sync_names(CrashDisk::folder_of(name_));

@@ -22,6 +22,8 @@ class Machine {
  public:
   explicit Machine(CrashDisk& disk) : disk_(disk) {}
   CrashDisk& disk() { return disk_; }
+  /// No process is left: what they shared in memory is gone.
+  void all_ended() { shared_.clear(); }
   /// The processes must have been killed.
   void power_cut(Random* luck) {
     disk_.power_cut(luck);
@@ -57,9 +59,17 @@ class CrashVfs {
   void kill_at(int step) { steps_left_ = step; }
   bool dead() const { return dead_; }
   int steps() const { return steps_; }
+  int syncs() const { return syncs_; }
+  /// Lets the `sync`-th sync of a file or folder from now (1 = next) fail, once.
+  void fail_sync_at(int sync) { syncs_left_ = sync; }
 
   /// For the VFS's functions: counts a step; false when the process is dead.
   bool step();
+  /// The same for syncs: true when it is this one that fails.
+  bool sync_fails() {
+    ++syncs_;
+    return syncs_left_ > 0 && --syncs_left_ == 0;
+  }
 
  private:
   Machine& machine_;
@@ -68,6 +78,8 @@ class CrashVfs {
   bool dead_ = false;
   int steps_ = 0;
   int steps_left_ = 0;  // 0 = for ever
+  int syncs_ = 0;
+  int syncs_left_ = 0;  // 0 = none fails
 };
 
 }  // namespace telpher::sim

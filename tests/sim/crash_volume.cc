@@ -8,6 +8,7 @@ namespace telpher::sim {
 namespace {
 
 Error killed() { return make_errno_error(EIO, "the process is dead"); }
+Error sync_failed() { return make_errno_error(EIO, "sync"); }
 
 class VolumeFile final : public DiskFile {
  public:
@@ -20,6 +21,10 @@ class VolumeFile final : public DiskFile {
   }
   Result<void> sync() override {
     if (!process_.step()) return killed();
+    if (process_.sync_fails()) {
+      file_->lose();
+      return sync_failed();
+    }
     file_->sync();
     return {};
   }
@@ -36,8 +41,10 @@ Result<void> CrashVolume::make_folders(const std::string& path, bool durable) {
   const std::string above = CrashDisk::folder_of(path);
   TRY_VOID(make_folders(above, durable));
   TRY([[maybe_unused]] const bool made, make_folder(path));
-  if (durable) return sync_folder(above);
-  return {};
+  if (!durable) return {};
+  Result<void> synced = sync_folder(above);
+  if (!synced) remove_folder(path);
+  return synced;
 }
 
 Result<bool> CrashVolume::make_folder(const std::string& path) {
@@ -56,6 +63,10 @@ bool CrashVolume::remove_folder(const std::string& path) {
 Result<void> CrashVolume::sync_folder(const std::string& path) {
   if (!path.empty() && !disk().find(path + "/")) return make_errno_error(ENOENT, "no folder");
   if (!process_.step()) return killed();
+  if (process_.sync_fails()) {
+    disk().lose_names(path);
+    return sync_failed();
+  }
   disk().sync_names(path);
   return {};
 }

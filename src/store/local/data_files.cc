@@ -30,7 +30,26 @@ Result<std::unique_ptr<DataFiles>> DataFiles::open(Disk& disk, const std::string
   return std::unique_ptr<DataFiles>(new DataFiles(disk, root, durable, std::move(session)));
 }
 
+Error DataFiles::refuse_writes(const Error& reason) {
+  session_->leave();
+  const std::lock_guard lock(names_mutex_);
+  if (!refusal_) {
+    refusal_ = store_error(ErrorKind::kIo, "InternalError", 500,
+                           "the local store takes no writes until it is opened again, because its "
+                           "disk failed: " +
+                               reason.message);
+  }
+  return *refusal_;
+}
+
+Result<void> DataFiles::check_writable() const {
+  const std::lock_guard lock(names_mutex_);
+  if (refusal_) return *refusal_;
+  return {};
+}
+
 Result<std::unique_ptr<FileWriter>> DataFiles::begin_file(const ContentDigester::Options& options) {
+  TRY_VOID(check_writable());
   const FileId id = file_id(session_->id(), session_->next_file());
   Result<std::unique_ptr<DiskFile>> file = disk_.create(path(id));
   if (!file) {
@@ -83,6 +102,7 @@ Result<void> DataFiles::start_segment() {
 }
 
 Result<Extent> DataFiles::append(Bytes bytes) {
+  TRY_VOID(check_writable());
   if (!segment_ || segment_size_ + bytes.size() > kSegmentSizeMax) {
     TRY_VOID(sync_segment());
     TRY_VOID(start_segment());
@@ -96,7 +116,8 @@ Result<Extent> DataFiles::append(Bytes bytes) {
 
 Result<void> DataFiles::sync_segment() {
   if (!segment_dirty_ || !durable_) return {};
-  TRY_VOID(segment_->sync());
+  const Result<void> synced = segment_->sync();
+  if (!synced) return refuse_writes(synced.error());
   segment_dirty_ = false;
   return {};
 }
@@ -108,18 +129,17 @@ void DataFiles::names_changed(std::uint32_t session) {
 }
 
 Result<void> DataFiles::sync_names() {
+  TRY_VOID(check_writable());
   std::set<std::uint32_t> sessions;
   {
     const std::lock_guard lock(names_mutex_);
     std::swap(sessions, names_dirty_);
   }
-  for (auto it = sessions.begin(); it != sessions.end(); ++it) {
-    Result<void> synced = disk_.sync_folder(folder(*it));
+  for (const std::uint32_t session : sessions) {
+    const Result<void> synced = disk_.sync_folder(folder(session));
     // A folder that is gone has no names.
     if (synced || synced.error().kind == ErrorKind::kNotFound) continue;
-    const std::lock_guard lock(names_mutex_);
-    names_dirty_.insert(it, sessions.end());
-    return synced;
+    return refuse_writes(synced.error());
   }
   return {};
 }
@@ -135,6 +155,7 @@ void DataFiles::settle(FileId id) {
 }
 
 bool DataFiles::remove_file(FileId id) {
+  if (!check_writable()) return false;
   const std::uint32_t session = session_of(id);
   const bool dead = session != session_->id() && is_dead(session);
   if (is_segment(id)) {
@@ -152,13 +173,17 @@ bool DataFiles::remove_file(FileId id) {
   return true;
 }
 
-Result<void> DataFiles::sweep(const IsReferred& is_referred) {
+Result<void> DataFiles::sweep(const std::function<Result<void>()>& recover,
+                              const IsReferred& is_referred) {
+  bool recovered = false;
   for (const std::string& name : disk_.names_in(root_ + "/sessions")) {
     const std::optional<std::uint32_t> session = parse_session_name(name);
     if (!session || *session == session_->id()) continue;
     const std::string lock_path = FileSession::lock_path(root_, *session);
     const std::unique_ptr<DiskFile> lock = disk_.take_lock(lock_path);
     if (!lock) continue;  // alive, or just swept
+    if (!recovered) TRY_VOID(recover());
+    recovered = true;
     TRY_VOID(sweep_session(*session, is_referred));
     disk_.remove(lock_path);
   }
@@ -194,6 +219,7 @@ Result<bool> DataFiles::sweep_file(FileId id, const IsReferred& is_referred) {
 }
 
 void DataFiles::close(const IsReferred& is_referred) {
+  if (!check_writable()) return;
   FileId last = 0;
   {
     const std::lock_guard lock(segment_mutex_);

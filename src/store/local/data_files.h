@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -71,8 +72,16 @@ class DataFiles {
   /// forgotten once the names have been synced.
   bool remove_file(FileId id);
 
+  /// A sync has failed: what is on the disk is not known, and the system tells it once, so a later
+  /// sync proves nothing. From now on writes are refused with the error that is returned, and
+  /// nothing is removed; what was stored can be read. The next to open the store recovers it.
+  Error refuse_writes(const Error& reason);
+  /// The session will end as if it had crashed: the next to open recovers the store.
+  void leave() { session_->leave(); }
+
   /// Removes what dead sessions left unfinished: files for which `is_referred` says false.
-  Result<void> sweep(const IsReferred& is_referred);
+  /// @param recover  called once before, when there is a dead session
+  Result<void> sweep(const std::function<Result<void>()>& recover, const IsReferred& is_referred);
   /// Nothing more will be written: the segment goes if nobody refers to it.
   void close(const IsReferred& is_referred);
 
@@ -82,6 +91,7 @@ class DataFiles {
   Result<void> sweep_session(std::uint32_t session, const IsReferred& is_referred);
   Result<bool> sweep_file(FileId id, const IsReferred& is_referred);
   Result<void> start_segment();
+  Result<void> check_writable() const;
   void names_changed(std::uint32_t session);
   std::string folder(std::uint32_t session) const { return FileSession::folder(root_, session); }
   std::string path(FileId id) const;
@@ -92,7 +102,8 @@ class DataFiles {
   const bool durable_;
   const std::unique_ptr<FileSession> session_;
 
-  std::mutex names_mutex_;
+  mutable std::mutex names_mutex_;
+  std::optional<Error> refusal_;         // of all writes
   std::set<std::uint32_t> names_dirty_;  // sessions in whose folders names came or went
 
   std::mutex segment_mutex_;  // guards segment_id_ against remove_file()

@@ -54,8 +54,11 @@ class RealDisk final : public Disk {
       TRY_VOID(make_folders(parent_of(path), durable));
       TRY([[maybe_unused]] const bool made, make_folder(path));
     }
-    if (durable) return sync_folder(parent_of(path));
-    return {};
+    if (!durable) return {};
+    Result<void> synced = sync_folder(parent_of(path));
+    // Who finds it takes it for durable.
+    if (!synced) remove_folder(path);
+    return synced;
   }
   Result<bool> make_folder(const std::string& path) override {
     if (::mkdir(path.c_str(), 0700) == 0) return true;

@@ -78,7 +78,7 @@ FileSession::~FileSession() {
   if (!lock_) return;
   disk_.remove_folder(folder(root_, id_));  // succeeds when it is empty
   // What is not settled is left to the next to open.
-  if (unsettled_.empty()) disk_.remove(lock_path(root_, id_));
+  if (unsettled_.empty() && !left_) disk_.remove(lock_path(root_, id_));
 }
 
 std::uint32_t FileSession::next_file() {
@@ -93,6 +93,11 @@ void FileSession::settle(std::uint32_t number) {
   if (unsettled_.erase(number) == 0) return;
   const std::uint32_t first = unsettled_.empty() ? made_ + 1 : *unsettled_.begin();
   if (first >= noted_.first + kNoteEvery) note();
+}
+
+void FileSession::leave() {
+  const std::lock_guard lock(mutex_);
+  left_ = true;
 }
 
 /// Not synced: an old note, or none, only means more to look at.

@@ -38,6 +38,8 @@ class FileSession {
   std::uint32_t next_file();
   /// The index refers to the file, or it has been removed.
   void settle(std::uint32_t number);
+  /// It will end as if it had crashed: the next to open recovers what there is.
+  void leave();
 
   static std::string folder(const std::string& root, std::uint32_t session) {
     return root + "/data/" + session_name(session);
@@ -61,6 +63,7 @@ class FileSession {
   std::mutex mutex_;
   std::uint32_t made_ = 0;
   std::set<std::uint32_t> unsettled_;
+  bool left_ = false;
   FileNumbers noted_;  // as it stands in the lock file
 };
 

@@ -86,6 +86,7 @@ Result<void> GroupCommit::store_bodies(const std::vector<IndexWrite*>& batch) {
 
 Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
   TRY_VOID(index_.begin_write());
+  bool committing = false;
   const auto apply = [&]() -> Result<void> {
     for (const FileId file : removed_) TRY_VOID(index_.forget_file(file));
     for (IndexWrite* write : batch) {
@@ -95,6 +96,7 @@ Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
       if (!index_.end_step(applied.has_value())) return applied;  // all or nothing, then
       if (!applied) write->error = std::move(applied).error();
     }
+    committing = true;
     return index_.commit();
   };
   Result<void> applied = apply();
@@ -102,6 +104,11 @@ Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
     removed_.clear();
   } else {
     index_.roll_back();
+    // What could not be synced may have got to the disk all the same: then the next to open finds
+    // it committed, and needs the files it refers to.
+    if (committing && applied.error().context.code == "SQLITE_IOERR") {
+      return files_.refuse_writes(applied.error());
+    }
   }
   return applied;
 }

@@ -80,6 +80,13 @@ Result<void> LocalIndex::migrate() {
   return made;
 }
 
+Result<void> LocalIndex::recover() {
+  TRY_VOID(begin_write());  // nobody writes to the log meanwhile
+  Result<void> written = database_->rewrite_log();
+  roll_back();
+  return written;
+}
+
 Result<void> LocalIndex::begin_write() {
   references_.clear();
   return database_->run("BEGIN IMMEDIATE");

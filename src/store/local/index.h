@@ -38,6 +38,9 @@ class LocalIndex {
   static Result<std::unique_ptr<LocalIndex>> open(const std::string& path, bool durable,
                                                   const std::string& vfs = {});
 
+  /// After a crash: makes sure that what is read as committed is on the disk. Errors: kIo.
+  Result<void> recover();
+
   /// Writes belong in a transaction. Each is a step: one that fails (end_step(false)) must not have
   /// changed anything, so it looks before it writes; else the transaction is to be rolled back.
   Result<void> begin_write();

@@ -26,9 +26,15 @@ Result<std::unique_ptr<LocalStore>> LocalStore::open(LocalStoreOptions options) 
   Disk& disk = options.disk ? *options.disk : real_disk();
   TRY_VOID(disk.make_folders(options.root, options.durable));
   TRY(std::unique_ptr<DataFiles> files, DataFiles::open(disk, options.root, options.durable));
-  TRY(std::unique_ptr<LocalIndex> index,
-      LocalIndex::open(options.root + "/index.db", options.durable, options.vfs));
-  TRY_VOID(files->sweep([&](FileId file) { return index->is_referred(file); }));
+  Result<std::unique_ptr<LocalIndex>> opened =
+      LocalIndex::open(options.root + "/index.db", options.durable, options.vfs);
+  if (!opened) {
+    files->leave();
+    return std::move(opened).error();
+  }
+  std::unique_ptr<LocalIndex> index = *std::move(opened);
+  TRY_VOID(files->sweep([&] { return index->recover(); },
+                        [&](FileId file) { return index->is_referred(file); }));
   auto state = std::make_unique<State>(options, std::move(files), std::move(index));
   state->group.remove_unreferred();
   return std::unique_ptr<LocalStore>(new LocalStore(std::move(options), std::move(state)));

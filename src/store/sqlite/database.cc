@@ -1,7 +1,9 @@
 #include "store/sqlite/database.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
+#include <vector>
 
 namespace telpher {
 
@@ -92,6 +94,25 @@ Result<void> Database::use_write_ahead_log() {
     if (switched || !switched.error().is_temporary() || waited >= busy_timeout_) return switched;
     sqlite3_sleep(static_cast<int>(kPause.count()));
   }
+}
+
+Result<void> Database::rewrite_log() {
+  sqlite3_file* log = nullptr;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_JOURNAL_POINTER, static_cast<void*>(&log));
+  if (!log || !log->pMethods) return {};
+  sqlite3_int64 size = 0;
+  int code = log->pMethods->xFileSize(log, &size);
+  std::vector<char> buffer(64 * 1024);  // its files take less than 128 KiB at once
+  for (sqlite3_int64 at = 0; code == SQLITE_OK && at < size;) {
+    const int count =
+        static_cast<int>(std::min<sqlite3_int64>(size - at, static_cast<int>(buffer.size())));
+    code = log->pMethods->xRead(log, buffer.data(), count, at);
+    if (code == SQLITE_OK) code = log->pMethods->xWrite(log, buffer.data(), count, at);
+    at += count;
+  }
+  if (code == SQLITE_OK) code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK) return sqlite_error(nullptr, code);
+  return {};
 }
 
 Result<sqlite3_stmt*> Database::prepare(const char* sql) {

@@ -56,6 +56,10 @@ class Database {
   /// Write-ahead logging, which stays with the file. Two processes that switch at once make SQLite
   /// answer BUSY without waiting, so this waits, for at most the busy timeout.
   Result<void> use_write_ahead_log();
+  /// Writes the write-ahead log once more, as it is, and syncs it: if a sync of an earlier process
+  /// failed, the log is read as it was written but the disk may not have it. Within a write
+  /// transaction. Errors: kIo.
+  Result<void> rewrite_log();
   /// `sql` is a literal: its address names the prepared statement. Values bind to ?1, ?2 …
   template <class... Values>
   Result<Query> query(const char* sql, const Values&... values) {
