@@ -317,16 +317,9 @@ Task<Result<void>> S3Service::check_owner(Exchange* exchange, std::string bucket
   co_return Result<void>();
 }
 
-namespace {
-
-Task<Result<void>> failing(Error error) { co_return error; }
-
-}  // namespace
-
 Task<Result<void>> S3Service::fail(Exchange* exchange, Error error) {
-  CO_TRY_VOID(co_await store_.disturb<void>(exchange->call.operation, exchange->call.object.key,
-                                            failing(error)));
-  co_return error;  // a success that was faked would have nothing to say
+  co_return co_await store_.fail(exchange->call.operation, exchange->call.object.key,
+                                 std::move(error));
 }
 
 Task<Result<void>> S3Service::run(Exchange* exchange) {

@@ -17,6 +17,8 @@ Error cut_short() {
   return error;
 }
 
+Task<Result<void>> failing(Error error) { co_return error; }
+
 bool disturbs_body(const std::optional<FaultRule>& rule, FaultKind kind) {
   return rule && rule->what == kind;
 }
@@ -24,6 +26,27 @@ bool disturbs_body(const std::optional<FaultRule>& rule, FaultKind kind) {
 bool disturbs_bytes(FaultKind kind) {
   return kind == FaultKind::kTruncate || kind == FaultKind::kShort || kind == FaultKind::kCorrupt;
 }
+
+/// Memory or a file as a stream.
+class BodyReader : public ByteReader {
+ public:
+  explicit BodyReader(const Body& body) : body_(body) {}
+
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    buffer = buffer.first(std::min<ByteCount>(buffer.size(), body_.size - done_));
+    if (body_.fd < 0) {
+      std::ranges::copy(body_.memory.subspan(done_, buffer.size()), buffer.begin());
+    } else {
+      CO_TRY_VOID(read_exactly(body_.fd, body_.file_offset + done_, buffer));
+    }
+    done_ += buffer.size();
+    co_return buffer.size();
+  }
+
+ private:
+  const Body body_;
+  ByteCount done_ = 0;
+};
 
 /// A body that breaks off, or of which one bit flips.
 class DisturbedReader : public ByteReader {
@@ -33,8 +56,12 @@ class DisturbedReader : public ByteReader {
   DisturbedReader(std::unique_ptr<ByteReader> inner, FaultKind what, ByteCount at, int bit)
       : owned_(std::move(inner)), inner_(owned_.get()), what_(what), at_(at), bit_(bit) {}
 
+  /// Whether it was read to the byte at which something was to happen.
+  bool has_disturbed() const { return reached_; }
+
   Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
     if (what_ != FaultKind::kCorrupt) {
+      if (done_ == at_) reached_ = true;
       if (done_ == at_ && what_ == FaultKind::kTruncate) co_return cut_short();
       if (done_ == at_) co_return std::size_t{0};
       buffer = buffer.first(std::min<ByteCount>(buffer.size(), at_ - done_));
@@ -42,8 +69,11 @@ class DisturbedReader : public ByteReader {
     CO_TRY(const std::size_t count, co_await inner_->read_some(buffer));
     if (what_ == FaultKind::kCorrupt && at_ >= done_ && at_ < done_ + count) {
       buffer[at_ - done_] ^= static_cast<std::byte>(1 << bit_);
+      reached_ = true;
     }
     done_ += count;
+    // Who believes the length does not ask for more.
+    if (what_ == FaultKind::kShort && done_ == at_) reached_ = true;
     co_return count;
   }
 
@@ -54,6 +84,26 @@ class DisturbedReader : public ByteReader {
   const ByteCount at_;
   const int bit_;
   ByteCount done_ = 0;
+  bool reached_ = false;
+};
+
+/// What a GetObject reads: gives the rule back if nobody read as far as its byte.
+class DisturbedDownload final : public DisturbedReader {
+ public:
+  DisturbedDownload(std::unique_ptr<ByteReader> inner, FaultInjector& injector, FaultRule rule,
+                    ByteCount at, int bit)
+      : DisturbedReader(std::move(inner), rule.what, at, bit),
+        injector_(injector),
+        rule_(std::move(rule)),
+        lies_(rule_.what == FaultKind::kShort && at == 0) {}
+  ~DisturbedDownload() override {
+    if (!has_disturbed() && !lies_) injector_.take_back(rule_);
+  }
+
+ private:
+  FaultInjector& injector_;
+  const FaultRule rule_;
+  const bool lies_;  // by its length alone: there is nothing to be read
 };
 
 }  // namespace
@@ -73,8 +123,9 @@ Error ChaosStore::error_of(const FaultRule& rule) {
 
 struct ChaosStore::AlteredBody {
   Body body;
-  std::vector<std::byte> copy;         // what `body` shows, when it was changed
-  std::unique_ptr<ByteReader> stream;  // the same for streams
+  std::vector<std::byte> copy;        // what `body` shows, when it was changed
+  std::unique_ptr<ByteReader> whole;  // of what has to break off
+  std::unique_ptr<DisturbedReader> stream;
   std::optional<Error> error;
 };
 
@@ -90,18 +141,15 @@ ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const 
   Random& random = injector_.random();
   const ByteCount at =
       std::min(rule.after_bytes ? *rule.after_bytes : random.below(body.size), body.size - 1);
-  if (body.stream) {
-    if (rule.what == FaultKind::kShort) altered.body.size = at;
-    altered.stream = std::make_unique<DisturbedReader>(*body.stream, rule.what, at,
-                                                       static_cast<int>(random.below(8)));
-    altered.body.stream = altered.stream.get();
-    return altered;
-  }
-  if (rule.what == FaultKind::kTruncate) {
-    altered.error = cut_short();
+  const int bit = static_cast<int>(random.below(8));
+  if (rule.what == FaultKind::kShort) altered.body.size = at;
+  if (body.stream || rule.what == FaultKind::kTruncate) {
+    if (!body.stream) altered.whole = std::make_unique<BodyReader>(body);
+    ByteReader& whole = body.stream ? *body.stream : *altered.whole;
+    altered.stream = std::make_unique<DisturbedReader>(whole, rule.what, at, bit);
+    altered.body = Body::of_stream(*altered.stream, altered.body.size);
   } else if (rule.what == FaultKind::kShort) {
-    altered.body.size = at;
-    if (body.fd < 0) altered.body.memory = body.memory.first(altered.body.size);
+    if (body.fd < 0) altered.body.memory = body.memory.first(at);
   } else if (rule.what == FaultKind::kCorrupt) {
     altered.copy.reserve(body.size);
     const Result<void> read = read_body(body, [&](Bytes bytes) {
@@ -112,10 +160,26 @@ ChaosStore::AlteredBody ChaosStore::alter(const Disturbance& disturbance, const 
       altered.error = read.error();
       return altered;
     }
-    altered.copy[at] ^= static_cast<std::byte>(1 << random.below(8));
+    altered.copy[at] ^= static_cast<std::byte>(1 << bit);
     altered.body = Body::of(altered.copy);
   }
   return altered;
+}
+
+/// An upload has ended: was it disturbed, or refused for another reason before that?
+template <class T>
+void ChaosStore::settle(const std::optional<FaultRule>& rule, const Body& body,
+                        const AlteredBody& altered, Result<T>& result) {
+  if (!rule || !disturbs_bytes(rule->what) || body.size == 0) return;
+  if (result || result.error().kind == ErrorKind::kCorrupt) return;
+  // What is refused for its address or condition is refused whatever its bytes are.
+  if (rule->what == FaultKind::kTruncate && altered.stream->has_disturbed()) return;
+  const bool takes_no_streams = result.error().kind == ErrorKind::kUnsupported;
+  if (altered.whole && takes_no_streams) {
+    result = cut_short();
+  } else {
+    injector_.take_back(*rule);
+  }
 }
 
 Task<ChaosStore::Disturbance> ChaosStore::begin(Operation operation, std::string key) {
@@ -131,6 +195,20 @@ Task<Result<void>> ChaosStore::end(Operation operation, std::string key,
   if (delay > std::chrono::milliseconds::zero()) waited = co_await SleepUntil(loop.now() + delay);
   injector_.record({operation, std::move(key), success && waited, loop.now()});
   co_return waited;
+}
+
+Task<Error> ChaosStore::fail(Operation operation, std::string key, Error error) {
+  Disturbance disturbance = co_await begin(operation, key);
+  const std::optional<FaultRule> rule = disturbance.rule;
+  const std::chrono::milliseconds delay = disturbance.delay;
+  if (rule && (disturbs_bytes(rule->what) || rule->what == FaultKind::kFakeSuccess)) {
+    injector_.take_back(*rule);
+    disturbance.rule.reset();
+  }
+  const Result<void> failed =
+      co_await apply(std::move(disturbance), failing(std::move(error)), Result<void>());
+  const Result<void> ended = co_await end(operation, std::move(key), delay, false);
+  co_return ended ? failed.error() : ended.error();
 }
 
 namespace {
@@ -199,8 +277,8 @@ Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options
     const ByteCount at = std::min(
         rule->after_bytes ? *rule->after_bytes : random.below(result->length), result->length - 1);
     if (rule->what == FaultKind::kShort) result->length = at;
-    result->body = std::make_unique<DisturbedReader>(std::move(result->body), rule->what, at,
-                                                     static_cast<int>(random.below(8)));
+    result->body = std::make_unique<DisturbedDownload>(std::move(result->body), injector_, *rule,
+                                                       at, static_cast<int>(random.below(8)));
   }
   CO_TRY_VOID(co_await end(Operation::kGetObject, key, delay, result.has_value()));
   co_return std::move(result);
@@ -210,6 +288,7 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutObject, key);
+  const std::optional<FaultRule> rule = disturbance.rule;
   const std::chrono::milliseconds delay = disturbance.delay;
   AlteredBody altered = alter(disturbance, body);
   if (altered.error) disturbance.error = std::move(altered.error);
@@ -221,6 +300,7 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
   Result<PutResult> result =
       co_await apply(std::move(disturbance), inner().put(std::move(object), altered.body, options),
                      std::move(fake));
+  settle(rule, body, altered, result);
   CO_TRY_VOID(co_await end(Operation::kPutObject, key, delay, result.has_value()));
   co_return result;
 }
@@ -229,6 +309,7 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
                                             PartNumber number, Body body, PutPartOptions options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutPart, key);
+  const std::optional<FaultRule> rule = disturbance.rule;
   const std::chrono::milliseconds delay = disturbance.delay;
   AlteredBody altered = alter(disturbance, body);
   if (altered.error) disturbance.error = std::move(altered.error);
@@ -242,6 +323,7 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
                      inner().put_part(std::move(object), std::move(upload_id), number, altered.body,
                                       std::move(options)),
                      std::move(fake));
+  settle(rule, body, altered, result);
   CO_TRY_VOID(co_await end(Operation::kPutPart, key, delay, result.has_value()));
   co_return result;
 }

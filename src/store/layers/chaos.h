@@ -15,7 +15,8 @@ namespace telpher {
 
 class ChaosStore final : public ForwardingStore {
  public:
-  /// `injector` must outlive this; it may be shared with an endpoint.
+  /// `injector` must outlive this and every body that get() has handed out; it may be shared with
+  /// an endpoint.
   ChaosStore(ObjectStore& inner, FaultInjector& injector)
       : ForwardingStore(inner), injector_(injector) {}
 
@@ -54,6 +55,10 @@ class ChaosStore final : public ForwardingStore {
     return disturb(operation, std::move(key), std::move(call), Result<T>());
   }
 
+  /// The error of an operation that failed before the store was asked, as the script wants it: some
+  /// other error, or this one. What needs bytes or a success to act on does not act.
+  Task<Error> fail(Operation operation, std::string key, Error error);
+
  private:
   /// What this call is in for. `error`: answer it, run nothing.
   struct Disturbance {
@@ -72,6 +77,9 @@ class ChaosStore final : public ForwardingStore {
                          bool success);
   struct AlteredBody;
   AlteredBody alter(const Disturbance& disturbance, const Body& body);
+  template <class T>
+  void settle(const std::optional<FaultRule>& rule, const Body& body, const AlteredBody& altered,
+              Result<T>& result);
   Task<Result<PartInfo>> fake_part(PartNumber number, Body body, const PutPartOptions* options);
 
   static Error answer_lost();

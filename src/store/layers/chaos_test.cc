@@ -3,6 +3,7 @@
 #include "runtime/loop.h"
 #include "runtime/task_group.h"
 #include "store/memory/memory_store.h"
+#include "store/rules.h"
 
 #include <gtest/gtest.h>
 
@@ -18,6 +19,7 @@ namespace telpher {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_view_literals;
 
 class ChaosStoreTest : public ::testing::Test {
  protected:
@@ -45,6 +47,22 @@ class ChaosStoreTest : public ::testing::Test {
   MemoryStore memory_;
   FaultInjector faults_;
   ChaosStore store_{memory_, faults_};
+};
+
+/// A body that comes as it is read.
+class StringStream : public ByteReader {
+ public:
+  explicit StringStream(std::string_view text) : text_(text) {}
+  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
+    const std::size_t count = std::min(buffer.size(), text_.size());
+    std::ranges::copy(as_bytes(text_.substr(0, count)), buffer.begin());
+    text_.remove_prefix(count);
+    co_return count;
+  }
+  std::string_view rest() const { return text_; }
+
+ private:
+  std::string_view text_;
 };
 
 TEST_F(ChaosStoreTest, AfterAndCountSayWhen) {
@@ -168,6 +186,63 @@ TEST_F(ChaosStoreTest, WhatFoundNoByteToDisturbIsNotMet) {
   EXPECT_NE(memory_.content("bucket", "key"), "hello");
   EXPECT_FALSE(get());  // past the end is at the end
   EXPECT_TRUE(faults_.all_met());
+}
+
+TEST_F(ChaosStoreTest, WhatWasNeverReadWasNotDisturbed) {
+  ASSERT_TRUE(put("hello"));
+  script(R"({"rules": [{"count": 1, "do": "corrupt"}, {"count": 1, "do": "truncate"},
+                       {"count": 1, "do": "short", "after_bytes": 2}]})");
+  for (int i = 0; i < 3; ++i) {  // the conditions were not met, say
+    EXPECT_TRUE(loop_.run(store_.get({"bucket", "key"}, {})));
+    EXPECT_FALSE(loop_.run(store_.get({"bucket", "nothing"}, {})));
+  }
+  EXPECT_EQ(faults_.acted(), (std::vector<std::uint64_t>{0, 0, 0}));
+  EXPECT_NE(get().value(), "hello");
+  EXPECT_FALSE(get());
+  EXPECT_EQ(get().value(), "he");
+  EXPECT_TRUE(faults_.all_met());
+}
+
+TEST_F(ChaosStoreTest, AnUploadRefusedForItselfWasNotDisturbed) {
+  for (const char* what : {"corrupt", "truncate", "short"}) {
+    script(R"({"rules": [{"count": 1, "do": ")" + std::string(what) + R"("}]})");
+    const std::string content = "hello";
+    ASSERT_TRUE(loop_.run(memory_.put({"bucket", "key"}, Body::of(as_bytes(content)), {})));
+    StringStream stream("hello");
+    for (const Body& body : {Body::of(as_bytes(content)), Body::of_stream(stream, 5)}) {
+      const auto nowhere = loop_.run(store_.put({"no-bucket", "key"}, body, {}));
+      EXPECT_EQ(nowhere.error().context.code, "NoSuchBucket") << what;
+      const auto unknown = loop_.run(store_.put_part({"bucket", "key"}, "none", 1, body, {}));
+      EXPECT_EQ(unknown.error().context.code, "NoSuchUpload") << what;
+      EXPECT_EQ(faults_.acted(), (std::vector<std::uint64_t>{0})) << what;
+    }
+    if (what != "truncate"sv) {  // that ends before the store looks at the condition
+      EXPECT_EQ(put("hello", {.condition = {.if_none_match = true}}).error().kind,
+                ErrorKind::kPrecondition);
+      EXPECT_FALSE(faults_.all_met()) << what;
+    }
+    (void)put("hello");
+    EXPECT_TRUE(faults_.all_met()) << what;
+  }
+  // Found out: that it was.
+  script(R"({"rules": [{"count": 1, "do": "corrupt"}]})");
+  EXPECT_EQ(put("hello", {.content_md5 = "XUFAKrxLKna5cZ2REBfFkg=="}).error().kind,
+            ErrorKind::kCorrupt);
+  EXPECT_TRUE(faults_.all_met());
+}
+
+TEST_F(ChaosStoreTest, WhatFailsBeforeTheStoreIsAskedHasNoBytesToDisturb) {
+  for (const char* what : {"corrupt", "truncate", "short", "fake_success"}) {
+    script(R"({"rules": [{"count": 1, "do": ")" + std::string(what) + R"("}]})");
+    const Error missing = store_error(ErrorKind::kNotFound, "NoSuchBucket", 404, "none");
+    EXPECT_EQ(loop_.run(store_.fail(Operation::kPutObject, "key", missing)).context.code,
+              "NoSuchBucket");
+    EXPECT_EQ(faults_.acted(), (std::vector<std::uint64_t>{0})) << what;
+    EXPECT_FALSE(faults_.history().back().success);
+  }
+  script(R"({"rules": [{"do": "status", "status": 503}]})");
+  EXPECT_EQ(loop_.run(store_.fail(Operation::kPutObject, "key", Error())).kind,
+            ErrorKind::kThrottled);
 }
 
 TEST_F(ChaosStoreTest, ShortcutsHaveTheLatencyOfMocks) {
@@ -315,22 +390,6 @@ TEST(FaultScript, WireFaultsAreTheEndpoints) {
   EXPECT_EQ(rule->after_bytes, 7u);
   EXPECT_FALSE(faults.next_wire_fault(Operation::kGetObject, "key"));
 }
-
-/// A body that comes as it is read.
-class StringStream : public ByteReader {
- public:
-  explicit StringStream(std::string_view text) : text_(text) {}
-  Task<Result<std::size_t>> read_some(MutableBytes buffer) override {
-    const std::size_t count = std::min(buffer.size(), text_.size());
-    std::ranges::copy(as_bytes(text_.substr(0, count)), buffer.begin());
-    text_.remove_prefix(count);
-    co_return count;
-  }
-  std::string_view rest() const { return text_; }
-
- private:
-  std::string_view text_;
-};
 
 TEST_F(ChaosStoreTest, StreamsAreDisturbedAsTheyPass) {
   const auto put_stream = [&](StringStream stream) {
