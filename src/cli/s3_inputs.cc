@@ -67,7 +67,12 @@ Result<bool> keep_user(const std::string& path, const S3User& user) {
   if (!kept && !(written && problem == EEXIST)) {
     return make_errno_error(problem, "write '" + path + "'");
   }
-  return kept;
+  if (!kept) return false;
+  // Who is told these keys finds them again after a power cut.
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  const UniqueFd names(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!names || ::fsync(names.get()) != 0) return make_errno_error(errno, "sync '" + folder + "'");
+  return true;
 }
 
 Result<std::vector<S3User>> read_users(std::string_view option, const std::string& path) {
