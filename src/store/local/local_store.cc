@@ -2,7 +2,25 @@
 
 #include "store/local/local_state.h"
 
+#include <sys/stat.h>
+
 namespace telpher {
+namespace {
+
+/// Nobody but its owner reads the index: it holds keys, metadata and tags. SQLite gives its other
+/// files the mode of the first. No descriptor is opened: closing it would drop SQLite's locks.
+void make_private(const std::string& path) {
+  ::mknod(path.c_str(), S_IFREG | 0600, 0);  // SQLite takes an empty file for a new one
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::string name = path + suffix;
+    struct stat status;
+    if (::stat(name.c_str(), &status) == 0 && (status.st_mode & 077) != 0) {
+      ::chmod(name.c_str(), status.st_mode & 0700);
+    }
+  }
+}
+
+}  // namespace
 
 Error too_much_change() {
   Error error = store_error(ErrorKind::kConflict, "OperationAborted", 409,
@@ -26,6 +44,7 @@ Result<std::unique_ptr<LocalStore>> LocalStore::open(LocalStoreOptions options) 
   Disk& disk = options.disk ? *options.disk : real_disk();
   TRY_VOID(disk.make_folders(options.root, options.durable));
   TRY(std::unique_ptr<DataFiles> files, DataFiles::open(disk, options.root, options.durable));
+  if (options.vfs.empty()) make_private(options.root + "/index.db");
   Result<std::unique_ptr<LocalIndex>> opened =
       LocalIndex::open(options.root + "/index.db", options.durable, options.vfs);
   if (!opened) {

@@ -448,6 +448,22 @@ TEST_F(LocalStoreTest, StartingLooksOnlyAtWhatMayBeUnfinished) {
   EXPECT_EQ(disk.looks, 0U) << "after a clean end: nothing";
 }
 
+TEST_F(LocalStoreTest, NobodyElseMayReadTheIndex) {
+  // The folder was there, for all to read; and again with an index that an older version made.
+  fs::create_directory(root_ + "/store");
+  fs::permissions(root_ + "/store", fs::perms(0755));
+  for (const bool again : {false, true}) {
+    const auto store = open();
+    ASSERT_TRUE(loop_.run(store->create_bucket("bucket")));
+    ASSERT_TRUE(put(*store, "key", "hello"));
+    for (const char* name : {"index.db", "index.db-wal", "index.db-shm"}) {
+      const fs::path path = root_ + "/store/" + name;
+      EXPECT_EQ(fs::status(path).permissions(), fs::perms(0600)) << name << again;
+      fs::permissions(path, fs::perms(0644));
+    }
+  }
+}
+
 TEST_F(LocalStoreTest, AnIndexOfTheFirstFormatIsTakenOver) {
   std::string upload_id;
   {
