@@ -56,6 +56,17 @@ def plot(samples):
     return "\n".join(out) + "\n"
 
 
+def _grows(judged):
+    return "" if judged["flat"] else " **too much**"
+
+
+def _slope(life):
+    if life["per_minute"] is None:
+        return "the last server did not live long enough to tell what grows"
+    return (f"of the last server {life['per_minute']:+g} a minute over {life['minutes']:g} minutes "
+            f"(at most {life['bound']:g}){_grows(life)}")
+
+
 def section(soaks):
     """Lines of Markdown; none without a record."""
     record = soaks.get("soak")
@@ -83,8 +94,8 @@ def section(soaks):
         f"| acknowledged and missing | {record['missing']} |",
         f"| open uploads after `telpher sweep` | {record['open_uploads_at_the_end']} |",
     ]
-    for name, flat in record["flat"].items():
-        field, over = name.split(", ")
-        lines.append(f"| {NAMES[field]}, {over}: first third, last third | {flat['first_third']:g}, "
-                     f"{flat['last_third']:g}{'' if flat['flat'] else ' **grows**'} |")
+    for field, flat in record["flat"].items():
+        run, life = flat["run"], flat["life"]
+        lines.append(f"| {NAMES[field]} | median {run['median']:g}, highest {run['highest']:g} of "
+                     f"{run['ceiling']} allowed{_grows(run)}; {_slope(life)} |")
     return [*lines, "", "![memory, descriptors, open uploads and disk over time](soak.svg)"]

@@ -16,11 +16,11 @@ import os
 import pathlib
 import random
 import shutil
-import statistics
 import sys
 import threading
 import time
 
+import flatness
 from endpoint import Endpoint
 from worker import Worker
 
@@ -105,10 +105,10 @@ class Soak:
             self.count("checked"), self.count("wrong")])))
 
     def run(self):
-        """Servers die in the first 60 %; the last one lives long enough to show what grows."""
+        """Servers die in the first half; the last one lives long enough to show what grows."""
         total = self.options.minutes * 60
         chance = random.Random(self.options.seed)
-        deaths = sorted(chance.uniform(0.1, 0.6) * total for _ in range(max(2, int(total // 240))))
+        deaths = sorted(chance.uniform(0.1, 0.5) * total for _ in range(max(2, int(total // 240))))
         threads = [threading.Thread(target=worker.run, daemon=True) for worker in self.workers]
         for thread in threads:
             thread.start()
@@ -176,21 +176,8 @@ class Soak:
                 for key, upload_id, initiated in self.endpoint.list_uploads()]
 
     def summary(self):
-        last_pid = self.samples[-1]["server_pid"]
-        alive = [s for s in self.samples if s["server_pid"] == last_pid]
-        alive = alive[len(alive) // 10:]  # it has warmed up
-        flat = {}
-        for name, samples in (("the whole run", self.samples), ("the last server", alive)):
-            third = max(1, len(samples) // 3)
-            for field, factor, more in (("rss_mib", 1.25, 24), ("descriptors", 1.5, 16),
-                                        ("open_uploads", 1.5, WORKERS * 2)):
-                first, last = (statistics.median(s[field] for s in part)
-                               for part in (samples[:third], samples[-third:]))
-                bound = first * factor + more
-                flat[f"{field}, {name}"] = {"first_third": first, "last_third": last,
-                                            "bound": round(bound, 1), "flat": last <= bound}
-                if last > bound:
-                    self.problems.append(f"{field} grows over {name}: {first} -> {last}")
+        flat, problems = flatness.judge(self.samples)
+        self.problems += problems
         return {
             "minutes": self.options.minutes, "seed": self.options.seed, "workers": WORKERS,
             "commands": self.count("commands"), "commands_failed": self.count("failed"),

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from endpoint import ACCESS, BUCKET, SECRET
@@ -229,7 +230,8 @@ class Worker:
             self.model[key] = {found}
 
     def check_all(self):
-        while self.doubtful_until and not all(map(self.is_settled, self.doubtful_until)):
-            time.sleep(0.5)
+        # No event says that the last request of a killed client has been carried out: its time is
+        # waited for, once.
+        threading.Event().wait(max([*self.doubtful_until.values(), 0]) - time.monotonic())
         for key in list(self.model):
             self.check(key)
