@@ -315,17 +315,16 @@ Task<int> LoadGenerator::run(Command* command) {
   const auto measured = co_await measure(&load, &session);
   const bool has_run = begin_ != TimePoint{};
   if (has_run) print(load, context.cancel->cancelled());
-  Result<void> tidied;
-  if (!keep_) {
-    tidied = context.cancel->cancelled() ? co_await shielded(load.tidy(), kTidyLimit)
-                                         : co_await load.tidy();
-  }
+  Task<Result<void>> tidy = keep_ ? load.end_uploads() : load.tidy();
+  const Result<void> tidied = context.cancel->cancelled()
+                                  ? co_await shielded(std::move(tidy), kTidyLimit)
+                                  : co_await std::move(tidy);
   drawing.cancel();
   (void)co_await drawing.join();
   if (terminal_) terminal_->clear();
   if (!tidied && measured) {
-    std::fprintf(stderr, "telpher: objects below %s%s were not all deleted\n",
-                 ("'" + load_.bucket + "/").c_str(), (load.plan().folder() + "'").c_str());
+    std::fprintf(stderr, "telpher: what is below '%s/%s' was not all tidied up\n",
+                 load_.bucket.c_str(), load.plan().folder().c_str());
     co_return report_error(tidied.error());
   }
   if (!measured) co_return report_error(measured.error());

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 
+import boto3
 import pytest
 
 from conftest import MIB
@@ -39,6 +40,26 @@ def test_large_objects_go_in_parts(telpher, s3):
     assert requests["UploadPart"] % 3 == 0 and requests.get("PutObject", 0) == 0
 
 
+@pytest.mark.parametrize("keep", [[], ["--keep"]])
+def test_upload_whose_create_was_not_answered_is_ended(telpher, s3, keep):
+    server = s3([{"on": "CreateMultipartUpload", "count": 2, "do": "lose_answer"}])
+    telpher.ok("bench", "s3://bucket", "--requests", "3", "--size", "6MiB", "--part-size", "5MiB",
+               "--concurrency", "1", "--allow-errors", *keep)
+    stats = server.stats()
+    assert stats["faults_all_met"] and stats["open_uploads"] == 0
+
+
+def test_uploads_of_others_are_left_alone(telpher, s3):
+    server = s3()
+    client = boto3.client("s3", endpoint_url=server.base, region_name="us-east-1",
+                          aws_access_key_id=server.KEYS["TELPHER_S3_ACCESS_KEY"],
+                          aws_secret_access_key=server.KEYS["TELPHER_S3_SECRET_KEY"])
+    for key in ("mine", "tmp/mine"):
+        client.create_multipart_upload(Bucket="bucket", Key=key)
+    telpher.ok("bench", "s3://bucket/tmp/", "--requests", "2", "--size", "6MiB", "--part-size", "5MiB")
+    assert server.stats()["open_uploads"] == 2
+
+
 def test_table_for_people(telpher, s3):
     s3([])
     out = telpher.ok("bench", "s3://bucket", "--mix", "put,get", "--objects", "10",
@@ -46,6 +67,18 @@ def test_table_for_people(telpher, s3):
     assert "closed model" in out
     assert re.search(r"^put +\d+ +0 ", out, re.M) and re.search(r"^all +50 +0 ", out, re.M)
     assert re.search(r"CPU per operation: client [\d.]+ µs", out)
+
+
+def test_table_fits_80_columns(telpher, s3):
+    """Long targets have a line of their own, and what never succeeded has no latency."""
+    server = s3([{"on": "HeadObject", "do": "status", "status": 500},
+                 {"on": "GetObject", "do": "delay", "ms": 1100}])
+    out = telpher.ok("bench", "s3://bucket/a/rather/long/prefix/", "--mix", "put,get,head,list,delete",
+                     "--objects", "10", "--requests", "300", "--size", "1KiB..1MiB", "--allow-errors",
+                     "--seed", "4294967295", "--server-pid", server.process.pid).out
+    assert max(map(len, out.splitlines())) <= 80, out
+    assert re.search(r"^head +(\d+) +\1 .*( +–){6}$", out, re.M), out
+    assert re.search(r"^get +\d+ +0 .* \d{4} +\d{4}$", out, re.M), out
 
 
 def test_open_model_keeps_its_rate(telpher, s3):

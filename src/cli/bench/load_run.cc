@@ -222,7 +222,22 @@ Task<Result<void>> LoadRun::prepare() {
   co_return co_await for_each(&LoadRun::make_object, 0, prepared_end());
 }
 
+Task<Result<void>> LoadRun::end_uploads() {
+  if (settings_.sizes.max <= settings_.part_size) co_return Result<void>();
+  ListUploadsOptions options{.prefix = plan_.folder()};
+  do {
+    CO_TRY(const UploadsPage page, co_await patient_.list_uploads(settings_.bucket, options));
+    for (const UploadInfo& info : page.uploads) {
+      CO_TRY_VOID(co_await patient_.abort({settings_.bucket, info.key}, info.upload_id));
+    }
+    options.key_marker = page.key_marker;
+    options.upload_id_marker = page.upload_id_marker;
+  } while (!options.key_marker.empty());
+  co_return Result<void>();
+}
+
 Task<Result<void>> LoadRun::tidy() {
+  CO_TRY_VOID(co_await end_uploads());
   // Of puts that failed, some may have arrived.
   const std::uint64_t put_begin = prepared_end();
   if (!settings_.reuse) {

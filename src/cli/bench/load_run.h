@@ -41,7 +41,11 @@ class LoadRun {
   Task<Result<void>> prepare();
   /// Errors: kCancelled; what failed at the store is in the tallies.
   Task<Result<void>> run();
-  /// Deletes what prepare() and run() have made and run() has not deleted. Errors: the store's.
+  /// Ends uploads below the run's own folder: when the answer to a Create is lost, the run does not
+  /// know what it has begun. Errors: the store's.
+  Task<Result<void>> end_uploads();
+  /// Deletes what prepare() and run() have made and run() has not deleted, open uploads too.
+  /// Errors: the store's.
   Task<Result<void>> tidy();
 
   const LoadTallies& tallies() const { return tallies_; }

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 
@@ -43,23 +44,58 @@ std::string model_text(const LoadSettings& settings) {
                    settings.rate);
   }
   return text_of(
-      "closed model: %d at once, each waits for its answer before it sends the next; a slow "
-      "server is asked less (--rate avoids that)",
+      "closed model: %d at once, each waits for its answer before it sends the next;\n"
+      "a slow server is asked less (--rate avoids that)",
       settings.concurrency);
 }
 
 constexpr double kQuantiles[] = {0.5, 0.9, 0.95, 0.99, 0.999};
 constexpr const char* kQuantileNames[] = {"p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms"};
 
+/// At least three digits, and in most cases no more than six characters.
+std::string digits_text(double value, int decimals) {
+  if (value >= 1000) decimals = 0;
+  if (value >= 100) decimals = std::min(decimals, 1);
+  if (value >= 10) decimals = std::min(decimals, 2);
+  return text_of("%.*f", decimals, value);
+}
+
+constexpr std::size_t kColumns = 80;
+constexpr const char* kTableHead =
+    "          count errors   ops/s  MiB/s p50 ms    p90    p95    p99  p99.9    max\n";
+
+/// As wide as kTableHead: no wider than kColumns.
 std::string table_row(std::string_view name, const LoadTally& tally,
                       std::chrono::duration<double> elapsed) {
-  std::string row = text_of("%-7s %10llu %8llu %10.1f %9.1f", std::string(name).c_str(),
-                            static_cast<unsigned long long>(tally.finished()),
-                            static_cast<unsigned long long>(tally.failed),
-                            per_second(static_cast<double>(tally.finished()), elapsed),
-                            per_second(mib(tally.bytes), elapsed));
-  for (const double q : kQuantiles) row += text_of(" %8.3f", tally.latency_ms(q));
-  return row + text_of(" %8.3f\n", tally.latency_max_ms());
+  std::string row =
+      text_of("%-6s %8llu %6llu %7s %6s", std::string(name).c_str(),
+              static_cast<unsigned long long>(tally.finished()),
+              static_cast<unsigned long long>(tally.failed),
+              digits_text(per_second(static_cast<double>(tally.finished()), elapsed), 1).c_str(),
+              digits_text(per_second(mib(tally.bytes), elapsed), 1).c_str());
+  // Latencies are those of what succeeded.
+  if (tally.finished() == tally.failed) {
+    for (std::size_t i = 0; i <= std::size(kQuantiles); ++i) row += "      –";
+    return row + '\n';
+  }
+  for (const double q : kQuantiles) {
+    row += text_of(" %6s", digits_text(tally.latency_ms(q), 3).c_str());
+  }
+  return row + text_of(" %6s\n", digits_text(tally.latency_max_ms(), 3).c_str());
+}
+
+/// What was done to what, in one line if it fits.
+std::string title(const LoadReport& report) {
+  const LoadSettings& settings = report.settings;
+  std::string what =
+      sizes_text(settings.sizes) + ", " + std::to_string(settings.concurrency) + " at once";
+  if (report.connections > 0) {
+    what += " over " + std::to_string(report.connections) + " connections";
+  }
+  what += text_of(", %.2f s, seed %llu\n", report.elapsed.count(),
+                  static_cast<unsigned long long>(settings.seed));
+  const bool fits = report.target.size() + 2 + what.size() - 1 <= kColumns;
+  return report.target + (fits ? ": " : ":\n") + what;
 }
 
 std::string errors_text(std::string_view name, const LoadTally& tally) {
@@ -95,17 +131,7 @@ json::object object_of(const LoadTally& tally, std::chrono::duration<double> ela
 
 std::string load_table(const LoadReport& report) {
   const LoadSettings& settings = report.settings;
-  std::string text = report.target + ": " + sizes_text(settings.sizes) + ", " +
-                     std::to_string(settings.concurrency) + " at once";
-  if (report.connections > 0) {
-    text += " over " + std::to_string(report.connections) + " connections";
-  }
-  text += text_of(", %.2f s, seed %llu\n", report.elapsed.count(),
-                  static_cast<unsigned long long>(settings.seed));
-  text += model_text(settings) + "\n\n";
-  text +=
-      "             count   errors      ops/s     MiB/s  p50 (ms)     p90      p95      p99    "
-      "p99.9      max\n";
+  std::string text = title(report) + model_text(settings) + "\n\n" + kTableHead;
   int kinds = 0;
   for (std::size_t i = 0; i < kLoadOperations; ++i) {
     const LoadTally& tally = report.tallies.by_operation[i];
@@ -117,7 +143,7 @@ std::string load_table(const LoadReport& report) {
   text += text_of("\nCPU per operation: client %.1f µs",
                   us_per_operation(report.client_cpu_s, report.tallies));
   if (report.server) {
-    text += text_of(", server %.1f µs (process %d, now %s resident)",
+    text += text_of(", server %.1f µs\nserver: process %d, now %s resident",
                     us_per_operation(report.server->cpu_s, report.tallies),
                     static_cast<int>(report.server->pid),
                     format_size(report.server->at_end.resident).c_str());
