@@ -103,13 +103,19 @@ class Sweep final : public Verb {
     return {info, std::nullopt};
   }
 
+  /// What is said of an upload that the journal does not know when --all was not given.
+  std::string not_ours() const {
+    if (!abort_ || json_) return "not ours";
+    return "left alone: not ours (telpher sweep … --abort --all --older-than TIME ends it)";
+  }
+
   /// Ends the upload when that was asked for and is right. Returns a word for people.
   Task<Result<std::string>> deal_with(ObjectStore* store, Journal* journal, std::string bucket,
                                       OpenUpload upload) {
     const ObjectAddress object{bucket, upload.info.key};
     Loop& loop = co_await current_loop();
     if (!upload.entry) {
-      if (!all_) co_return std::string("not ours");
+      if (!all_) co_return not_ours();
       if (loop.wall_now() - upload.info.initiated < older_than_) co_return std::string("too young");
       if (!abort_) co_return std::string("would be ended by --abort");
       CO_TRY_VOID(co_await store->abort(object, upload.info.upload_id));
