@@ -66,7 +66,9 @@ Result<ContentRange> range_of_answer(const HttpResponse& response,
     return protocol_error("The store sent another range than asked for");
   }
   if (response.length && *response.length != got.range->length) {
-    return protocol_error("The store's Content-Length and Content-Range differ");
+    // A body that was cut on its way, as truncated ones are: asked for again.
+    return make_temporary_error(ErrorKind::kProtocol,
+                                "The store's Content-Length and Content-Range differ");
   }
   return got;
 }
@@ -109,11 +111,15 @@ Task<Result<GetResult>> S3Store::get(ObjectAddress object, GetOptions options) {
                                &at, {});
   }
   CO_TRY(Response response, std::move(answer));
-  CO_TRY(const ContentRange range, range_of_answer(*response, options.range));
+  Result<ContentRange> range = range_of_answer(*response, options.range);
+  if (!range) {
+    range.error().context.operation = "GetObject";
+    co_return std::move(range).error();
+  }
   GetResult result;
   result.info = s3_response::parse_object_info(response->headers);
-  result.info.size = *range.total;
-  result.length = range.range->length;
+  result.info.size = *range->total;
+  result.length = range->range->length;
   result.body = std::make_unique<ObjectReader>(std::move(response), result.length);
   co_return result;
 }

@@ -95,6 +95,17 @@ def test_object_that_is_not_there(telpher):
     failing(telpher, 3, "nothing", "cp", "local://bucket/nothing", "./f")
 
 
+def test_bucket_whose_aws_host_is_unknown(telpher):
+    """Who has a service of their own has forgotten to name it: the message says how."""
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "no-such-region-1"}
+    done = failing(telpher, 3, "DNS lookup failed for 'bucket.s3.no-such-region-1.amazonaws.com'",
+                   "cp", "s3://bucket/k", "f", "--retries", "1", env=keys)
+    assert "without --endpoint-url or AWS_ENDPOINT_URL requests go to AWS" in done.err
+    done = failing(telpher, 3, "DNS lookup failed", "cp", "s3://bucket/k", "f", "--retries", "1",
+                   "--endpoint-url", "http://no-such-host.invalid", env=keys)
+    assert "AWS_ENDPOINT_URL" not in done.err
+
+
 # --- the destination: 4 --------------------------------------------------------------------------
 
 def test_object_that_must_not_exist(telpher, tmp_path):

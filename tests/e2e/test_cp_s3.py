@@ -137,6 +137,24 @@ def test_faults_that_are_overcome(telpher, s3, data, name, rules):
     check_end(telpher, server, data)
 
 
+def test_downloads_whose_length_lies(telpher, s3, data, tmp_path):
+    """`short` on GetObject is the source's fault: asked again, and given up as such."""
+    server = s3()
+    telpher.ok(*cp_args())
+    get = ["cp", "s3://bucket/k", "out", "--part-size", "8MiB", "--retries", "3"]
+    server.faults([{"on": "GetObject", "count": 2, "do": "short", "after_bytes": 100}])
+    telpher.ok(*get)
+    assert server.stats()["faults_all_met"]
+    assert (tmp_path / "out").read_bytes() == data
+    (tmp_path / "out").unlink()
+    server.faults([{"on": "GetObject", "do": "short", "after_bytes": 100}])
+    done = telpher.run(*get)
+    assert done.returncode == 5, done.err
+    assert "Content-Length and Content-Range differ" in done.err
+    assert "Run the same command again" in done.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_faults_that_last(telpher, s3, data):
     """Gives up with 5 and says how often; the same command later goes on."""
     server = s3([{"on": "UploadPart", "after": 2, "do": "status", "status": 500}])
