@@ -97,6 +97,7 @@ Task<Result<void>> scrub_for_ever(LocalStore* store, ByteCount bytes_per_second)
   for (;;) {
     ScrubOptions scrub;
     scrub.bytes_per_second = bytes_per_second;
+    scrub.goes_on = true;
     scrub.on_damage = print_damage;
     const Result<ScrubReport> report = co_await store->scrub(std::move(scrub));
     if (!report && report.error().kind == ErrorKind::kCancelled) co_return report.error();

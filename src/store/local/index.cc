@@ -33,6 +33,10 @@ constexpr const char* kSteps[] = {R"(
 )",
                                   R"(
   ALTER TABLE parts ADD COLUMN modified INTEGER NOT NULL DEFAULT 0;
+)",
+                                  R"(
+  CREATE TABLE IF NOT EXISTS scrub (
+    id INTEGER PRIMARY KEY CHECK (id = 1), bucket TEXT NOT NULL, key BLOB NOT NULL);
 )"};
 constexpr std::int64_t kFormatVersion = std::size(kSteps);
 
@@ -199,20 +203,19 @@ Result<LocalIndex::Object> LocalIndex::object(const ObjectAddress& address) {
   return no_such_key(address.key);
 }
 
-Result<std::vector<std::pair<ObjectAddress, LocalIndex::Object>>> LocalIndex::objects_after(
+Result<std::vector<std::pair<ObjectAddress, Result<LocalIndex::Object>>>> LocalIndex::objects_after(
     const ObjectAddress& address, int count) {
   TRY(Query query,
       database_->query("SELECT size, etag, modified, checksum, storage_class, metadata, tags, "
                        "extents, parts, bucket, key FROM objects "
                        "WHERE (bucket, key) > (?1, ?2) ORDER BY bucket, key LIMIT ?3",
                        address.bucket, blob(address.key), std::int64_t{count}));
-  std::vector<std::pair<ObjectAddress, Object>> objects;
+  std::vector<std::pair<ObjectAddress, Result<Object>>> objects;
   while (true) {
     TRY(const bool found, query.next());
     if (!found) return objects;
-    TRY(Object object, read_object(query, 0));
     objects.emplace_back(ObjectAddress{query.text(kObjectColumns), query.text(kObjectColumns + 1)},
-                         std::move(object));
+                         read_object(query, 0));
   }
 }
 
@@ -325,6 +328,18 @@ Result<void> LocalIndex::write_references() {
   }
   references_.clear();
   return {};
+}
+
+Result<ObjectAddress> LocalIndex::scrub_place() {
+  TRY(Query query, database_->query("SELECT bucket, key FROM scrub"));
+  TRY(const bool found, query.next());
+  if (!found) return ObjectAddress();
+  return ObjectAddress{query.text(0), query.text(1)};
+}
+
+Result<void> LocalIndex::set_scrub_place(const ObjectAddress& place) {
+  return database_->run("INSERT OR REPLACE INTO scrub VALUES (1, ?1, ?2)", place.bucket,
+                        blob(place.key));
 }
 
 Result<bool> LocalIndex::is_referred(FileId file) {

@@ -84,9 +84,10 @@ class LocalIndex {
     std::optional<Query> query_;
     std::string last_;  // the key it stands at
   };
-  /// Objects of all buckets beyond this one, in the order of buckets and keys.
-  Result<std::vector<std::pair<ObjectAddress, Object>>> objects_after(const ObjectAddress& address,
-                                                                      int count);
+  /// Objects of all buckets beyond this one, in the order of buckets and keys; kCorrupt in the
+  /// place of one whose row cannot be read.
+  Result<std::vector<std::pair<ObjectAddress, Result<Object>>>> objects_after(
+      const ObjectAddress& address, int count);
 
   Result<void> create_upload(const ObjectAddress& address, const std::string& id,
                              const CreateUploadOptions& options, WallTime now);
@@ -102,11 +103,16 @@ class LocalIndex {
   struct PartOfUpload {
     std::string upload_id;
     ObjectAddress object;
-    Part part;
+    PartNumber number = 0;
+    Result<Part> part;  // kCorrupt: its row cannot be read
   };
   /// Parts of all uploads beyond this one.
   Result<std::vector<PartOfUpload>> parts_after(const std::string& upload_id, PartNumber number,
                                                 int count);
+
+  /// Where a scrub that goes on later has got to; empty = nowhere.
+  Result<ObjectAddress> scrub_place();
+  Result<void> set_scrub_place(const ObjectAddress& place);
 
   Result<bool> is_referred(FileId file);
   /// Files that nobody refers to any more since the last call, or (at first) since before.

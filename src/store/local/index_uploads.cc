@@ -149,8 +149,10 @@ Result<std::vector<LocalIndex::PartOfUpload>> LocalIndex::parts_after(const std:
   while (true) {
     TRY(const bool found, query.next());
     if (!found) return parts;
-    TRY(Part part, read_part(query));
-    parts.push_back({query.text(6), {query.text(7), query.text(8)}, std::move(part)});
+    parts.push_back({query.text(6),
+                     {query.text(7), query.text(8)},
+                     static_cast<PartNumber>(query.integer(0)),
+                     read_part(query)});
   }
 }
 

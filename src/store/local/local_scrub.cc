@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kPiece = 1024 * 1024;
 constexpr int kPageSize = 100;
+/// How many bytes may be looked at again by one that goes on.
+constexpr ByteCount kPlaceEvery = 256 << 20;
 
 /// A stretch of an object with a digest of its own.
 struct Section {
@@ -89,8 +91,14 @@ class LocalStore::Scrub {
   }
 
   Task<Result<ScrubReport>> run() {
+    if (options_.goes_on) {
+      CO_TRY(report_.reached, co_await offload([&] {
+               return state_.with_reader([](LocalIndex& index) { return index.scrub_place(); });
+             }));
+    }
     CO_TRY_VOID(co_await objects());
     CO_TRY_VOID(co_await parts());
+    co_await keep_place({});
     co_return report_;
   }
 
@@ -104,12 +112,12 @@ class LocalStore::Scrub {
              }));
       if (page.empty()) co_return Result<void>();
       for (const auto& [address, object] : page) {
-        content_ = {object.info.size, object.info.etag, object.info.checksum, object.info.parts,
-                    object.extents};
-        CO_TRY_VOID(co_await check({address, "", 0, ""}));
+        CO_TRY_VOID(co_await check_object(address, object));
         ++report_.objects;
         report_.reached = address;
+        if (report_.bytes - bytes_kept_ > kPlaceEvery) co_await keep_place(report_.reached);
       }
+      co_await keep_place(report_.reached);
       if (options_.on_progress) options_.on_progress(report_);
     }
   }
@@ -126,20 +134,49 @@ class LocalStore::Scrub {
       if (page.empty()) co_return Result<void>();
       for (const LocalIndex::PartOfUpload& part : page) {
         upload_id = part.upload_id;
-        number = part.part.info.number;
-        const PartInfo& info = part.part.info;
-        content_ = {info.size, info.etag, std::nullopt, nullptr, part.part.extents};
-        if (info.checksum) content_.checksum = StoredChecksum{*info.checksum, 0};
-        CO_TRY_VOID(co_await check({part.object, upload_id, number, ""}));
+        number = part.number;
+        CO_TRY_VOID(co_await check_part(part));
         ++report_.parts;
       }
       if (options_.on_progress) options_.on_progress(report_);
     }
   }
 
-  /// Looks at `content_`.
+  Task<Result<void>> check_object(ObjectAddress address, const Result<LocalIndex::Object>& object) {
+    content_ = {};
+    if (object) {
+      content_ = {object->info.size, object->info.etag, object->info.checksum, object->info.parts,
+                  object->extents};
+    }
+    const std::string unreadable = object ? std::string() : object.error().message;
+    co_return co_await check({std::move(address), "", 0, unreadable});
+  }
+
+  Task<Result<void>> check_part(const LocalIndex::PartOfUpload& part) {
+    content_ = {};
+    if (part.part) {
+      const PartInfo& info = part.part->info;
+      content_ = {info.size, info.etag, std::nullopt, nullptr, part.part->extents};
+      if (info.checksum) content_.checksum = StoredChecksum{*info.checksum, 0};
+    }
+    const std::string unreadable = part.part ? std::string() : part.part.error().message;
+    co_return co_await check({part.object, part.upload_id, part.number, unreadable});
+  }
+
+  /// What cannot be kept means more to look at again, no more.
+  Task<void> keep_place(ObjectAddress place) {
+    if (!options_.goes_on) co_return;
+    bytes_kept_ = report_.bytes;
+    IndexWrite write;
+    write.apply = [&](LocalIndex& index) { return index.set_scrub_place(place); };
+    [[maybe_unused]] const Result<void> kept = co_await state_.group.commit(write);
+  }
+
+  /// Looks at `content_`, unless it is known what is damaged.
   Task<Result<void>> check(ScrubDamage damage) {
-    CO_TRY(damage.what, co_await find_damage());
+    if (damage.what.empty()) {
+      CO_TRY(damage.what, co_await find_damage());
+    }
     if (damage.what.empty()) co_return Result<void>();
     CO_TRY(const bool same, co_await offload([&] {
              return state_.with_reader([&](LocalIndex& index) { return is_same(index, damage); });
@@ -155,11 +192,16 @@ class LocalStore::Scrub {
     if (damage.upload_id.empty()) {
       const Result<LocalIndex::Object> now = index.object(damage.object);
       if (!now && now.error().kind == ErrorKind::kNotFound) return false;
+      if (!now && now.error().kind == ErrorKind::kCorrupt) return true;
       if (!now) return now.error();
       return now->extents == content_.extents;
     }
-    TRY(const std::vector<LocalIndex::Part> now, index.parts(damage.upload_id, damage.part - 1, 1));
-    return !now.empty() && now[0].info.number == damage.part && now[0].extents == content_.extents;
+    const Result<std::vector<LocalIndex::Part>> now =
+        index.parts(damage.upload_id, damage.part - 1, 1);
+    if (!now && now.error().kind == ErrorKind::kCorrupt) return true;
+    if (!now) return now.error();
+    return !now->empty() && now->front().info.number == damage.part &&
+           now->front().extents == content_.extents;
   }
 
   /// What is wrong, in words; empty = nothing.
@@ -229,6 +271,7 @@ class LocalStore::Scrub {
   const ScrubOptions options_;
   RateLimiter rate_;
   ScrubReport report_;
+  ByteCount bytes_kept_ = 0;  // of the report, when its place was kept
   Content content_;
   std::size_t extent_ = 0;  // where the reading is
   ByteCount offset_ = 0;    // within the extent

@@ -1,6 +1,7 @@
 #include "base/random.h"
 #include "runtime/task_group.h"
 #include "store/local/local_store.h"
+#include "store/sqlite/database.h"
 #include "tests/support/temporary_directory.h"
 
 #include <gtest/gtest.h>
@@ -140,6 +141,48 @@ TEST_P(ScrubTest, GoesOnWhereItWasStopped) {
   ASSERT_EQ(told.size(), 1U);
   const ScrubReport rest = scrub({.after = told[0].reached});
   EXPECT_EQ(told[0].objects + rest.objects, 250U);
+}
+
+TEST_P(ScrubTest, OfTheStoreGoesOnAfterARestart) {
+  for (int i = 0; i < 250; ++i) put(std::to_string(1000 + i), "x");
+  std::uint64_t seen = 0;
+  for (int restart = 0; restart < 2; ++restart) {
+    CancelSource cancel;
+    ScrubOptions options{.goes_on = true};
+    options.on_progress = [&](const ScrubReport& report) {
+      seen += report.objects;
+      cancel.cancel();
+    };
+    EXPECT_FALSE(loop_.run(store_->scrub(options), cancel));
+    store_.reset();
+    store_ = LocalStore::open({.root = root_, .durable = false, .md5_etags = GetParam()}).value();
+  }
+  EXPECT_EQ(seen + scrub({.goes_on = true}).objects, 250U);
+  EXPECT_EQ(scrub({.goes_on = true}).objects, 250U) << "after its end it begins anew";
+}
+
+TEST_P(ScrubTest, RowsThatCannotBeReadHideNoOthers) {
+  for (const char* key : {"a", "bad", "c"}) put(key, content_of(1, 100'000));
+  const auto id = loop_.run(store_->create_upload({"bucket", "open"}, {})).value();
+  for (PartNumber number : {1, 2}) {
+    const Body body = Body::of(as_bytes("part"));
+    ASSERT_TRUE(loop_.run(store_->put_part({"bucket", "open"}, id, number, body, {})));
+  }
+  {
+    const auto database = Database::open({.path = root_ + "/index.db"}).value();
+    for (const char* sql : {"UPDATE objects SET extents = x'00' WHERE key = CAST('bad' AS BLOB)",
+                            "UPDATE parts SET checksum = '?' WHERE number = 1"}) {
+      ASSERT_TRUE(database->execute(sql)) << sql;
+      ASSERT_GT(database->changes(), 0);
+    }
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(root_ + "/data")) {
+    if (entry.is_regular_file() && entry.file_size() == 100'000) flip_a_bit(entry.path(), 5);
+  }
+  const ScrubReport report = scrub();
+  EXPECT_EQ(damaged_, (Keys{"a", "bad", "c", "open#1"}));
+  EXPECT_EQ(report.objects, 3U);
+  EXPECT_EQ(report.parts, 2U);
 }
 
 TEST_P(ScrubTest, HasItsSpeed) {

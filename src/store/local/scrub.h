@@ -27,6 +27,9 @@ struct ScrubReport {
 struct ScrubOptions {
   ByteCount bytes_per_second = 0;  // 0 = as fast as it goes
   ObjectAddress after;             // objects up to this one are left out
+  /// Instead: begins where the last one of this kind was when it was stopped, and the store keeps
+  /// where it has got to.
+  bool goes_on = false;
   std::function<void(const ScrubDamage&)> on_damage;
   std::function<void(const ScrubReport&)> on_progress;  // every now and then
 };
