@@ -56,7 +56,9 @@ Error bucket_already_exists(std::string_view bucket) {
 
 Error illegal_copy() {
   return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
-                     "an object may be copied onto itself only to change its metadata");
+                     "This copy request is illegal because it is trying to copy an object to "
+                     "itself without changing the object's metadata, storage class, website "
+                     "redirect location or encryption attributes.");
 }
 
 std::string_view bare_etag(std::string_view etag) {
@@ -319,8 +321,8 @@ Error invalid_part(PartNumber number) {
 
 /// Order, existence, ETags and sizes.
 Result<std::vector<const PartInfo*>> resolve_parts(
-    const Capabilities& capabilities, const std::vector<PartInfo>& named,
-    const std::function<const PartInfo*(PartNumber)>& find) {
+    const Capabilities& capabilities, ChecksumAlgorithm announced,
+    const std::vector<PartInfo>& named, const std::function<const PartInfo*(PartNumber)>& find) {
   if (named.empty()) {
     return store_error(ErrorKind::kInvalid, "MalformedXML", 400, "the list of parts is empty");
   }
@@ -334,8 +336,11 @@ Result<std::vector<const PartInfo*>> resolve_parts(
     const PartInfo* part = find(named[i].number);
     if (!part || !same_etag(part->etag, named[i].etag)) return invalid_part(named[i].number);
     const std::optional<Digest>& checksum = named[i].checksum;
-    if (checksum && part->checksum && checksum->algorithm() == part->checksum->algorithm() &&
-        *checksum != *part->checksum) {
+    // Of an upload that announced none the parts may have been proven by others than are kept.
+    const bool kept = announced != ChecksumAlgorithm::kNone ||
+                      (checksum && part->checksum &&
+                       checksum->algorithm() == part->checksum->algorithm());
+    if (checksum && capabilities.checksums && kept && checksum != part->checksum) {
       return invalid_part(named[i].number);
     }
     parts.push_back(part);
@@ -392,7 +397,7 @@ Result<void> check_whole(const std::optional<StoredChecksum>& made, const Digest
 Result<Assembly> assemble_parts(const Capabilities& capabilities, const CreateUploadOptions& upload,
                                 const std::vector<PartInfo>& named, const CompleteOptions& options,
                                 const std::function<const PartInfo*(PartNumber)>& find) {
-  TRY(const std::vector<const PartInfo*> parts, resolve_parts(capabilities, named, find));
+  TRY(const std::vector<const PartInfo*> parts, resolve_parts(capabilities, upload.checksum, named, find));
   Assembly assembly;
   for (const PartInfo* part : parts) assembly.size += part->size;
   if (options.size && *options.size != assembly.size) {

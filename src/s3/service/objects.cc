@@ -19,12 +19,6 @@
 namespace telpher {
 namespace {
 
-Error precondition_failed(std::string_view condition = {}) {
-  std::string message = "At least one of the pre-conditions you specified did not hold";
-  if (!condition.empty()) message += ": " + std::string(condition);
-  return store_error(ErrorKind::kPrecondition, "PreconditionFailed", 412, std::move(message));
-}
-
 Error not_modified() {
   return store_error(ErrorKind::kPrecondition, "NotModified", 304, "Not Modified");
 }
@@ -92,8 +86,9 @@ Result<void> override_headers(Headers& headers, const S3Call& call, bool is_sign
   return {};
 }
 
-Result<void> check_conditions(const Headers& headers, const ObjectInfo& info) {
-  switch (evaluate(parse_read_conditions(headers), info)) {
+Result<void> check_conditions(const Headers& headers, const ObjectInfo& info,
+                              std::chrono::sys_seconds now) {
+  switch (evaluate(parse_read_conditions(headers, now), info)) {
     case ConditionOutcome::kFails: return precondition_failed();
     case ConditionOutcome::kNotModified: return not_modified();
     default: return {};
@@ -102,8 +97,9 @@ Result<void> check_conditions(const Headers& headers, const ObjectInfo& info) {
 
 /// What a read asks for of an object.
 struct Wanted {
-  std::optional<ByteRange> range;  // empty = all of it
-  int parts_count = 0;             // > 0: a part was asked for of an object of so many
+  std::optional<ByteRange> range;          // empty = all of it
+  int parts_count = 0;                     // > 0: a part was asked for of an object of so many
+  std::optional<StoredChecksum> checksum;  // of these bytes, as far as S3 tells it
 };
 
 /// "?partNumber=N".
@@ -113,13 +109,17 @@ Result<Wanted> part_wanted(const S3Call& call, const ObjectInfo& info) {
     return invalid_argument("Part number must be an integer between 1 and 10000, inclusive");
   }
   if (!info.parts) {
-    if (*number == 1) return Wanted{};
+    if (*number == 1) return Wanted{ByteRange{0, info.size}, 0, info.checksum};
   } else {
+    const bool composite = info.checksum && info.checksum->parts > 0;
     ByteCount offset = 0;
     for (std::size_t i = 0; i < info.parts->size(); ++i) {
-      const ByteCount size = (*info.parts)[i].size;
+      const PartInfo& part = (*info.parts)[i];
+      const ByteCount size = part.size;
       if (i + 1 == *number) {
-        return Wanted{ByteRange{offset, size}, static_cast<int>(info.parts->size())};
+        Wanted wanted{ByteRange{offset, size}, static_cast<int>(info.parts->size()), {}};
+        if (composite && part.checksum) wanted.checksum = StoredChecksum{*part.checksum, 0};
+        return wanted;
       }
       offset += size;
     }
@@ -151,16 +151,16 @@ Result<Wanted> wanted_of(const S3Call& call, const Headers& headers, const Objec
                          "parameter");
     return part_wanted(call, info);
   }
-  if (!range || !range_is_wanted(headers, info)) return Wanted{};
-  Wanted wanted{resolve_range(*range, info.size)};
+  if (!range || !range_is_wanted(headers, info)) return Wanted{{}, 0, info.checksum};
+  Wanted wanted{resolve_range(*range, info.size), 0, {}};
   if (!wanted.range) return invalid_range(headers, info, details);
   return wanted;
 }
 
 /// The same, provided that the conditions hold.
 Result<Wanted> wanted_if(const S3Call& call, const Headers& headers, const ObjectInfo& info,
-                         ErrorDetails& details) {
-  TRY_VOID(check_conditions(headers, info));
+                         std::chrono::sys_seconds now, ErrorDetails& details) {
+  TRY_VOID(check_conditions(headers, info, now));
   return wanted_of(call, headers, info, details);
 }
 
@@ -188,7 +188,7 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
   if (look_first) {
     const Result<ObjectInfo> info = co_await base_.head(call.object);
     if (!info) co_return co_await fail(exchange, info.error());
-    Result<Wanted> found = wanted_if(call, asked, *info, exchange->details);
+    Result<Wanted> found = wanted_if(call, asked, *info, now(), exchange->details);
     if (!found) {
       add_object_headers(headers, *info);  // a 304 keeps its validators
       co_return co_await fail(exchange, std::move(found).error());
@@ -207,11 +207,11 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
     co_return std::move(content).error();
   }
   add_object_headers(headers, content->info);
-  if (!look_first) CO_TRY_VOID(check_conditions(asked, content->info));
+  if (!look_first) CO_TRY_VOID(check_conditions(asked, content->info, now()));
   CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));
   const int status = add_range_headers(headers, wanted, content->info.size);
-  if (status == 200 && iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
-    add_checksum_headers(headers, shown(content->info.checksum));
+  if (iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
+    add_checksum_headers(headers, shown(look_first ? wanted.checksum : content->info.checksum));
   }
   co_return co_await send_content(exchange, status, &*content);
 }
@@ -224,12 +224,12 @@ Task<Result<void>> S3Service::head_object(Exchange* exchange) {
   CO_TRY(const ObjectInfo info, co_await store_.head(call.object));
   Headers& headers = exchange->response.headers;
   add_object_headers(headers, info);
-  CO_TRY_VOID(check_conditions(asked, info));
+  CO_TRY_VOID(check_conditions(asked, info, now()));
   CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));
   CO_TRY(const Wanted wanted, wanted_of(call, asked, info, exchange->details));
   exchange->response.status = add_range_headers(headers, wanted, info.size);
   if (iequals(asked.find("x-amz-checksum-mode").value_or(""), "ENABLED")) {
-    add_checksum_headers(headers, shown(info.checksum));
+    add_checksum_headers(headers, shown(wanted.checksum));
   }
   headers.set("Content-Length", std::to_string(wanted.range ? wanted.range->length : info.size));
   co_return co_await exchange->response.send();
@@ -249,6 +249,24 @@ Task<Result<void>> S3Service::put_object(Exchange* exchange) {
   co_return co_await send(exchange, 200, "");
 }
 
+namespace {
+
+/// Which of the conditions it was.
+std::string failed_one(const ReadConditions& conditions, const ObjectInfo& info) {
+  const auto fails = [&](ReadConditions one) {
+    return evaluate(one, info) != ConditionOutcome::kHolds;
+  };
+  if (fails({.match = conditions.match})) return "If-Match";
+  if (fails({.none_match = conditions.none_match})) return "If-None-Match";
+  const bool unmodified = !conditions.match && conditions.unmodified_since;
+  if (unmodified && fails({.unmodified_since = conditions.unmodified_since})) {
+    return "If-Unmodified-Since";
+  }
+  return "If-Modified-Since";
+}
+
+}  // namespace
+
 /// Whether the source may be copied by this user and under these conditions. Returns what it is.
 Task<Result<ObjectInfo>> S3Service::check_copy_source(Exchange* exchange, ObjectAddress from) {
   CO_TRY_VOID(co_await check_owner(exchange, from.bucket));
@@ -257,9 +275,10 @@ Task<Result<ObjectInfo>> S3Service::check_copy_source(Exchange* exchange, Object
     co_return access_denied();
   }
   CO_TRY(ObjectInfo source, co_await base_.head(from));
-  const auto conditions = parse_read_conditions(exchange->headers(), "x-amz-copy-source-");
+  const auto conditions = parse_read_conditions(exchange->headers(), now(), "x-amz-copy-source-");
   if (evaluate(conditions, source) != ConditionOutcome::kHolds) {
-    co_return precondition_failed("x-amz-copy-source-If-*");
+    exchange->details = {{"Condition", "x-amz-copy-source-" + failed_one(conditions, source)}};
+    co_return precondition_failed();
   }
   co_return source;
 }
@@ -274,11 +293,9 @@ Task<Result<void>> S3Service::copy_object(Exchange* exchange) {
   if (!source) co_return co_await fail(exchange, source.error());
   options.source_if_match = source->etag;
   options.condition.bucket_owner = exchange->bucket_owner;
-  if (from == to && !options.metadata && options.storage.storage_class.empty() && !options.tags) {
-    co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
-                          "This copy request is illegal because it is trying to copy an object to "
-                          "itself without changing the object's metadata, storage class, website "
-                          "redirect location or encryption attributes.");
+  // To name a class is to change it, even if it is the same one.
+  if (from == to && !options.metadata && headers.contains("x-amz-storage-class")) {
+    options.metadata = source->metadata;
   }
   CO_TRY(const PutResult result, co_await store_.copy(from, to, std::move(options)));
   co_return co_await send(
@@ -294,48 +311,72 @@ Task<Result<void>> S3Service::delete_object(Exchange* exchange) {
        {"if-none-match", "x-amz-if-match-last-modified-time", "x-amz-if-match-size"}) {
     if (headers.contains(name)) co_return not_implemented(name);
   }
-  CO_TRY_VOID(co_await store_.remove(exchange->call.object,
-                                     std::string(headers.find("if-match").value_or(""))));
+  CO_TRY(const WriteCondition condition, parse_write_condition(headers));
+  CO_TRY_VOID(co_await store_.remove(exchange->call.object, condition.if_match));
   co_return co_await send(exchange, 204, "");
 }
 
-/// Those under a condition one by one, the others at once.
-Task<Result<std::vector<RemoveFailure>>> S3Service::remove_each(std::string bucket,
-                                                                std::vector<DeleteTarget> targets) {
-  std::vector<RemoveFailure> failed;
-  std::vector<std::string> keys;
-  for (DeleteTarget& target : targets) {
-    Result<void> removed;
-    if (!target.unspoken.empty()) {
-      removed = not_implemented(target.unspoken);
-    } else if (!target.version_id.empty() && target.version_id != "null") {
-      removed = invalid_argument("Invalid version id specified");
-    } else if (target.if_match.empty()) {
-      keys.push_back(std::move(target.key));
-    } else {
-      removed = co_await base_.remove({bucket, target.key}, target.if_match);
+namespace {
+
+bool is_plain(const DeleteTarget& target) {
+  const bool newest = target.version_id.empty() || target.version_id == "null";
+  return newest && target.if_match.empty() && target.unspoken.empty();
+}
+
+}  // namespace
+
+/// In their order, as far as they are many at once. An error for each that has one; an empty list
+/// stands for none.
+Task<Result<S3Service::EachError>> S3Service::remove_each(std::string bucket,
+                                                          std::vector<DeleteTarget> targets) {
+  EachError errors(targets.size());
+  for (std::size_t i = 0; i < targets.size();) {
+    const DeleteTarget& target = targets[i];
+    if (!is_plain(target)) {
+      Result<void> removed;
+      if (!target.unspoken.empty()) {
+        removed = not_implemented(target.unspoken);
+      } else if (!target.version_id.empty() && target.version_id != "null") {
+        removed = invalid_argument("Invalid version id specified");
+      } else {
+        removed = co_await base_.remove({bucket, target.key}, target.if_match);
+      }
+      if (!removed) errors[i] = std::move(removed).error();
+      ++i;
+      continue;
     }
-    if (!removed) failed.push_back({std::move(target.key), std::move(removed).error()});
+    const std::size_t first = i;
+    std::vector<std::string> keys;
+    for (; i < targets.size() && is_plain(targets[i]); ++i) keys.push_back(targets[i].key);
+    CO_TRY(const std::vector<RemoveFailure> failures,
+           co_await base_.remove_many(bucket, std::move(keys)));
+    for (const RemoveFailure& failure : failures) {
+      for (std::size_t of = first; of < i; ++of) {
+        if (targets[of].key == failure.key) errors[of] = failure.error;
+      }
+    }
   }
-  if (keys.empty()) co_return failed;
-  CO_TRY(std::vector<RemoveFailure> more, co_await base_.remove_many(bucket, std::move(keys)));
-  std::ranges::move(more, std::back_inserter(failed));
-  co_return failed;
+  co_return errors;
 }
 
 Task<Result<void>> S3Service::delete_objects(Exchange* exchange) {
   CO_TRY(const std::string xml, co_await read_xml(exchange, kDeleteBytesMax, Proof::kRequired));
   CO_TRY(DeleteBody request, parse_delete_body(xml));
-  std::vector<std::string> deleted;
-  for (const DeleteTarget& target : request.objects) deleted.push_back(target.key);
   const std::string& bucket = exchange->call.object.bucket;
-  CO_TRY(const std::vector<RemoveFailure> failed,
-         co_await store_.disturb<std::vector<RemoveFailure>>(
-             Operation::kDeleteObjects, "", remove_each(bucket, std::move(request.objects))));
-  std::erase_if(deleted, [&](const std::string& key) {
-    return std::ranges::find(failed, key, &RemoveFailure::key) != failed.end();
-  });
-  if (request.quiet) deleted.clear();
+  CO_TRY(EachError errors,
+         co_await store_.disturb<EachError>(Operation::kDeleteObjects, "",
+                                            remove_each(bucket, request.objects)));
+  errors.resize(request.objects.size());
+  std::vector<std::string> deleted;
+  std::vector<RemoveFailure> failed;
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    std::string& key = request.objects[i].key;
+    if (errors[i]) {
+      failed.push_back({std::move(key), *std::move(errors[i])});
+    } else if (!request.quiet) {
+      deleted.push_back(std::move(key));
+    }
+  }
   co_return co_await send(exchange, 200, delete_document(deleted, failed));
 }
 

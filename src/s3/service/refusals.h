@@ -19,6 +19,11 @@ inline Error unknown_trailer() {
   return invalid_request("The value specified in the x-amz-trailer header is not supported");
 }
 
+inline Error precondition_failed() {
+  return store_error(ErrorKind::kPrecondition, "PreconditionFailed", 412,
+                     "At least one of the pre-conditions you specified did not hold");
+}
+
 inline Error access_denied() {
   return store_error(ErrorKind::kDenied, "AccessDenied", 403, "Access Denied");
 }

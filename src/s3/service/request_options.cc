@@ -46,21 +46,6 @@ ObjectMetadata parse_metadata(const Headers& headers) {
   return metadata;
 }
 
-Result<WriteCondition> parse_write_condition(const Headers& headers) {
-  WriteCondition condition;
-  if (const auto none_match = headers.find("if-none-match")) {
-    if (*none_match != "*") {
-      return not_implemented("If-None-Match on a write with anything but \"*\"");
-    }
-    condition.if_none_match = true;
-  }
-  condition.if_match = field(headers, "if-match");
-  if (condition.if_none_match && !condition.if_match.empty()) {
-    return not_implemented("If-Match and If-None-Match on one write");
-  }
-  return condition;
-}
-
 struct AnnouncedChecksum {
   Digest digest;
   int parts = 0;
@@ -162,6 +147,25 @@ Result<void> check_directive(const Headers& headers, std::string_view name) {
 
 }  // namespace
 
+Result<WriteCondition> parse_write_condition(const Headers& headers) {
+  WriteCondition condition;
+  if (const auto none_match = headers.find("if-none-match")) {
+    if (*none_match != "*") {
+      return not_implemented("If-None-Match on a write with anything but \"*\"");
+    }
+    condition.if_none_match = true;
+  }
+  if (const auto match = headers.find("if-match")) {
+    // An empty one names no object: it must not mean any.
+    if (match->empty()) return precondition_failed();
+    condition.if_match = *match;
+  }
+  if (condition.if_none_match && !condition.if_match.empty()) {
+    return not_implemented("If-Match and If-None-Match on one write");
+  }
+  return condition;
+}
+
 Result<void> check_headers_are_spoken(const Headers& headers) {
   constexpr std::array<std::string_view, 7> kRefused = {
       "x-amz-server-side-encryption", "x-amz-copy-source-server-side-encryption",
@@ -204,6 +208,17 @@ Result<void> check_length_is_said(const Headers& headers) {
                      "You must provide the Content-Length HTTP header.");
 }
 
+namespace {
+
+/// A body has one checksum: in a header or in a trailer.
+Result<void> check_one_checksum(const std::optional<Digest>& header, ChecksumAlgorithm trailer) {
+  if (!header || trailer == ChecksumAlgorithm::kNone) return {};
+  return invalid_request(
+      "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.");
+}
+
+}  // namespace
+
 Result<PutOptions> parse_put_options(const Headers& headers) {
   TRY_VOID(check_headers_are_spoken(headers));
   PutOptions options;
@@ -215,6 +230,7 @@ Result<PutOptions> parse_put_options(const Headers& headers) {
   TRY(options.content_md5, parse_content_md5(headers));
   TRY(options.tags, parse_tags(headers));
   TRY(options.algorithm, announced_trailer(headers));
+  TRY_VOID(check_one_checksum(options.checksum, options.algorithm));
   TRY_VOID(check_promised_checksum(headers, options.checksum, options.algorithm));
   return options;
 }
@@ -225,6 +241,7 @@ Result<PutPartOptions> parse_part_options(const Headers& headers) {
   TRY(options.checksum, parse_full_checksum(headers));
   TRY(options.content_md5, parse_content_md5(headers));
   TRY(options.algorithm, announced_trailer(headers));
+  TRY_VOID(check_one_checksum(options.checksum, options.algorithm));
   TRY_VOID(check_promised_checksum(headers, options.checksum, options.algorithm));
   return options;
 }
@@ -290,15 +307,18 @@ Result<CompleteOptions> parse_complete_options(const Headers& headers) {
   return options;
 }
 
-ReadConditions parse_read_conditions(const Headers& headers, std::string_view prefix) {
+ReadConditions parse_read_conditions(const Headers& headers, std::chrono::sys_seconds now,
+                                     std::string_view prefix) {
   const std::string start(prefix);
   const auto date = [&](std::string_view name) -> std::optional<std::chrono::sys_seconds> {
     const auto text = headers.find(start + std::string(name));
     if (!text) return std::nullopt;
     return parse_http_date(*text);  // what is no date is no condition (RFC 9110 §13.1.3)
   };
-  return {headers.find(start + "if-match"), headers.find(start + "if-none-match"),
-          date("if-modified-since"), date("if-unmodified-since")};
+  auto modified_since = date("if-modified-since");
+  if (modified_since && *modified_since > now) modified_since.reset();
+  return {headers.find(start + "if-match"), headers.find(start + "if-none-match"), modified_since,
+          date("if-unmodified-since")};
 }
 
 bool range_is_wanted(const Headers& headers, const ObjectInfo& info) {

@@ -25,6 +25,9 @@ Result<void> check_read_is_plain(const Headers& headers);
 Result<void> check_length_is_said(const Headers& headers);
 
 /// Errors of all: kInvalid ("InvalidDigest", "InvalidRequest", "InvalidArgument" …), kUnsupported.
+/// If-Match and If-None-Match of a write or delete. Errors: kPrecondition (an empty If-Match),
+/// kUnsupported (If-None-Match with anything but "*", both).
+Result<WriteCondition> parse_write_condition(const Headers& headers);
 Result<PutOptions> parse_put_options(const Headers& headers);
 Result<PutPartOptions> parse_part_options(const Headers& headers);
 Result<CreateUploadOptions> parse_create_options(const Headers& headers);
@@ -36,8 +39,10 @@ struct ReadConditions {
   std::optional<std::string_view> match, none_match;  // lists of ETags
   std::optional<std::chrono::sys_seconds> modified_since, unmodified_since;
 };
+/// @param now     If-Modified-Since with a date after it is no condition (RFC 9110 §13.1.3)
 /// @param prefix  "" or "x-amz-copy-source-"
-ReadConditions parse_read_conditions(const Headers& headers, std::string_view prefix = "");
+ReadConditions parse_read_conditions(const Headers& headers, std::chrono::sys_seconds now,
+                                     std::string_view prefix = "");
 
 /// If-Range: whether a range may be taken of what the object is now (RFC 9110 §13.1.5).
 bool range_is_wanted(const Headers& headers, const ObjectInfo& info);

@@ -1,5 +1,7 @@
 #include "s3/service/request_options.h"
 
+#include "codec/http_date.h"
+
 #include <gtest/gtest.h>
 
 namespace telpher {
@@ -99,10 +101,11 @@ TEST(RequestOptions, ConditionsOnReads) {
   info.etag = "\"abc\"";
   info.last_modified = std::chrono::sys_days(std::chrono::year(2026) / 1 / 2) + 500ms;
   constexpr std::string_view kThen = "Fri, 02 Jan 2026 00:00:00 GMT";
+  constexpr std::string_view kNow = "Sat, 03 Jan 2026 00:00:00 GMT";
   constexpr std::string_view kBefore = "Thu, 01 Jan 2026 00:00:00 GMT";
   const auto outcome = [&](List list) {
     const Headers headers = headers_of(list);
-    return evaluate(parse_read_conditions(headers), info);
+    return evaluate(parse_read_conditions(headers, *parse_http_date(kNow)), info);
   };
   using enum ConditionOutcome;
   EXPECT_EQ(outcome({}), kHolds);
@@ -115,6 +118,8 @@ TEST(RequestOptions, ConditionsOnReads) {
   EXPECT_EQ(outcome({{"if-modified-since", kThen}}), kNotModified);
   EXPECT_EQ(outcome({{"if-modified-since", kBefore}}), kHolds);
   EXPECT_EQ(outcome({{"if-modified-since", "yesterday"}}), kHolds);
+  EXPECT_EQ(outcome({{"if-modified-since", kNow}}), kNotModified);
+  EXPECT_EQ(outcome({{"if-modified-since", "Sat, 03 Jan 2026 00:00:01 GMT"}}), kHolds);
   EXPECT_EQ(outcome({{"if-unmodified-since", kBefore}}), kFails);
   EXPECT_EQ(outcome({{"if-unmodified-since", kThen}}), kHolds);
   // The ETag has the last word.

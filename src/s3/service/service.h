@@ -125,8 +125,8 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> copy_object(Exchange* exchange);
   Task<Result<void>> delete_object(Exchange* exchange);
   Task<Result<void>> delete_objects(Exchange* exchange);
-  Task<Result<std::vector<RemoveFailure>>> remove_each(std::string bucket,
-                                                       std::vector<DeleteTarget> targets);
+  using EachError = std::vector<std::optional<Error>>;
+  Task<Result<EachError>> remove_each(std::string bucket, std::vector<DeleteTarget> targets);
   Task<Result<void>> get_attributes(Exchange* exchange);
   Task<Result<void>> run_tags(Exchange* exchange);
   Task<Result<ObjectInfo>> check_copy_source(Exchange* exchange, ObjectAddress from);
@@ -136,8 +136,7 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> put_part(Exchange* exchange);
   Task<Result<void>> copy_part(Exchange* exchange);
   Task<Result<void>> complete(Exchange* exchange);
-  Task<Result<void>> check_parts_are_proven(ObjectAddress object, std::string upload_id,
-                                            const std::vector<PartInfo>* parts);
+  Task<Result<PartsPage>> look_up(ObjectAddress object, std::string upload_id);
   Task<Result<void>> abort(Exchange* exchange);
   Task<Result<void>> list_parts(Exchange* exchange);
   Task<Result<void>> list_uploads(Exchange* exchange);

@@ -31,6 +31,29 @@ std::string common_prefix(const UploadsQuestion& question, const std::string& ke
 
 std::string upload_id_of(const S3Call& call) { return std::string(call.parameter("uploadId")); }
 
+/// An upload begun for a composite checksum wants that of each part, as S3 does.
+/// @param type  x-amz-checksum-type: must be what the upload was begun with
+Result<void> check_parts_are_proven(const PartsPage& upload, const std::vector<PartInfo>& parts,
+                                    std::optional<std::string_view> type) {
+  const std::string_view mode = upload.composite ? "COMPOSITE" : "FULL_OBJECT";
+  if (type && *type != "COMPOSITE" && *type != "FULL_OBJECT") {
+    return invalid_request("Value for x-amz-checksum-type header is invalid.");
+  }
+  if (type && *type != mode) {
+    return invalid_request("The upload was created using the " + std::string(mode) +
+                           " checksum mode. The complete request must use the same checksum "
+                           "mode.");
+  }
+  const auto bare =
+      std::ranges::find_if(parts, [](const PartInfo& part) { return !part.checksum; });
+  if (bare == parts.end() || !upload.composite) return {};
+  return invalid_request("The upload was created using a " +
+                         to_lower(checksum_s3_name(upload.checksum)) +
+                         " checksum. The complete request must include the checksum for each "
+                         "part. It was missing for part " +
+                         std::to_string(bare->number) + " in the request.");
+}
+
 }  // namespace
 
 Task<Result<void>> S3Service::create_upload(Exchange* exchange) {
@@ -48,6 +71,12 @@ Task<Result<void>> S3Service::create_upload(Exchange* exchange) {
   co_return co_await send(exchange, 200, create_upload_document(object, id));
 }
 
+/// How an upload was begun.
+Task<Result<PartsPage>> S3Service::look_up(ObjectAddress object, std::string upload_id) {
+  constexpr PartNumber kBehindAll = 10'000;
+  return base_.list_parts(std::move(object), std::move(upload_id), kBehindAll);
+}
+
 Task<Result<void>> S3Service::put_part(Exchange* exchange) {
   const S3Call& call = exchange->call;
   CO_TRY_VOID(check_length_is_said(exchange->headers()));
@@ -55,13 +84,26 @@ Task<Result<void>> S3Service::put_part(Exchange* exchange) {
   CO_TRY(PutPartOptions options, parse_part_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
   const std::optional<Digest> announced = options.checksum;
+  const bool bare = !announced && options.algorithm == ChecksumAlgorithm::kNone;
+  PartsPage upload;
+  if (bare && offers_checksums()) {
+    Result<PartsPage> found = co_await look_up(call.object, upload_id_of(call));
+    if (!found) co_return co_await fail(exchange, std::move(found).error());
+    upload = *std::move(found);
+  }
+  if (upload.composite) {
+    co_return invalid_request("Checksum Type mismatch occurred, expected checksum Type: " +
+                              to_lower(checksum_s3_name(upload.checksum)) +
+                              ", actual checksum Type: null");
+  }
   expect_checksums(options, *body);
   CO_TRY(const PartInfo part, co_await store_.put_part(call.object, upload_id_of(call), number,
                                                        body->as_body(), std::move(options)));
   Headers& headers = exchange->response.headers;
   headers.add("ETag", part.etag);
   // What was sent is shown, proven by now.
-  const std::optional<Digest>& proven = announced ? announced : body->trailer();
+  std::optional<Digest> proven = announced ? announced : body->trailer();
+  if (upload.checksum != ChecksumAlgorithm::kNone) proven = part.checksum;
   if (offers_checksums() && proven) {
     headers.add(checksum_header(proven->algorithm()), proven->to_base64());
   }
@@ -114,7 +156,11 @@ Task<Result<void>> S3Service::complete(Exchange* exchange) {
   }
   options.condition.bucket_owner = exchange->bucket_owner;
   const std::string id = upload_id_of(exchange->call);
-  CO_TRY_VOID(co_await check_parts_are_proven(object, id, &parts));
+  if (offers_checksums()) {
+    const auto type = exchange->headers().find("x-amz-checksum-type");
+    const Result<PartsPage> upload = co_await look_up(object, id);
+    if (upload) CO_TRY_VOID(check_parts_are_proven(*upload, parts, type));
+  }
   CO_TRY(PutResult result,
          co_await store_.complete(object, id, std::move(parts), std::move(options)));
   result.checksum = shown(result.checksum);
@@ -123,23 +169,6 @@ Task<Result<void>> S3Service::complete(Exchange* exchange) {
                                object.bucket + "/" +
                                percent_encode(object.key, SlashEncoding::kKeep);
   co_return co_await send(exchange, 200, complete_document(object, location, result));
-}
-
-/// An upload begun for a composite checksum wants that of each part, as S3 does.
-Task<Result<void>> S3Service::check_parts_are_proven(ObjectAddress object, std::string upload_id,
-                                                     const std::vector<PartInfo>* parts) {
-  const auto bare =
-      std::ranges::find_if(*parts, [](const PartInfo& part) { return !part.checksum; });
-  if (bare == parts->end() || !offers_checksums()) co_return Result<void>();
-  constexpr PartNumber kBehindAll = 10'000;  // how it was begun is all that is asked
-  const Result<PartsPage> upload = co_await base_.list_parts(object, upload_id, kBehindAll);
-  if (!upload || !upload->composite) co_return Result<void>();  // complete() says what is wrong
-  const std::string algorithm = to_lower(checksum_s3_name(upload->checksum));
-  co_return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
-                        "The upload was created using a " + algorithm +
-                            " checksum. The complete request must include the checksum for each "
-                            "part. It was missing for part " +
-                            std::to_string(bare->number) + " in the request.");
 }
 
 Task<Result<void>> S3Service::abort(Exchange* exchange) {

@@ -420,20 +420,23 @@ std::string copy_document(std::string_view root, std::string_view etag,
 
 namespace {
 
-void add_parts(Xml& xml, const AttributesQuestion& question, const std::vector<PartInfo>& parts) {
+/// @param listed  S3 names the parts of objects with a composite checksum only; of others their
+/// count
+void add_parts(Xml& xml, const AttributesQuestion& question, const std::vector<PartInfo>& parts,
+               bool listed) {
   xml.open("ObjectParts");
   std::size_t first = 0;
   while (first < parts.size() && parts[first].number <= question.marker) ++first;
   const std::size_t count =
       std::min(parts.size() - first, static_cast<std::size_t>(question.max_parts));
-  const PartNumber last = count == 0 ? question.marker : parts[first + count - 1].number;
+  const PartNumber last = count == 0 ? 0 : parts[first + count - 1].number;
   xml.number("PartsCount", parts.size());
   xml.number("PartNumberMarker", static_cast<std::uint64_t>(question.marker));
   xml.number("NextPartNumberMarker", static_cast<std::uint64_t>(last));
   xml.number("MaxParts", static_cast<std::uint64_t>(question.max_parts));
   xml.element("IsTruncated", boolean(first + count < parts.size()));
   for (std::size_t i = first; i < first + count; ++i) {
-    if (!parts[i].checksum) continue;  // S3 lists parts with checksums only
+    if (!listed || !parts[i].checksum) continue;
     xml.open("Part").number("PartNumber", static_cast<std::uint64_t>(parts[i].number));
     xml.number("Size", parts[i].size);
     add_checksum(xml, {*parts[i].checksum, 0});
@@ -456,7 +459,8 @@ std::string attributes_document(const AttributesQuestion& question, const Object
     add_checksum(xml, *info.checksum);
     xml.element("ChecksumType", checksum_type(*info.checksum)).close("Checksum");
   }
-  if (question.parts && info.parts) add_parts(xml, question, *info.parts);
+  const bool composite = info.checksum && info.checksum->parts > 0;
+  if (question.parts && info.parts) add_parts(xml, question, *info.parts, composite);
   if (question.storage_class) xml.element("StorageClass", class_of(info.storage_class));
   if (question.size) xml.number("ObjectSize", info.size);
   return xml.finish();

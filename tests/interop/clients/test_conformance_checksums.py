@@ -108,6 +108,15 @@ def test_a_range_brings_no_checksum_of_the_whole(wire, bucket):
     answer = wire.get(f"/{bucket}/k", headers={"x-amz-checksum-mode": "ENABLED",
                                               "Range": "bytes=0-2"})
     assert answer.status == 206 and "x-amz-checksum-crc32" not in answer.headers
+    answer = wire.request("HEAD", f"/{bucket}/k", headers={"x-amz-checksum-mode": "ENABLED",
+                                                          "Range": "bytes=0-2"})
+    assert answer.status == 206 and "x-amz-checksum-crc32" not in answer.headers
+
+
+def test_a_checksum_in_a_header_and_another_in_the_trailer(wire, bucket):
+    answer = put_trailer(wire, f"/{bucket}/k", CONTENT, "crc32", **header("sha1"))
+    assert (answer.status, answer.code) == (400, "InvalidRequest"), answer
+    assert wire.get(f"/{bucket}/k").status == 404
 
 
 # --- in trailers ---------------------------------------------------------------------------------
@@ -325,11 +334,41 @@ def test_complete_with_other_checksums_of_parts(wire, bucket):
     upload = create(wire, bucket, x_amz_checksum_algorithm="SHA256").text("UploadId")
     tag = wire.put(f"/{bucket}/k", CONTENT, ("partNumber", "1"), ("uploadId", upload),
                    headers=header("sha256")).headers["etag"]
-    answer = complete(wire, bucket, upload, [(1, tag, {"ChecksumSHA256": wrong("sha256")})])
-    assert (answer.status, answer.code) == (400, "InvalidPart"), answer
+    for element, algorithm in (("ChecksumSHA256", "sha256"), ("ChecksumCRC32", "crc32")):
+        answer = complete(wire, bucket, upload, [(1, tag, {element: wrong(algorithm)})])
+        assert (answer.status, answer.code) == (400, "InvalidPart"), answer
     done = complete(wire, bucket, upload, [
         (1, tag, {"ChecksumSHA256": crc_base64("sha256", CONTENT)})])
     assert done.status == 200 and done.text("ChecksumSHA256") == composite("sha256", CONTENT), done
+
+
+@pytest.mark.parametrize("kind,wanted", [("COMPOSITE", "FULL_OBJECT"), ("FULL_OBJECT", "COMPOSITE"),
+                                         ("COMPOSITE", "BOGUS")])
+def test_complete_in_another_mode(wire, bucket, kind, wanted):
+    upload = create(wire, bucket, x_amz_checksum_algorithm="CRC32",
+                    x_amz_checksum_type=kind).text("UploadId")
+    tag = wire.put(f"/{bucket}/k", CONTENT, ("partNumber", "1"), ("uploadId", upload),
+                   headers=header("crc32")).headers["etag"]
+    parts = [(1, tag, {"ChecksumCRC32": crc_base64("crc32", CONTENT)})]
+    answer = complete(wire, bucket, upload, parts, x_amz_checksum_type=wanted)
+    assert (answer.status, answer.code) == (400, "InvalidRequest"), answer
+    assert complete(wire, bucket, upload, parts, x_amz_checksum_type=kind).status == 200
+
+
+def test_a_part_without_a_checksum(wire, bucket):
+    """A composite upload wants one of each part; of a full object S3 makes it, and tells it."""
+    query = lambda upload: [("partNumber", "1"), ("uploadId", upload)]
+    upload = create(wire, bucket, x_amz_checksum_algorithm="SHA256").text("UploadId")
+    answer = wire.put(f"/{bucket}/k", CONTENT, *query(upload))
+    assert (answer.status, answer.code) == (400, "InvalidRequest"), answer
+    assert answer.text("Message") == ("Checksum Type mismatch occurred, expected checksum Type: "
+                                      "sha256, actual checksum Type: null")
+    upload = create(wire, bucket, x_amz_checksum_algorithm="CRC32",
+                    x_amz_checksum_type="FULL_OBJECT").text("UploadId")
+    answer = wire.put(f"/{bucket}/k", CONTENT, *query(upload))
+    assert answer.status == 200, answer
+    assert answer.headers["x-amz-checksum-crc32"] == crc_base64("crc32", CONTENT)
+    assert wire.put(f"/{bucket}/k", CONTENT, ("partNumber", "1"), ("uploadId", "none")).code == "NoSuchUpload"
 
 
 def test_a_part_by_trailer(wire, bucket):
@@ -402,6 +441,22 @@ def test_attributes_of_parts(s3, wire, bucket):
     assert page.text("ObjectParts/NextPartNumberMarker") == "1"
     rest = attributes(wire, bucket, "ObjectParts", x_amz_part_number_marker="1")
     assert rest.texts("ObjectParts/Part/PartNumber") == ["2"]
+    behind = attributes(wire, bucket, "ObjectParts", x_amz_part_number_marker="2")
+    assert behind.text("ObjectParts/NextPartNumberMarker") == "0"
+    for method in ("GET", "HEAD"):
+        part = wire.request(method, f"/{bucket}/k", [("partNumber", "2")],
+                            headers={"x-amz-checksum-mode": "ENABLED"})
+        assert part.status == 206
+        assert part.headers["x-amz-checksum-sha256"] == digest("sha256", PARTS[1]), method
+
+
+def test_attributes_of_a_full_object(wire, bucket):
+    """Its parts are counted, not listed."""
+    upload = create(wire, bucket).text("UploadId")
+    tag = wire.put(f"/{bucket}/k", CONTENT, ("partNumber", "1"), ("uploadId", upload)).headers["etag"]
+    assert complete(wire, bucket, upload, [(1, tag, {})]).status == 200
+    answer = attributes(wire, bucket, "ObjectParts")
+    assert answer.text("ObjectParts/PartsCount") == "1" and answer.texts("ObjectParts/Part") == []
 
 
 @pytest.mark.parametrize("wanted", ["", "Nonsense", "ETag,Nonsense"])

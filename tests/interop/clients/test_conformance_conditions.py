@@ -19,7 +19,7 @@ READS = [
     ({"If-None-Match": f"{OTHER}, {TAG}"}, 304), ({"If-None-Match": "W/" + TAG}, 304),
     ({"If-Modified-Since": PAST}, 200), ({"If-Unmodified-Since": PAST}, 412),
     ({"If-Unmodified-Since": FUTURE}, 200),
-    ({"If-Modified-Since": "not a date"}, 200), ({"If-Unmodified-Since": "not a date"}, 200),
+    ({"If-Modified-Since": FUTURE}, 200), ({"If-Modified-Since": "not a date"}, 200), ({"If-Unmodified-Since": "not a date"}, 200),
     ({"If-Match": TAG, "If-Unmodified-Since": PAST}, 200),
     ({"If-None-Match": TAG, "If-Modified-Since": PAST}, 304),
     ({"If-None-Match": OTHER, "If-Modified-Since": PAST}, 200),
@@ -176,6 +176,16 @@ def test_delete_over_a_certain_one(wire, s3, bucket):
 
 
 @pytest.mark.differs(OLD)
+def test_an_empty_condition_is_not_any(wire, s3, bucket):
+    """Who sends the ETag of a variable that is empty."""
+    wire.put(f"/{bucket}/k", b"x")
+    for method in ("DELETE", "PUT"):
+        answer = wire.request(method, f"/{bucket}/k", headers={"If-Match": ""}, body=b"y" * (method == "PUT"))
+        assert (answer.status, answer.code) == (412, "PreconditionFailed"), answer
+    assert body_of(s3.get_object(Bucket=bucket, Key="k")) == b"x"
+
+
+@pytest.mark.differs(OLD)
 @pytest.mark.parametrize("header", ["If-None-Match", "x-amz-if-match-size",
                                     "x-amz-if-match-last-modified-time"])
 def test_delete_conditions_that_s3_has_not(wire, s3, bucket, header):
@@ -191,7 +201,8 @@ def test_delete_conditions_that_s3_has_not(wire, s3, bucket, header):
 COPIES = [
     ({"CopySourceIfMatch": TAG}, 200), ({"CopySourceIfMatch": OTHER}, 412),
     ({"CopySourceIfNoneMatch": OTHER}, 200), ({"CopySourceIfNoneMatch": TAG}, 412),
-    ({"CopySourceIfModifiedSince": PAST}, 200), ({"CopySourceIfUnmodifiedSince": FUTURE}, 200),
+    ({"CopySourceIfModifiedSince": PAST}, 200), ({"CopySourceIfModifiedSince": FUTURE}, 200),
+    ({"CopySourceIfUnmodifiedSince": FUTURE}, 200),
     ({"CopySourceIfUnmodifiedSince": PAST}, 412),
     ({"CopySourceIfMatch": TAG, "CopySourceIfUnmodifiedSince": PAST}, 200),
     ({"CopySourceIfNoneMatch": TAG, "CopySourceIfModifiedSince": PAST}, 412),
@@ -214,3 +225,15 @@ def test_copy(s3, bucket, options, status, by_part):
     else:
         with refused("PreconditionFailed", 412):
             call(**of)
+
+
+@pytest.mark.parametrize("condition", [
+    {"x-amz-copy-source-if-match": OTHER}, {"x-amz-copy-source-if-none-match": TAG},
+    {"x-amz-copy-source-if-unmodified-since": PAST}], ids=str)
+@pytest.mark.differs("RADOS gateway 16: does not tell")
+def test_a_copy_tells_which_condition(wire, bucket, condition):
+    wire.put(f"/{bucket}/from", b"content")
+    answer = wire.put(f"/{bucket}/to", b"", headers={"x-amz-copy-source": f"/{bucket}/from"} | condition)
+    assert (answer.status, answer.code) == (412, "PreconditionFailed"), answer
+    assert answer.text("Message") == "At least one of the pre-conditions you specified did not hold"
+    assert answer.text("Condition").lower() == next(iter(condition))

@@ -83,6 +83,12 @@ def test_onto_itself(s3, bucket, source):
                    Metadata={"new": "1"})
     got = s3.get_object(Bucket=bucket, Key="from")
     assert got["Metadata"] == {"new": "1"} and body_of(got) == b"content"
+    with refused("InvalidRequest", 400):
+        s3.copy_object(Bucket=bucket, Key="from", CopySource=source, TaggingDirective="REPLACE",
+                       Tagging="a=b")
+    # To name a class is to change it: the usual way to touch an object.
+    s3.copy_object(Bucket=bucket, Key="from", CopySource=source, StorageClass="STANDARD")
+    assert s3.get_object(Bucket=bucket, Key="from")["Metadata"] == {"new": "1"}
 
 
 @pytest.mark.parametrize("size", [0, 1, 6 << 20])

@@ -131,6 +131,17 @@ def test_in_a_bucket_that_is_not_there(s3, wire):
         s3.delete_object(Bucket="telpher-no-such-bucket", Key="a")
 
 
+@pytest.mark.differs("RADOS gateway 16: ignores conditions")
+def test_one_key_with_and_without_a_condition(s3, wire, bucket):
+    """In their order, each with its own answer."""
+    put_all(s3, bucket, ["a", "b"])
+    tail = under_condition("b", "<ETag>*</ETag>") * 2
+    answer = post(wire, bucket, request(["a"], tail=under_condition("a", "<ETag>another</ETag>") + tail))
+    assert answer.texts("Deleted/Key") == ["a", "b"], answer
+    assert answer.texts("Error/Key") == ["a", "b"]  # gone by then
+    assert set(answer.texts("Error/Code")) == {"NoSuchKey"} and left(s3, bucket) == []
+
+
 def under_condition(key, condition):
     return f"<Object><Key>{key}</Key>{condition}</Object>"
 

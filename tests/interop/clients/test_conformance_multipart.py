@@ -463,6 +463,12 @@ def test_get_a_part_of_an_object_without(s3, wire, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"content")
     got = s3.get_object(Bucket=bucket, Key="k", PartNumber=1)
     assert body_of(got) == b"content" and "PartsCount" not in got
+    assert got["ContentRange"] == "bytes 0-6/7"
+    for method in ("GET", "HEAD"):
+        answer = wire.request(method, f"/{bucket}/k", [("partNumber", "1")])
+        assert (answer.status, answer.headers["content-range"]) == (206, "bytes 0-6/7"), method
+    wire.put(f"/{bucket}/empty", b"")
+    assert wire.get(f"/{bucket}/empty", ("partNumber", "1")).status == 200
     answer = wire.get(f"/{bucket}/k", ("partNumber", "2"))
     assert (answer.status, answer.code) == (416, "InvalidPartNumber"), answer
 
