@@ -1,5 +1,9 @@
 """`telpher s3` keeps true books of what its fault script has done."""
 
+import re
+import urllib.error
+import urllib.request
+
 import boto3
 import pytest
 from botocore.config import Config
@@ -37,3 +41,49 @@ def test_a_body_fault_without_a_body_is_not_met(s3, fault):
         client.put_object(Bucket="none", Key="k", Body=b"hello")
     assert acted(server) == [0, 0]
     assert not server.admin("faults")["all_met"]
+
+
+def read_page(server, page):
+    """As text."""
+    request = urllib.request.Request(f"{server.base}/_telpher/{page}",
+                                     headers={"Authorization": "Bearer endpoint-admin"})
+    with urllib.request.urlopen(request) as answer:
+        return answer.read().decode()
+
+
+@pytest.mark.parametrize("fault", ["reset", "skew", "expire_token", "status"])
+def test_strangers_use_up_no_faults(s3, fault):
+    """Not even those that a rule lets pass first."""
+    server = s3([{"after": 1, "count": 1, "do": fault} |
+                 ({"minutes": 30} if fault == "skew" else {})])
+    client = client_of(server)
+    for _ in range(3):
+        with pytest.raises(urllib.error.HTTPError) as stranger:
+            urllib.request.urlopen(f"{server.base}/bucket/k")
+        assert stranger.value.code == 403
+    client.list_buckets()
+    assert acted(server) == [0]
+    with pytest.raises(Exception):
+        client.list_buckets()
+    assert acted(server) == [1] and server.admin("faults")["all_met"]
+
+
+def test_its_own_pages_are_not_requests_under_way(s3):
+    server = s3()
+    for page in ["faults", "history", "stats"]:
+        server.admin(page)
+    assert server.stats()["under_way_max"] == 0
+    client_of(server).list_buckets()
+    assert server.stats()["under_way_max"] == 1
+
+
+def test_numbers_are_written_out(s3):
+    server = s3([{"on": "PutObject", "key": "1E2", "probability": 0.5, "do": "throttle",
+                  "bytes_per_second": 100}])
+    client_of(server).put_object(Bucket="bucket", Key="1E2", Body=b"")
+    assert re.search(r'"at":1\d{9}(\.\d+)?[,}]', read_page(server, "history"))
+    for page in ["faults", "stats"]:
+        assert '"probability":0.5,' in read_page(server, page)
+    assert server.admin("faults")["rules"][0] | {"acted": 0, "met": False} == {
+        "do": "throttle", "on": "PutObject", "key": "1E2", "probability": 0.5,
+        "bytes_per_second": 100, "index": 0, "acted": 0, "met": False}

@@ -1,6 +1,7 @@
 // S3Service: its own pages below /_telpher/, and what browsers ask before they ask.
 
 #include "codec/http_date.h"
+#include "codec/plain_numbers.h"
 #include "s3/service/exchange.h"
 #include "store/rules.h"
 
@@ -100,7 +101,7 @@ Task<Result<std::string>> S3Service::stats_json() {
                            {"open_uploads", open_uploads},
                            {"faults", json::parse(faults_.to_json())},
                            {"faults_all_met", faults_.all_met()}};
-  co_return json::serialize(stats) + "\n";
+  co_return plain_numbers(json::serialize(stats)) + "\n";
 }
 
 std::string S3Service::history_json() const {
@@ -117,9 +118,9 @@ std::string S3Service::history_json() const {
                                  {"at", static_cast<double>(ms.count()) / 1000}});
   }
   const auto puts = [this](bool success) { return faults_.count(Operation::kPutObject, success); };
-  return json::serialize(json::object{{"successful_puts", puts(true)},
-                                      {"failed_puts", puts(false)},
-                                      {"calls", std::move(calls)}}) +
+  return plain_numbers(json::serialize(json::object{{"successful_puts", puts(true)},
+                                                    {"failed_puts", puts(false)},
+                                                    {"calls", std::move(calls)}})) +
          "\n";
 }
 

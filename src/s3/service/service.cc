@@ -134,7 +134,6 @@ std::chrono::sys_seconds S3Service::now() const {
 }
 
 Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& response) {
-  const UnderWay under_way(stats_.under_way, stats_.under_way_max);
   const TimePoint began = loop_.now();
   Exchange exchange(request, response);
   exchange.request_id = new_request_id();
@@ -147,7 +146,10 @@ Task<Result<void>> S3Service::handle(ServerRequest& request, ServerResponse& res
   const auto is_of_bucket = [&] {
     return !bucket_of_host(request.headers().find("host").value_or(""), options_.domains).empty();
   };
-  if (request.target().starts_with("/_telpher/") && !is_of_bucket()) {
+  const bool is_own_page = request.target().starts_with("/_telpher/") && !is_of_bucket();
+  std::optional<UnderWay> under_way;
+  if (!is_own_page) under_way.emplace(stats_.under_way, stats_.under_way_max);
+  if (is_own_page) {
     done = co_await handle_admin(&exchange);
   } else if (request.method() == "OPTIONS") {
     done = co_await answer_preflight(&exchange);
@@ -220,16 +222,17 @@ Task<Result<void>> S3Service::serve(Exchange* exchange) {
     faults_.record({call.operation, call.object.key, false, loop_.now()});
     co_return injected_cut();
   }
+  if (Result<void> admitted = admit(*exchange); !admitted) {
+    ++stats_.refused;
+    co_return admitted;  // answered at once, while the body may still be on its way
+  }
+  // Strangers use up no faults: the script is asked about whom it may concern.
   exchange->fault =
       WireFault(faults_.next_wire_fault(call.operation, call.object.key), exchange->response);
   WireFault& fault = exchange->fault;
-  if (fault.is(FaultKind::kSkew)) skew_ = fault.rule().skew;
-  if (Result<void> admitted = admit(*exchange); !admitted) {
+  if (Result<void> still = change_times(*exchange); !still) {
     ++stats_.refused;
-    // Strangers use up no faults.
-    const bool has_expired = fault.is(FaultKind::kExpireToken) && exchange->signatory;
-    if (!fault.is(FaultKind::kSkew) && !has_expired) fault.miss();
-    co_return admitted;  // answered at once, while the body may still be on its way
+    co_return still;
   }
   if (fault.is(FaultKind::kRefuse) && refuse_connections) refuse_connections(fault.rule().delay);
   if (fault.cuts_at_once()) {
@@ -242,6 +245,22 @@ Task<Result<void>> S3Service::serve(Exchange* exchange) {
     if (!owned) co_return co_await fail(exchange, std::move(owned).error());
   }
   co_return co_await run(exchange);
+}
+
+/// The faults that last concern the very request that meets them: it is looked at anew.
+Result<void> S3Service::change_times(Exchange& exchange) {
+  WireFault& fault = exchange.fault;
+  if (fault.is(FaultKind::kSkew)) {
+    skew_ = fault.rule().skew;
+    return admit(exchange);
+  }
+  if (!fault.is(FaultKind::kExpireToken)) return {};
+  if (!exchange.signatory) {  // nobody's keys
+    fault.miss();
+    return {};
+  }
+  expired_.emplace(exchange.signatory->access_key, exchange.signatory->session_token);
+  return admit(exchange);
 }
 
 /// What is decided by the head alone.
@@ -268,7 +287,6 @@ Result<void> S3Service::authenticate(Exchange& exchange) {
   const Signatory& signatory = *exchange.signatory;
   exchange.user = find_user(signatory.access_key);
   const std::pair who(signatory.access_key, signatory.session_token);
-  if (exchange.fault.is(FaultKind::kExpireToken)) expired_.insert(who);
   if (expired_.contains(who)) {
     return store_error(ErrorKind::kDenied, "ExpiredToken", 400, "The provided token has expired.");
   }

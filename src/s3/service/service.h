@@ -94,6 +94,7 @@ class S3Service final : public HttpHandler {
   // service.cc
   Task<Result<void>> serve(Exchange* exchange);
   Result<void> admit(Exchange& exchange);
+  Result<void> change_times(Exchange& exchange);
   Result<void> authenticate(Exchange& exchange);
   const S3User* find_user(std::string_view access_key) const;
   /// A bucket serves its owner alone; one nobody in particular owns the first user; a sole user

@@ -14,8 +14,8 @@ class WireFault {
   WireFault(std::optional<FaultRule> rule, ServerResponse& response)
       : rule_(std::move(rule)), response_(&response) {}
 
-  /// Whether it has done anything: a body may end before the byte at which it was to act, and what
-  /// a stranger asks for is refused before.
+  /// Whether it has done anything: a body may end before the byte at which it was to act, and a
+  /// request without keys has none to expire.
   bool has_acted() const { return acted_ || (!missed_ && !acts_on_body()); }
   void miss() { missed_ = true; }
 

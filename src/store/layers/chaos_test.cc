@@ -359,6 +359,10 @@ TEST(FaultScript, NamesWhatIsWrong) {
                           R"({"rules": [{"do": "delay"}]})",
                           R"({"rules": [{"do": "stall"}]})",
                           R"({"rules": [{"do": "throttle"}]})",
+                          R"({"rules": [{"do": "refuse"}]})",
+                          R"({"rules": [{"do": "status", "count": 0}]})",
+                          R"({"rules": [{"do": "error_in_200", "status": 503}]})",
+                          R"({"rules": [{"do": "error_in_200", "retry_after_s": 1}]})",
                           R"({"rules": [{"do": "skew"}]})",
                           R"({"rules": [{"do": "status", "minutes": 4}]})",
                           R"({"rules": [{"do": "status", "status": 503.5}]})",
@@ -375,6 +379,18 @@ TEST(FaultScript, NamesWhatIsWrong) {
   const Result<FaultScript> parsed =
       parse_fault_script(R"({"rules": [{"do": "status"}, {"do": "status", "typo": 2}]})");
   EXPECT_NE(parsed.error().message.find("rule 2, \"typo\""), std::string::npos);
+}
+
+TEST(FaultScript, RulesAreToldApart) {
+  const std::string rule = R"({"do":"status","on":"PutObject","key":"a","after":2,"count":1,)"
+                           R"("status":503,"code":"SlowDown","retry_after_s":1.5)";
+  const FaultInjector faults(*parse_fault_script(R"({"rules": [)" + rule +
+                                                 R"(}, {"do": "throttle", "bytes_per_second": 100},
+                    {"do": "delay", "ms": 1000, "ms_max": 2000000, "probability": 0.5}]})"));
+  const std::string text = faults.to_json();
+  EXPECT_TRUE(text.contains(rule + R"(,"index":0,"acted":0,"met":false})")) << text;
+  EXPECT_TRUE(text.contains(R"("bytes_per_second":100,"index":1)")) << text;
+  EXPECT_TRUE(text.contains(R"("ms":1000,"ms_max":2000000,"index":2)")) << text;
 }
 
 TEST(FaultScript, WireFaultsAreTheEndpoints) {

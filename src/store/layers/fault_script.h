@@ -145,8 +145,9 @@ class FaultInjector {
   std::vector<std::uint64_t> acted() const;
   /// Every rule has acted (as often as its count says, if it has one) and the sequence is used up.
   bool all_met() const;
-  /// {"rules": [{"do": …, "on": …, "acted": n, "met": true}], "sequence_left": n, "operations":
-  /// {"PutObject": {"succeeded": n, "failed": n}}}
+  /// {"rules": [{"do": …, "on": …, and the other fields as the script had them, "index": i,
+  /// "acted": n, "met": true}], "sequence_left": n, "operations": {"PutObject": {"succeeded": n,
+  /// "failed": n}}}
   std::string to_json() const;
 
  private:

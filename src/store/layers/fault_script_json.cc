@@ -1,5 +1,6 @@
 // Fault scripts and their books as JSON.
 
+#include "codec/plain_numbers.h"
 #include "store/layers/fault_script.h"
 
 #include <boost/json.hpp>
@@ -107,6 +108,7 @@ Result<void> set_field(FaultRule& rule, std::string_view name, const json::value
 /// The fields of each fault beside those of all rules.
 std::span<const std::string_view> fields_of(FaultKind kind) {
   static constexpr std::string_view kError[] = {"status", "code", "retry_after_s"};
+  static constexpr std::string_view kErrorIn200[] = {"code"};
   static constexpr std::string_view kDelay[] = {"ms", "ms_max"};
   static constexpr std::string_view kTime[] = {"ms"};
   static constexpr std::string_view kPlace[] = {"after_bytes"};
@@ -115,8 +117,8 @@ std::span<const std::string_view> fields_of(FaultKind kind) {
   static constexpr std::string_view kClock[] = {"minutes"};
   switch (kind) {
     case FaultKind::kStatus:
-    case FaultKind::kErrorAfter:
-    case FaultKind::kErrorIn200: return kError;
+    case FaultKind::kErrorAfter: return kError;
+    case FaultKind::kErrorIn200: return kErrorIn200;
     case FaultKind::kDelay: return kDelay;
     case FaultKind::kPartition:
     case FaultKind::kRefuse: return kTime;
@@ -149,12 +151,16 @@ Result<void> check_rule(const FaultRule& rule, const json::object& object,
     return bad_script(place, fault + " cannot happen to " + std::string(to_string(*rule.on)));
   }
   std::string_view missing;
-  const bool waits = rule.what == FaultKind::kDelay || rule.what == FaultKind::kStall;
-  if (waits && rule.delay.count() == 0 && rule.delay_max.count() == 0) missing = "ms";
+  const bool lasts = rule.what == FaultKind::kDelay || rule.what == FaultKind::kStall ||
+                     rule.what == FaultKind::kRefuse;
+  if (lasts && rule.delay.count() == 0 && rule.delay_max.count() == 0) missing = "ms";
   if (rule.what == FaultKind::kThrottle && rule.bytes_per_second == 0) missing = "bytes_per_second";
   if (rule.what == FaultKind::kSkew && !object.contains("minutes")) missing = "minutes";
   if (!missing.empty()) {
     return bad_script(place, fault + " needs \"" + std::string(missing) + "\"");
+  }
+  if (rule.count == 0) {
+    return bad_script(place + ", \"count\"", "with 0 it would never act: leave the rule out");
   }
   if (rule.delay_max.count() > 0 && rule.delay_max < rule.delay) {
     return bad_script(place, "\"ms_max\" is less than \"ms\"");
@@ -236,14 +242,43 @@ Result<FaultScript> parse_fault_script(std::string_view text) {
   return script;
 }
 
+namespace {
+
+/// A rule as it was written.
+json::object written(const FaultRule& rule) {
+  constexpr auto kNoEnd = std::numeric_limits<std::uint64_t>::max();
+  const auto seconds = [](std::chrono::milliseconds time) -> json::value {
+    if (time.count() % 1000 == 0) return time.count() / 1000;
+    return static_cast<double>(time.count()) / 1000;
+  };
+  json::object object{{"do", to_string(rule.what)}, {"on", rule.on ? to_string(*rule.on) : "*"}};
+  if (!rule.key.empty()) object["key"] = rule.key;
+  if (rule.after > 0) object["after"] = rule.after;
+  if (rule.count != kNoEnd) object["count"] = rule.count;
+  if (rule.probability < 1) object["probability"] = rule.probability;
+  for (const std::string_view name : fields_of(rule.what)) {
+    if (name == "status") object[name] = rule.status;
+    if (name == "code" && !rule.code.empty()) object[name] = rule.code;
+    if (name == "retry_after_s" && rule.retry_after) object[name] = seconds(*rule.retry_after);
+    if (name == "ms" && rule.delay.count() > 0) object[name] = rule.delay.count();
+    if (name == "ms_max" && rule.delay_max.count() > 0) object[name] = rule.delay_max.count();
+    if (name == "after_bytes" && rule.after_bytes) object[name] = *rule.after_bytes;
+    if (name == "bytes_per_second") object[name] = rule.bytes_per_second;
+    if (name == "minutes") object[name] = rule.skew.count();
+  }
+  return object;
+}
+
+}  // namespace
+
 std::string FaultInjector::to_json() const {
   json::array rules;
   for (std::size_t i = 0; i < script_.rules.size(); ++i) {
-    const FaultRule& rule = script_.rules[i];
-    rules.push_back(json::object{{"do", to_string(rule.what)},
-                                 {"on", rule.on ? to_string(*rule.on) : "*"},
-                                 {"acted", states_[i].acted},
-                                 {"met", is_met(i)}});
+    json::object rule = written(script_.rules[i]);
+    rule["index"] = i;
+    rule["acted"] = states_[i].acted;
+    rule["met"] = is_met(i);
+    rules.push_back(std::move(rule));
   }
   json::object operations;
   for (std::size_t i = 0; i < kOperationCount; ++i) {
@@ -251,11 +286,12 @@ std::string FaultInjector::to_json() const {
     operations[to_string(static_cast<Operation>(i))] =
         json::object{{"succeeded", counts_[i][1]}, {"failed", counts_[i][0]}};
   }
-  return json::serialize(json::object{{"rules", std::move(rules)},
-                                      {"sequence_left", script_.sequence.size() - sequence_next_},
-                                      {"all_met", all_met()},
-                                      {"partitioned", partitioned_until_.has_value()},
-                                      {"operations", std::move(operations)}});
+  return plain_numbers(
+      json::serialize(json::object{{"rules", std::move(rules)},
+                                   {"sequence_left", script_.sequence.size() - sequence_next_},
+                                   {"all_met", all_met()},
+                                   {"partitioned", partitioned_until_.has_value()},
+                                   {"operations", std::move(operations)}}));
 }
 
 }  // namespace telpher
