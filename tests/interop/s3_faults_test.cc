@@ -7,7 +7,7 @@ namespace {
 
 TEST_F(S3Faults, AnErrorInside200IsAnError) {
   open(R"({"rules": [{"on": "CompleteMultipartUpload", "count": 1, "do": "error_in_200",
-                      "status": 500, "code": "InternalError"}]})");
+                      "code": "InternalError"}]})");
   const auto upload = run(send_parts(store_.get(), {"one", "two"}));
   ASSERT_TRUE(upload) << upload.error().message;
   const auto refused = run(store_->complete({"bucket", "key"}, upload->id, upload->parts, {}));
