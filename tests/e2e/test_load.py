@@ -114,16 +114,31 @@ class Observed:
                                        for other_began, other_done, _ in self.writes)
 
 
-def write_value(client, value, in_parts):
-    body = bytes([value]) * (60_000 + value)
+def parts_of(value):
+    """0 = one PUT."""
+    thread = (value - 1) // 4
+    return 2 if thread % 12 == 0 else 1 if thread % 4 == 0 else 0
+
+
+def body_of(value):
+    """A store on disk keeps the small ones together, the large ones in files of their own, those of
+    two parts in two."""
+    size = PART + 300_000 if parts_of(value) == 2 else 300_000 if value % 2 else 60_000
+    return bytes([value]) * (size + value)
+
+
+def write_value(client, value):
+    body, count = body_of(value), parts_of(value)
     key = {"Bucket": "bucket", "Key": "one"}
-    if not in_parts:
+    if count == 0:
         client.put_object(**key, Body=body)
         return
     key["UploadId"] = client.create_multipart_upload(**key)["UploadId"]
-    part = client.upload_part(**key, PartNumber=1, Body=body)
-    client.complete_multipart_upload(
-        **key, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    parts = []
+    for number, piece in enumerate([body[:PART], body[PART:]][:count], 1):
+        part = client.upload_part(**key, PartNumber=number, Body=piece)
+        parts.append({"PartNumber": number, "ETag": part["ETag"]})
+    client.complete_multipart_upload(**key, MultipartUpload={"Parts": parts})
 
 
 def read_value(client):
@@ -131,7 +146,7 @@ def read_value(client):
     answer = client.get_object(Bucket="bucket", Key="one")
     body = answer["Body"].read()
     value = body[0]
-    assert body == bytes([value]) * (60_000 + value), "a mix of two writes"
+    assert body == body_of(value), "a mix of two writes"
     etag = answer["ETag"].strip('"')
     assert "-" in etag or etag == hashlib.md5(body).hexdigest()
     return value
@@ -146,14 +161,14 @@ def test_50_threads_on_one_key(s3, tmp_path, store):
                           aws_secret_access_key=server.KEYS["TELPHER_S3_SECRET_KEY"],
                           config=Config(max_pool_connections=50, retries={"total_max_attempts": 1}))
     observed = Observed()
-    write_value(client, 0, False)
+    write_value(client, 0)
     observed.note(observed.writes, 0, 0)
 
     def work(thread):
         for turn in range(4):
             start = time.monotonic()
             value = 1 + thread * 4 + turn
-            write_value(client, value, in_parts=thread % 4 == 0)
+            write_value(client, value)
             observed.note(observed.writes, start, value)
             start = time.monotonic()
             observed.note(observed.reads, start, read_value(client))
