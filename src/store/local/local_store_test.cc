@@ -2,8 +2,8 @@
 
 #include "base/random.h"
 #include "runtime/task_group.h"
-#include "store/local/disk.h"
 #include "store/sqlite/database.h"
+#include "tests/support/forwarding_disk.h"
 #include "tests/support/temporary_directory.h"
 
 #include <gtest/gtest.h>
@@ -373,38 +373,17 @@ TEST_F(LocalStoreTest, AfterAKillOnlyWholeObjectsAndAllThatWereAcknowledged) {
 }
 
 /// Counts the files that a start-up looks at.
-class CountingDisk final : public Disk {
+class CountingDisk final : public ForwardingDisk {
  public:
-  Result<void> make_folders(const std::string& path, bool durable) override {
-    return real_disk().make_folders(path, durable);
-  }
-  Result<bool> make_folder(const std::string& path) override {
-    return real_disk().make_folder(path);
-  }
-  bool remove_folder(const std::string& path) override { return real_disk().remove_folder(path); }
-  Result<void> sync_folder(const std::string& path) override {
-    return real_disk().sync_folder(path);
-  }
   std::vector<std::string> names_in(const std::string& folder) override {
     std::vector<std::string> names = real_disk().names_in(folder);
     if (folder.find("/data/") != std::string::npos) looks += names.size();
     return names;
   }
-  Result<std::unique_ptr<DiskFile>> create(const std::string& path) override {
-    return real_disk().create(path);
-  }
-  Result<UniqueFd> open(const std::string& path) override { return real_disk().open(path); }
-  bool remove(const std::string& path) override { return real_disk().remove(path); }
   bool exists(const std::string& path) override {
     const bool there = real_disk().exists(path);
     if (there && path.find("/data/") != std::string::npos) ++looks;
     return there;
-  }
-  Result<std::unique_ptr<DiskFile>> create_lock(const std::string& path) override {
-    return real_disk().create_lock(path);
-  }
-  std::unique_ptr<DiskFile> take_lock(const std::string& path) override {
-    return real_disk().take_lock(path);
   }
   std::size_t looks = 0;
 };
