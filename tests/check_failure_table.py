@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Every row of failure_table.md names tests, and every test it names exists."""
+"""Every row of failure_table.md names tests, one of them end to end, and every test it names exists."""
 
 import pathlib
 import re
@@ -7,12 +7,13 @@ import sys
 
 root = pathlib.Path(__file__).resolve().parent.parent
 
-known = set()
+known, end_to_end = set(), set()
 for path in [*root.glob("src/**/*_test.cc"), *root.glob("tests/**/*_test.cc")]:
     for suite, name in re.findall(r"^TEST(?:_[FP])?\(\s*(\w+),\s*(\w+)\)", path.read_text(), re.M):
         known.add(f"{suite}.{name}")
 for path in root.glob("tests/e2e/test_*.py"):
-    known.update(re.findall(r"^def (test_\w+)\(", path.read_text(), re.M))
+    end_to_end.update(re.findall(r"^def (test_\w+)\(", path.read_text(), re.M))
+known |= end_to_end
 
 problems = []
 rows = [line for line in (root / "tests/failure_table.md").read_text().splitlines()
@@ -22,6 +23,8 @@ for row in rows:
     named = re.findall(r"`([^`]+)`", tests)
     if not named:
         problems.append(f"'{failure}' has no test")
+    elif not end_to_end & set(named):
+        problems.append(f"'{failure}' has no end-to-end test")
     problems += [f"'{failure}': there is no test {name}" for name in named if name not in known]
 if len(rows) < 25:
     problems.append(f"only {len(rows)} rows were found: has the table's form changed?")

@@ -1,15 +1,18 @@
 """The rows of tests/failure_table.md with the compiled binary against `telpher s3`: exit code,
 message, bytes, open uploads, and that each fault was met. Rows that stand elsewhere are named there."""
 
+import contextlib
 import gzip
 import http.client
 import http.server
+import socket
+import subprocess
 import threading
 
 import boto3
 import pytest
 
-from conftest import MIB, random_bytes
+from conftest import MIB, kill, random_bytes
 
 PART = 5 * MIB
 SIZE = 3 * PART + 1000
@@ -98,6 +101,7 @@ class Front:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        self.server.handle_error = lambda *_: None  # clients may be killed
         self.base = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
@@ -184,6 +188,31 @@ def test_create_whose_answer_was_lost(telpher, s3, data):
     server = s3([{"on": "CreateMultipartUpload", "count": 1, "do": "lose_answer"}])
     telpher.ok("cp", "f", "s3://bucket/k", *CP)
     assert requests(server, "CreateMultipartUpload") == 2
+    check(telpher, server, "k", data)
+
+
+def test_create_that_takes_effect_after_its_sender_was_killed(telpher, s3, front, data):
+    """A gateway holds the request until the same command has been started again."""
+    server = s3()
+    arrived, may_go_on = threading.Event(), threading.Event()
+
+    def decide(handler):
+        if handler.command == "POST" and handler.path.endswith("uploads=") and not arrived.is_set():
+            arrived.set()
+            assert may_go_on.wait(60)
+        return False
+
+    env = {"AWS_ENDPOINT_URL": front(server, decide).base}
+    process = telpher.start("cp", "f", "s3://bucket/k", *CP, env=env)
+    assert arrived.wait(60)
+    kill(process)
+    again = telpher.start("cp", "f", "s3://bucket/k", *CP, env=env)
+    assert requests(server, "CreateMultipartUpload") == 0
+    may_go_on.set()
+    _, err = again.communicate(timeout=60)
+    assert again.returncode == 0, err.decode()
+    assert requests(server, "CreateMultipartUpload") == 2
+    assert requests(server, "AbortMultipartUpload") == 1
     check(telpher, server, "k", data)
 
 
@@ -357,6 +386,37 @@ def test_slow_link_is_no_time_out(telpher, s3, tmp_path):
     assert (tmp_path / "back").read_bytes() == data[:150_000]
     assert requests(server, "GetObject") == 1
     check(telpher, server, "k", data)
+
+
+@pytest.mark.parametrize("dead", ["refuses", "swallows"])
+def test_several_addresses_one_dead(telpher, s3, tmp_path, dead):
+    """A name with two addresses, as far as this command sees: its /etc/hosts is one of its own."""
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*alone, "mount", "--bind", "/etc/hosts", "/etc/hosts"]).returncode != 0:
+        pytest.skip("a command may not have an /etc/hosts of its own here")
+    (tmp_path / "hosts").write_text("127.0.0.2 two.test\n127.0.0.1 two.test\n")
+    (tmp_path / "tree").mkdir()
+    for i in range(40):
+        (tmp_path / "tree" / f"{i}").write_bytes(bytes([i]))
+    server = s3()
+    port = int(server.base.rsplit(":", 1)[1])
+    with contextlib.ExitStack() as stack:
+        if dead == "swallows":  # its queue is full, and nobody takes from it
+            listener = stack.enter_context(socket.socket())
+            listener.bind(("127.0.0.2", port))
+            listener.listen(0)
+            for _ in range(4):
+                waits = stack.enter_context(socket.socket())
+                waits.setblocking(False)
+                waits.connect_ex(("127.0.0.2", port))
+        command = telpher.command(["cp", "tree", "s3://bucket/p/", "--concurrency", "8",
+                                   "--retries", "1", "--endpoint-url", f"http://two.test:{port}"])
+        done = subprocess.run([*alone, "sh", "-c", 'mount --bind hosts /etc/hosts && exec "$@"', "-",
+                               *command], env=telpher.env, cwd=tmp_path, capture_output=True,
+                              timeout=120)
+    assert done.returncode == 0, done.stderr.decode()
+    assert requests(server, "PutObject") == 40
+    check(telpher, server, "p/7", bytes([7]))
 
 
 def test_parts_acknowledged_out_of_order(telpher, s3, data):
