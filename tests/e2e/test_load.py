@@ -188,12 +188,14 @@ def test_50_threads_on_one_key(s3, tmp_path, store):
 @pytest.mark.parametrize("limit", [1, 4, 16])
 def test_concurrency_limit_observed_by_the_server(telpher, s3, tmp_path, limit):
     # The first ones are held until all that may be there are there.
-    server = s3([{"on": "PutObject", "count": limit, "do": "delay", "ms": 1000},
-                 {"on": "UploadPart", "count": limit, "do": "delay", "ms": 1000}])
+    server = s3([{"on": "PutObject", "count": limit, "do": "delay", "ms": 1000}])
     make_tree(tmp_path / "tree", 60)
     telpher.ok("cp", "tree", "s3://bucket/p/", "--concurrency", limit)
     assert server.stats()["under_way_max"] == limit
     if limit == 4:
+        # Another script begins a new count.
+        server.faults([{"on": "UploadPart", "count": limit, "do": "delay", "ms": 1000}])
+        assert server.stats()["under_way_max"] <= 1
         (tmp_path / "large").write_bytes(random_bytes(8 * PART))
         telpher.ok("cp", "large", "s3://bucket/large", "--concurrency", limit, "--part-size", PART)
         assert server.stats()["under_way_max"] == limit
@@ -231,8 +233,9 @@ def test_permanent_403_not_retried(telpher, s3, tmp_path):
 @pytest.mark.parametrize("retries", [1, 2, 8])
 def test_30_percent_random_failures(telpher, s3, tmp_path, retries):
     """Every failure is reported, none hidden: events, exit code and store say the same."""
-    server = s3([chance(0.10, do="status", status=500), chance(0.06, do="reset"),
-                 chance(0.07, do="lose_answer"), chance(0.07, do="error_after", status=503)])
+    # Of requests that met no rule before: 1 - 0.90 * 0.93 * 0.92 * 0.91 = 30 %.
+    server = s3([chance(0.10, do="status", status=500), chance(0.07, do="reset"),
+                 chance(0.08, do="lose_answer"), chance(0.09, do="error_after", status=503)])
     content = make_tree(tmp_path / "tree", 150)
     (tmp_path / "tree/large").write_bytes(random_bytes(3 * PART))
     content["large"] = (tmp_path / "tree/large").read_bytes()
@@ -244,7 +247,7 @@ def test_30_percent_random_failures(telpher, s3, tmp_path, retries):
     right = {e["destination"].rsplit("/")[-1] for e in done.events if e["event"] == "done"}
     assert failed | right == set(content) and not failed & right
     assert bool(done.returncode) == bool(failed), done.err
-    assert all(name in done.err for name in failed)
+    assert all(f"p/{name}: " in done.err for name in failed), done.err
     assert bool(failed) or retries > 1
     assert len(failed) <= {1: 151, 2: 60, 8: 2}[retries]
     there = stored(telpher, tmp_path)
