@@ -69,6 +69,15 @@ def stop(process):
             process.wait()
 
 
+def ended(process, within_s):
+    """Waits so long for its end, and no longer than to its end."""
+    try:
+        process.wait(within_s)
+        return True
+    except subprocess.TimeoutExpired:
+        return False
+
+
 class Telpher:
     """Runs the binary with a home and an environment of its own."""
 
@@ -160,14 +169,15 @@ class Nginx:
                                  str(conf)])
 
     def _is_ready(self, folder):
-        for _ in range(200):
+        """nginx says nothing when it is, so it is asked at short intervals."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
             try:
                 with urllib.request.urlopen(self.url("whose"), timeout=5) as answer:
                     return answer.read() == str(folder).encode()
             except OSError:
-                if self.process.poll() is not None:
+                if ended(self.process, within_s=0.02):
                     return False
-                time.sleep(0.02)
         return False
 
     def url(self, name):
@@ -270,12 +280,12 @@ class S3:
         self.admin("faults", "PUT", json.dumps({"rules": rules}).encode())
 
     def wait_until_met(self):
-        """Until each rule of the script has acted."""
-        for _ in range(600):
-            if all(rule["acted"] for rule in self.stats()["faults"]["rules"]):
-                return
-            time.sleep(0.05)
-        raise AssertionError(f"not met: {self.stats()}")
+        """Until each rule of the script has acted: the endpoint is asked, for it tells nobody by
+        itself. Fails at once when it has ended."""
+        deadline = time.monotonic() + 30
+        while not all(rule["acted"] for rule in self.stats()["faults"]["rules"]):
+            assert time.monotonic() < deadline, f"not met: {self.stats()}"
+            assert not ended(self.process, within_s=0.05), "the endpoint has ended"
 
 
 @pytest.fixture
