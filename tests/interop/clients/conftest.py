@@ -45,6 +45,13 @@ os.environ |= {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/
                "AWS_EC2_METADATA_DISABLED": "true"}
 
 
+def needs(client, is_there):
+    """Skips a module without its client, except where all must be there: ./dev has installed them."""
+    if not is_there and os.environ.get("TELPHER_ALL_CLIENTS"):
+        raise pytest.UsageError(f"{client} is not installed")
+    return pytest.mark.skipif(not is_there, reason=f"{client} is not installed")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "differs(reason): another server than ours may answer so")
 

@@ -8,10 +8,10 @@ import time
 import urllib.request
 
 import pytest
-from conftest import MIB, body_of, new_name, put_all
+from conftest import MIB, body_of, needs, new_name, put_all
 
 AWS = "/usr/bin/aws"
-pytestmark = pytest.mark.skipif(not pathlib.Path(AWS).exists(), reason="awscli is not installed")
+pytestmark = needs("awscli", pathlib.Path(AWS).exists())
 
 
 @pytest.fixture

@@ -8,13 +8,12 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import MIB, ROOT, File, new_name, put_all
+from conftest import MIB, ROOT, File, needs, new_name, put_all
 
 HERE = pathlib.Path(__file__).parent
 PACKAGES = pathlib.Path(os.environ.get("TELPHER_NODE_PACKAGES", ROOT / "build" / "npm"))
-pytestmark = pytest.mark.skipif(
-    not shutil.which("node") or not (PACKAGES / "node_modules/@aws-sdk/client-s3").exists(),
-    reason="needs Node.js and `npm ci` in build/npm, which ./dev does")
+IS_THERE = shutil.which("node") and (PACKAGES / "node_modules/@aws-sdk/client-s3").exists()
+pytestmark = needs("the JavaScript SDK (Node.js, and `npm ci` in build/npm)", IS_THERE)
 
 
 class Failed(Exception):

@@ -6,9 +6,9 @@ import subprocess
 import urllib.request
 
 import pytest
-from conftest import new_name, put_all
+from conftest import needs, new_name, put_all
 
-pytestmark = pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
+pytestmark = needs("rclone", shutil.which("rclone"))
 
 
 @pytest.fixture

@@ -2,12 +2,13 @@
 
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
-from conftest import MIB, new_name, put_all
+from conftest import MIB, needs, new_name, put_all
 
-pytestmark = pytest.mark.skipif(not shutil.which("s3cmd"), reason="s3cmd is not installed")
+pytestmark = needs("s3cmd", shutil.which("s3cmd"))
 
 
 @pytest.fixture
@@ -114,6 +115,19 @@ def test_changed_metadata(s3cmd, bucket, s3):
     s3cmd("modify", "--add-header=Cache-Control: no-store", f"s3://{bucket}/k")
     head = s3.head_object(Bucket=bucket, Key="k")
     assert head["CacheControl"] == "no-store" and head["ContentType"] == "text/x-test"
+
+
+@pytest.mark.differs("it takes signature version 2")
+def test_presigned_links_are_refused(s3cmd, bucket, s3):
+    """s3cmd presigns with signature version 2 only: refused with an error that says so."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"content")
+    link = s3cmd("signurl", f"s3://{bucket}/k", "+60").stdout.decode().strip()
+    assert "AWSAccessKeyId=" in link and "Signature=" in link
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(link, timeout=30)
+    text = refused.value.read().decode()
+    assert refused.value.code == 400 and "<Code>InvalidRequest</Code>" in text
+    assert "AWS4-HMAC-SHA256" in text
 
 
 def test_300_mib(s3cmd, bucket, s3, big_file, tmp_path):

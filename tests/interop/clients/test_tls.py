@@ -2,14 +2,13 @@
 then leave bodies unsigned and put checksums into trailers."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
 import wire as wire_module
-from conftest import EXTERNAL, MIB, STORES, body_of, new_name, start_endpoint, stop
+from conftest import EXTERNAL, MIB, STORES, body_of, needs, new_name, start_endpoint, stop
 from test_awscli import AWS
-from test_js_sdk import PACKAGES, Agent
+from test_js_sdk import IS_THERE, Agent
 
 pytestmark = pytest.mark.skipif(bool(EXTERNAL), reason="needs an endpoint with our certificate")
 
@@ -82,7 +81,7 @@ def test_awscli(secure, certificate, box, tmp_path):
     assert (tmp_path / "back").read_bytes() == b"content" * MIB
 
 
-@pytest.mark.skipif(not shutil.which("node") or not PACKAGES.exists(), reason="needs npm's packages")
+@needs("the JavaScript SDK", IS_THERE)
 def test_js_sdk(secure, certificate, box, middle_file, tmp_path):
     agent = Agent(secure, tmp_path, NODE_EXTRA_CA_CERTS=str(certificate / "cert.pem"))
     agent.send("PutObject", Bucket=box, Key="k", Body={"stream": str(middle_file.path)})
