@@ -78,11 +78,8 @@ class S3Verb final : public Verb {
     line.text("--faults", "FILE", "fault script (JSON)", options_.faults);
     line.add({.names = "--latency",
               .value = "TIME",
-              .help = "of every operation: 5 or 5s, 200ms (default: the script's, else none)",
-              .set = [this](std::string_view text) -> Result<void> {
-                TRY(options_.latency, parse_duration(text));
-                return {};
-              }});
+              .help = "of every operation: 200ms, 5s (default: the script's, else none)",
+              .set = [this](std::string_view text) { return set_latency(text); }});
   }
 
   Task<int> run(Command* command) override {
@@ -134,6 +131,17 @@ class S3Verb final : public Verb {
     if (options_.capacity == 0) {
       return make_error(ErrorKind::kInvalid, "must be more than 0: nothing could be stored");
     }
+    return {};
+  }
+
+  /// A script's latency is in milliseconds: a bare number could be meant as either.
+  Result<void> set_latency(std::string_view text) {
+    if (text != "0" && parse_decimal<std::uint64_t>(text)) {
+      return make_error(ErrorKind::kInvalid, "'" + std::string(text) +
+                                                 "' has no unit: " + std::string(text) + "ms or " +
+                                                 std::string(text) + "s?");
+    }
+    TRY(options_.latency, parse_duration(text));
     return {};
   }
 

@@ -434,8 +434,7 @@ Task<Result<void>> MultipartUpload::check_completed() {
   if (!parts && parts.error().context.code == "NoSuchUpload") co_return Result<void>();
   if (!parts) co_return parts.error();
   Error error = make_error(ErrorKind::kServer,
-                           "the store says that it has completed the upload, and has not. Run the "
-                           "same command again to continue");
+                           "the store says that it has completed the upload, and has not");
   error.persistence = Persistence::kRetriedOut;
   co_return error;
 }

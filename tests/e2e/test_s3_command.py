@@ -52,6 +52,7 @@ WRONG = [
     ("--faults f.json", {"f.json": '{"rules": ['}, 2, ["--faults", "f.json", "JSON"]),
     ("--faults f.json", {"f.json": SCRIPT}, 2, ["--faults", "f.json", "rule 2", "'Put'"]),
     ("--latency soon", {}, 2, ["--latency", "soon"]),
+    ("--latency 10", {}, 2, ["--latency", "10ms", "10s"]),
     ("--latency=-1s", {}, 2, ["--latency", "-1s"]),
     ("--store memory --capacity much", {}, 2, ["--capacity", "much"]),
     ("--store memory --capacity 0", {}, 2, ["--capacity"]),

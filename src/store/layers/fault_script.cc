@@ -78,7 +78,7 @@ Error make_fault_error(int status, std::string_view code, std::string_view messa
   }
   Error error =
       store_error(meaning.kind, code, status,
-                  message.empty() ? std::string(code) + " (injected)" : std::string(message));
+                  message.empty() ? "injected by the fault script" : std::string(message));
   if (meaning.temporary) error.persistence = Persistence::kTemporary;
   return error;
 }
