@@ -318,6 +318,18 @@ TEST_F(ChaosStoreTest, EveryScriptOfTheManualRunsInProcessToo) {
   EXPECT_EQ(met.size(), static_cast<std::size_t>(FaultKind::kPartition) + 1);
 }
 
+TEST(FaultScript, AsTheManualShows) {
+  const std::string_view script_text =
+      R"({"rules": [{"on": "CreateBucket", "count": 1, "do": "status", "status": 503}]})";
+  Loop loop{Loop::Mode::kVirtual, 1};
+  MemoryStore inner;
+  FaultInjector faults(*parse_fault_script(script_text));
+  ChaosStore store(inner, faults);
+  EXPECT_FALSE(loop.run(store.create_bucket("bucket")));
+  EXPECT_TRUE(loop.run(store.create_bucket("bucket")));
+  EXPECT_TRUE(faults.all_met());
+}
+
 TEST(FaultScript, AListingIsAListing) {
   for (const char* name : {"ListObjects", "ListObjectsV2"}) {
     FaultInjector faults(*parse_fault_script(R"({"rules": [{"do": "reset", "on": ")" +
