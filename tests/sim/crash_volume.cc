@@ -37,8 +37,9 @@ class VolumeFile final : public DiskFile {
 }  // namespace
 
 Result<void> CrashVolume::make_folders(const std::string& path, bool durable) {
-  if (path.empty() || disk().find(path + "/")) return {};
+  if (path.empty()) return {};
   const std::string above = CrashDisk::folder_of(path);
+  if (disk().find(path + "/")) return durable ? sync_folder(above) : Result<void>();
   TRY_VOID(make_folders(above, durable));
   TRY([[maybe_unused]] const bool made, make_folder(path));
   if (!durable) return {};

@@ -47,16 +47,21 @@ class RealFile final : public DiskFile {
 class RealDisk final : public Disk {
  public:
   Result<void> make_folders(const std::string& path, bool durable) override {
-    if (::mkdir(path.c_str(), 0700) != 0) {
-      const int reason = errno;
-      if (reason == EEXIST && fs::is_directory(path)) return {};
-      if (reason != ENOENT) return make_errno_error(reason, "create '" + path + "'");
-      TRY_VOID(make_folders(parent_of(path), durable));
-      TRY([[maybe_unused]] const bool made, make_folder(path));
+    const std::string parent = parent_of(path);
+    const int reason = ::mkdir(path.c_str(), 0700) == 0 ? 0 : errno;
+    if (reason == EEXIST && fs::is_directory(path)) {
+      if (!durable) return {};
+      // Who made it may have been killed before this. Where we may not, it was not one of us.
+      Result<void> synced = sync_folder(parent);
+      if (!synced && synced.error().kind == ErrorKind::kDenied) return {};
+      return synced;
     }
+    if (reason != 0 && reason != ENOENT) return make_errno_error(reason, "create '" + path + "'");
+    TRY_VOID(make_folders(parent, durable));
+    TRY([[maybe_unused]] const bool made, make_folder(path));
     if (!durable) return {};
-    Result<void> synced = sync_folder(parent_of(path));
-    // Who finds it takes it for durable.
+    Result<void> synced = sync_folder(parent);
+    // A sync that failed is not repeated.
     if (!synced) remove_folder(path);
     return synced;
   }
