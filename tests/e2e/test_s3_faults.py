@@ -87,3 +87,14 @@ def test_numbers_are_written_out(s3):
     assert server.admin("faults")["rules"][0] | {"acted": 0, "met": False} == {
         "do": "throttle", "on": "PutObject", "key": "1E2", "probability": 0.5,
         "bytes_per_second": 100, "index": 0, "acted": 0, "met": False}
+
+
+def test_what_was_injected_is_told_once(telpher, s3, tmp_path):
+    (tmp_path / "f").write_bytes(bytes(20 << 20))
+    server = s3([{"on": "CompleteMultipartUpload", "count": 1, "do": "fake_success"}])
+    done = telpher.run("cp", "f", "s3://bucket/k", "--part-size", "5MiB", "--quiet")
+    assert done.returncode != 0
+    assert done.err.count("Run the same command again") == 1, done.err
+    server.faults([{"on": "CreateMultipartUpload", "do": "status", "status": 403}])
+    done = telpher.run("cp", "f", "s3://bucket/other", "--part-size", "5MiB", "--quiet")
+    assert done.err.count("AccessDenied") == 1, done.err
