@@ -68,7 +68,9 @@ Result<ListPage> make_list_page(const ListOptions& options, const ListCursor& ne
     if (cut != std::string::npos) {
       std::string prefix = entry->key.substr(0, cut + options.delimiter.size());
       std::optional<std::string> beyond = after_prefix(prefix);
-      if (prefix != options.start_after || !options.continuation.empty()) {
+      // One that the start lies in is behind us; a page that ends with it goes on by its
+      // continuation.
+      if (!options.start_after.starts_with(prefix) || !options.continuation.empty()) {
         if (count == limit) break;
         last = kAfterPrefix;
         page.prefixes.push_back(std::move(prefix));

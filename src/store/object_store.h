@@ -102,6 +102,8 @@ struct ListEntry {
   std::string etag;
   std::chrono::system_clock::time_point last_modified{};
   std::string storage_class;
+  ChecksumAlgorithm checksum = ChecksumAlgorithm::kNone;  // kNone = none, or not said
+  bool composite = false;                                 // the checksum is
 };
 
 struct ListPage {
@@ -115,6 +117,7 @@ struct PartsPage {
   PartNumber continuation = 0;  // 0 = the last page; else: part_number_marker of the next
   ChecksumAlgorithm checksum = ChecksumAlgorithm::kNone;  // announced; kNone = none, or not said
   bool composite = false;
+  std::string storage_class;  // the upload's; empty = the store's default, or not said
 };
 
 struct UploadsPage {

@@ -30,9 +30,15 @@ Error no_such_upload(std::string_view upload_id) {
 }
 
 Error bad_digest(std::string_view what) {
-  Error error =
-      store_error(ErrorKind::kCorrupt, "BadDigest", 400,
-                  "the bytes received do not match the " + std::string(what) + " announced");
+  std::string message = "The Content-MD5 you specified did not match what we received.";
+  if (what != "Content-MD5") {
+    std::string name(what);
+    for (char& c : name) {
+      if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+    message = "The " + name + " you specified did not match the calculated checksum.";
+  }
+  Error error = store_error(ErrorKind::kCorrupt, "BadDigest", 400, std::move(message));
   error.persistence = Persistence::kTemporary;
   return error;
 }

@@ -51,7 +51,8 @@ Strings expected(const std::set<std::string>& keys, const ListOptions& options) 
                                 : key.find(options.delimiter, options.prefix.size());
     const std::string name =
         cut == std::string::npos ? key : key.substr(0, cut + options.delimiter.size());
-    if (cut == std::string::npos || name != options.start_after) found.insert(name);
+    // A common prefix that the start lies in is not listed again.
+    if (cut == std::string::npos || !options.start_after.starts_with(name)) found.insert(name);
   }
   return {found.begin(), found.end()};
 }
@@ -76,6 +77,17 @@ TEST(ListPage, PagesOfAnySizeAddUpToTheWhole) {
         << "round " << round << ", prefix " << options.prefix << ", start after "
         << options.start_after;
   }
+}
+
+TEST(ListPage, TheCommonPrefixThatTheStartLiesInIsNotListedAgain) {
+  const std::set<std::string> keys = {"f/a/1", "f/a/2", "f/file1", "f/file2"};
+  const ListOptions options{
+      .prefix = "f/", .delimiter = "/", .start_after = "f/a/1", .max_keys = 1};
+  const ListPage page = make_list_page(options, cursor_over(keys)).value();
+  ASSERT_EQ(page.objects.size(), 1U);
+  EXPECT_EQ(page.objects[0].key, "f/file1");
+  EXPECT_TRUE(page.prefixes.empty());
+  EXPECT_FALSE(page.continuation.empty());
 }
 
 TEST(ListPage, ForeignContinuationsAreRefused) {

@@ -279,10 +279,10 @@ Result<void> LocalIndex::set_tags(const ObjectAddress& address, const Tags& tags
 
 Result<std::optional<ListEntry>> LocalIndex::Listing::next(const ListPosition& position) {
   constexpr const char* kAt =
-      "SELECT key, size, etag, modified, storage_class FROM objects "
+      "SELECT key, size, etag, modified, storage_class, checksum FROM objects "
       "WHERE bucket = ?1 AND key >= ?2 ORDER BY key";
   constexpr const char* kAfter =
-      "SELECT key, size, etag, modified, storage_class FROM objects "
+      "SELECT key, size, etag, modified, storage_class, checksum FROM objects "
       "WHERE bucket = ?1 AND key > ?2 ORDER BY key";
   const bool goes_on = query_ && position.after && position.key == last_;
   if (!goes_on) {
@@ -297,8 +297,10 @@ Result<std::optional<ListEntry>> LocalIndex::Listing::next(const ListPosition& p
     return std::nullopt;
   }
   last_ = query_->text(0);
-  return ListEntry{last_, static_cast<ByteCount>(query_->integer(1)), query_->text(2),
-                   from_us(query_->integer(3)), query_->text(4)};
+  ListEntry entry{last_, static_cast<ByteCount>(query_->integer(1)), query_->text(2),
+                  from_us(query_->integer(3)), query_->text(4)};
+  TRY_VOID(decode_checksum_kind(query_->text(5), entry));
+  return entry;
 }
 
 void LocalIndex::refer(const std::vector<Extent>& extents, int change) {

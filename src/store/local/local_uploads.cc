@@ -19,6 +19,9 @@ std::string make_upload_id(WallTime now) {
   return hex_encode(id);
 }
 
+/// Whether it is an id of any upload, over by now or not.
+bool is_upload_id(std::string_view id) { return id.size() == 32 && hex_decode(id); }
+
 }  // namespace
 
 Task<Result<std::string>> LocalStore::create_upload(ObjectAddress object,
@@ -129,6 +132,7 @@ Task<Result<PartsPage>> LocalStore::list_parts(ObjectAddress object, std::string
       PartsPage page;
       page.checksum = upload.options.checksum;
       page.composite = upload.options.composite;
+      page.storage_class = upload.options.storage.storage_class;
       for (LocalIndex::Part& part : parts) {
         if (page.parts.size() == kPageSize) {
           page.continuation = page.parts.back().number;
@@ -143,6 +147,9 @@ Task<Result<PartsPage>> LocalStore::list_parts(ObjectAddress object, std::string
 
 Task<Result<UploadsPage>> LocalStore::list_uploads(std::string bucket, ListUploadsOptions options) {
   CO_TRY_VOID(check_bucket_name(bucket));
+  if (!options.upload_id_marker.empty() && !is_upload_id(options.upload_id_marker)) {
+    co_return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, "Invalid uploadId marker");
+  }
   co_return co_await offload([&] {
     return state_->with_reader([&](LocalIndex& index) -> Result<UploadsPage> {
       TRY_VOID(index.check_bucket(bucket));

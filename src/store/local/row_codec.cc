@@ -106,6 +106,13 @@ Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text) {
   return StoredChecksum{digest, static_cast<int>(*parts)};
 }
 
+Result<void> decode_checksum_kind(std::string_view text, ListEntry& entry) {
+  if (text.empty()) return {};
+  TRY(entry.checksum, parse_checksum_algorithm(text.substr(0, text.find(':'))));
+  entry.composite = !text.ends_with(":0");
+  return {};
+}
+
 // The name of the checksum's algorithm ("none" when a part lacks one), a colon, and then for each
 // part: number and size, 8 bytes each, and the raw digest.
 std::string encode_parts(const PartList& parts) {

@@ -26,6 +26,8 @@ Result<std::vector<Extent>> decode_extents(std::string_view text);
 /// "crc64nvme:BASE64:0"; empty for none.
 std::string encode_checksum(const std::optional<StoredChecksum>& checksum);
 Result<std::optional<StoredChecksum>> decode_checksum(std::string_view text);
+/// Only what a listing shows of it: which kind it is. The digest is not looked at.
+Result<void> decode_checksum_kind(std::string_view text, ListEntry& entry);
 
 /// The parts an object was made of: number, size and checksum of each; empty for none.
 using PartList = std::shared_ptr<const std::vector<PartInfo>>;

@@ -12,6 +12,13 @@ TEST(RowCodec, ValuesSurvive) {
   const StoredChecksum composite{checksum_of(ChecksumAlgorithm::kSha256, as_bytes("x")), 12};
   EXPECT_EQ(*decode_checksum(encode_checksum(composite)), composite);
   EXPECT_EQ(*decode_checksum(encode_checksum(std::nullopt)), std::nullopt);
+  ListEntry entry;
+  ASSERT_TRUE(decode_checksum_kind(encode_checksum(composite), entry));
+  EXPECT_EQ(entry.checksum, ChecksumAlgorithm::kSha256);
+  EXPECT_TRUE(entry.composite);
+  ASSERT_TRUE(decode_checksum_kind(encode_checksum(StoredChecksum{composite.digest, 0}), entry));
+  EXPECT_FALSE(entry.composite);
+  EXPECT_FALSE(decode_checksum_kind("what?:x:0", entry));
   ObjectMetadata metadata;
   metadata.content_type = "text/plain; charset=\"utf-8\"";
   metadata.expires = "Thu, 01 Jan 1970 00:00:00 GMT";

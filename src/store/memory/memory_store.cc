@@ -320,7 +320,12 @@ Task<Result<ListPage>> MemoryStore::list(std::string bucket_name, ListOptions op
             position.after ? objects.upper_bound(position.key) : objects.lower_bound(position.key);
         if (it == objects.end()) return std::nullopt;
         const ObjectInfo& info = it->second.info;
-        return ListEntry{it->first, info.size, info.etag, info.last_modified, info.storage_class};
+        ListEntry entry{it->first, info.size, info.etag, info.last_modified, info.storage_class};
+        if (info.checksum) {
+          entry.checksum = info.checksum->digest.algorithm();
+          entry.composite = info.checksum->parts > 0;
+        }
+        return entry;
       });
 }
 

@@ -6,6 +6,17 @@
 #include <cstring>
 
 namespace telpher {
+namespace {
+
+constexpr std::string_view kIdBegin = "memory-";
+constexpr std::size_t kIdDigits = 20;
+
+/// Whether it is an id of any upload, over by now or not.
+bool is_upload_id(std::string_view id) {
+  return id.size() == kIdBegin.size() + kIdDigits && id.starts_with(kIdBegin);
+}
+
+}  // namespace
 
 Result<MemoryStore::Upload*> MemoryStore::find_upload(const ObjectAddress& object,
                                                       const std::string& upload_id) {
@@ -25,7 +36,7 @@ Task<Result<std::string>> MemoryStore::create_upload(ObjectAddress object,
   CO_TRY(Bucket * bucket, find_bucket(object.bucket));
   // Ids of one key sort by age, as markers of lists want it.
   std::string number = std::to_string(++uploads_made_);
-  std::string id = "memory-" + std::string(20 - number.size(), '0') + number;
+  std::string id = std::string(kIdBegin) + std::string(kIdDigits - number.size(), '0') + number;
   CO_TRY(auto held, claim(weight(object.key, options.metadata, options.tags)));
   bucket->uploads[{std::move(object.key), id}] = {
       std::move(options), loop.wall_now(), {}, std::move(held)};
@@ -151,6 +162,7 @@ Task<Result<PartsPage>> MemoryStore::list_parts(ObjectAddress object, std::strin
   PartsPage page;
   page.checksum = upload->options.checksum;
   page.composite = upload->options.composite;
+  page.storage_class = upload->options.storage.storage_class;
   for (auto it = upload->parts.upper_bound(part_number_marker); it != upload->parts.end(); ++it) {
     if (page.parts.size() == 1000) {
       page.continuation = page.parts.back().number;
@@ -165,6 +177,9 @@ Task<Result<UploadsPage>> MemoryStore::list_uploads(std::string bucket_name,
                                                     ListUploadsOptions options) {
   const std::lock_guard lock(mutex_);
   CO_TRY(Bucket * bucket, find_bucket(bucket_name));
+  if (!options.upload_id_marker.empty() && !is_upload_id(options.upload_id_marker)) {
+    co_return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, "Invalid uploadId marker");
+  }
   UploadsPage page;
   // Without an upload id the marker stands for all uploads of its key.
   UploadKey marker(options.key_marker, options.upload_id_marker);
