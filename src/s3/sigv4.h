@@ -67,6 +67,7 @@ class SigV4Signer {
   std::string_view signed_headers() const { return signed_headers_; }
   /// What signature() hashed; for tests and for answers to SignatureDoesNotMatch.
   std::string_view canonical_request() const { return canonical_; }
+  std::string_view string_to_sign() const { return string_to_sign_; }
   /// Signs the chunks of the body that goes with the last signature(); independent of this signer.
   std::unique_ptr<ChunkSigner> make_chunk_signer() const;
 

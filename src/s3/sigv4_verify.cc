@@ -323,22 +323,54 @@ SigV4Signer& SigV4Verifier::signer_of(std::string_view region) {
   return *found->second;
 }
 
-Result<Signatory> SigV4Verifier::verify(const SignedRequest& request,
-                                        std::chrono::sys_seconds now) {
+namespace {
+
+/// "2013-05-24T00:00:00Z".
+std::string iso_time(std::chrono::sys_seconds time) {
+  std::string text = format_amz_date(time);
+  for (const std::size_t colon : {13UL, 11UL}) text.insert(colon, ":");
+  for (const std::size_t dash : {6UL, 4UL}) text.insert(dash, "-");
+  return text;
+}
+
+/// "41 57 53".
+std::string spaced_hex(std::string_view text) {
+  std::string out;
+  for (const char& c : text) {
+    if (!out.empty()) out += ' ';
+    out += hex_encode(as_bytes(std::string_view(&c, 1)));
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<Signatory> SigV4Verifier::verify(const SignedRequest& request, std::chrono::sys_seconds now,
+                                        Details* details) {
+  Details unwanted;
+  if (!details) details = &unwanted;
   TRY(const Claim claim, claim_of(request));
   if (claim.expires && claim.time > now + kSkewMax) {
     return denied("AccessDenied", "Request is not valid yet");
   }
   if (claim.time > now + kSkewMax || (!claim.expires && claim.time < now - kSkewMax)) {
+    const std::chrono::milliseconds skew_max = kSkewMax;
+    *details = {{"RequestTime", format_amz_date(claim.time)},
+                {"ServerTime", iso_time(now)},
+                {"MaxAllowedSkewMilliseconds", std::to_string(skew_max.count())}};
     return denied("RequestTimeTooSkewed",
                   "The difference between the request time and the current time is too large.");
   }
   if (claim.expires && now > claim.time + *claim.expires) {
+    *details = {{"X-Amz-Expires", std::to_string(claim.expires->count())},
+                {"Expires", iso_time(claim.time + *claim.expires)},
+                {"ServerTime", iso_time(now)}};
     return denied("AccessDenied", "Request has expired");
   }
   TRY_VOID(collect_signed_headers(request.headers, claim.signed_headers));
   auto secret = secret_of_(claim.access_key);
   if (!secret) {
+    *details = {{"AWSAccessKeyId", std::string(claim.access_key)}};
     return denied("InvalidAccessKeyId",
                   "The AWS Access Key Id you provided does not exist in our records.");
   }
@@ -349,6 +381,12 @@ Result<Signatory> SigV4Verifier::verify(const SignedRequest& request,
   OPENSSL_cleanse(secret->data(), secret->size());
   if (claim.signature.size() != expected.size() ||
       CRYPTO_memcmp(claim.signature.data(), expected.data(), expected.size()) != 0) {
+    *details = {{"AWSAccessKeyId", std::string(claim.access_key)},
+                {"StringToSign", std::string(signer.string_to_sign())},
+                {"SignatureProvided", std::string(claim.signature)},
+                {"StringToSignBytes", spaced_hex(signer.string_to_sign())},
+                {"CanonicalRequest", std::string(signer.canonical_request())},
+                {"CanonicalRequestBytes", spaced_hex(signer.canonical_request())}};
     return bad_signature();
   }
   Signatory signatory{std::string(claim.access_key), std::string(claim.session_token),

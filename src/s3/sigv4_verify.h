@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace telpher {
@@ -54,7 +55,10 @@ class SigV4Verifier {
   /// minutes), InvalidArgument (two signatures, a scheme that is none), InvalidRequest (signature
   /// version 2, no x-amz-content-sha256), InvalidURI, AuthorizationHeaderMalformed,
   /// AuthorizationQueryParametersError.
-  Result<Signatory> verify(const SignedRequest& request, std::chrono::sys_seconds now);
+  /// @param details  S3's elements about what was refused, none of them secret; may be null
+  using Details = std::vector<std::pair<std::string_view, std::string>>;
+  Result<Signatory> verify(const SignedRequest& request, std::chrono::sys_seconds now,
+                           Details* details = nullptr);
 
  private:
   struct Claim;
