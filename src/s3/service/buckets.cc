@@ -13,22 +13,11 @@
 namespace telpher {
 namespace {
 
-/// number_of(); what was wrong goes into the error's details.
-Result<int> number_of(const S3Call& call, std::string_view name, int otherwise,
-                      ErrorDetails& details) {
-  Result<int> number = number_of(call, name, otherwise);
-  if (!number) {
-    details = {{"ArgumentName", std::string(name)},
-               {"ArgumentValue", std::string(call.parameter(name))}};
-  }
-  return number;
-}
-
 Result<ListQuestion> parse_list_question(const S3Call& call, int page_size, ErrorDetails& details) {
   ListQuestion question;
   question.version_2 = call.operation == Operation::kListObjects;
   question.fetch_owner = call.parameter("fetch-owner") == "true";
-  TRY(question.encode_url, wants_url_encoding(call));
+  TRY(question.encode_url, wants_url_encoding(call, details));
   ListOptions& options = question.options;
   options.prefix = call.parameter("prefix");
   options.delimiter = call.parameter("delimiter");
@@ -38,14 +27,70 @@ Result<ListQuestion> parse_list_question(const S3Call& call, int page_size, Erro
     options.start_after = call.parameter("start-after");
     options.continuation = call.parameter("continuation-token");
     if (call.has_parameter("continuation-token") && options.continuation.empty()) {
-      return invalid_argument("The continuation token provided is incorrect");
+      return invalid_argument("The continuation token provided is incorrect", "continuation-token",
+                              "", details);
     }
   } else {
     question.marker =
         call.parameter(call.operation == Operation::kListObjectVersions ? "key-marker" : "marker");
     options.start_after = question.marker;
+    if (call.has_parameter("version-id-marker") && !call.has_parameter("key-marker")) {
+      return invalid_argument("A version-id marker cannot be specified without a key marker.",
+                              "version-id-marker", call.parameter("version-id-marker"), details);
+    }
   }
   return question;
+}
+
+/// How many buckets a page has at most. Errors: kInvalid.
+Result<int> max_buckets_of(const S3Call& call, ErrorDetails& details) {
+  constexpr unsigned kMost = 10'000;
+  const std::string_view text = call.parameter("max-buckets");
+  if (text.empty()) return kMost;
+  const auto number = parse_decimal<unsigned>(text);
+  if (number && *number >= 1 && *number <= kMost) return static_cast<int>(*number);
+  return invalid_argument("Argument max-buckets must be an integer between 1 and 10000",
+                          "max-buckets", text, details);
+}
+
+/// "eu-central-1" and its like: new ones come every year.
+bool is_region_name(std::string_view name) {
+  const std::size_t dash = name.rfind('-');
+  if (dash == std::string_view::npos || name.find('-') == dash) return false;
+  const auto all = [](std::string_view text, auto is) {
+    return !text.empty() && std::ranges::all_of(text, is);
+  };
+  return all(name.substr(dash + 1), is_ascii_digit) &&
+         all(name.substr(0, dash), [](char c) { return c == '-' || (c >= 'a' && c <= 'z'); }) &&
+         !name.starts_with('-') && name.find("--") == std::string_view::npos;
+}
+
+/// LocationConstraint: us-east-1 is said by saying nothing.
+Result<void> check_location(std::string_view location, std::string_view region,
+                            ErrorDetails& details) {
+  if (location.empty()) return {};
+  const bool known = is_region_name(location) || location == "EU" || location == region;
+  if (!known || location == "us-east-1") {
+    details = {{"LocationConstraint", std::string(location)}};
+    return store_error(ErrorKind::kInvalid, "InvalidLocationConstraint", 400,
+                       "The specified location-constraint is not valid");
+  }
+  if (region.empty() || location == region) return {};
+  return store_error(ErrorKind::kInvalid, "IllegalLocationConstraintException", 400,
+                     "The " + std::string(location) +
+                         " location constraint is incompatible for the region specific "
+                         "endpoint this request was sent to.");
+}
+
+/// x-amz-object-ownership: the known ones come to the same where only the owner writes.
+Result<void> check_ownership(const Headers& headers, ErrorDetails& details) {
+  constexpr std::string_view kName = "x-amz-object-ownership";
+  const auto ownership = headers.find(kName);
+  constexpr std::string_view kKnown[] = {"BucketOwnerEnforced", "BucketOwnerPreferred",
+                                         "ObjectWriter"};
+  if (!ownership || std::ranges::find(kKnown, *ownership) != std::end(kKnown)) return {};
+  return invalid_argument("Invalid x-amz-object-ownership header: " + std::string(*ownership),
+                          kName, *ownership, details);
 }
 
 /// Of PutBucketAcl and PutObjectAcl: that nothing is to change.
@@ -90,13 +135,6 @@ constexpr InPassing kOfBuckets[] = {
      "The specified bucket does not have a website configuration"},
 };
 
-constexpr InPassing kOfObjects[] = {
-    {"legal-hold", "NoSuchObjectLockConfiguration", "",
-     "The specified object does not have a ObjectLock configuration"},
-    {"retention", "NoSuchObjectLockConfiguration", "",
-     "The specified object does not have a ObjectLock configuration"},
-};
-
 }  // namespace
 
 Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
@@ -106,15 +144,29 @@ Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
   const S3Call& call = exchange->call;
   const std::string prefix(call.parameter("prefix"));
   const std::string_view after = call.parameter("continuation-token");  // the last bucket before
-  CO_TRY(const int most, number_of(call, "max-buckets", 10'000, exchange->details));
-  if (most == 0) co_return invalid_argument("max-buckets must be at least 1");
+  CO_TRY(const int most, max_buckets_of(call, exchange->details));
+  const std::string region = options_.region.empty() ? "us-east-1" : options_.region;
+  if (call.has_parameter("bucket-region")) {
+    const std::string_view wanted = call.parameter("bucket-region");
+    if (!is_region_name(wanted) && wanted != region) {
+      co_return invalid_argument(
+          "Argument value " + std::string(wanted) + " is not a valid AWS Region", "bucket-region",
+          wanted, exchange->details);
+    }
+    if (wanted != region) buckets.clear();
+  }
   std::erase_if(buckets, [&](const BucketInfo& bucket) {
     return !bucket.name.starts_with(prefix) || bucket.name <= after;
   });
   const std::size_t count = std::min(buckets.size(), static_cast<std::size_t>(most));
+  constexpr std::string_view kQuestions[] = {"prefix", "continuation-token", "max-buckets",
+                                             "bucket-region"};
+  const bool asks = std::ranges::any_of(
+      kQuestions, [&](std::string_view name) { return call.has_parameter(name); });
   const std::string next = count < buckets.size() ? buckets[count - 1].name : "";
-  co_return co_await send(exchange, 200,
-                          buckets_document(std::span(buckets).first(count), user, prefix, next));
+  co_return co_await send(
+      exchange, 200,
+      buckets_document(std::span(buckets).first(count), user, {prefix, next, asks ? region : ""}));
 }
 
 Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
@@ -123,17 +175,13 @@ Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
     const bool lock =
         istarts_with(header.name, "x-amz-bucket-object-lock") && iequals(header.value, "true");
     const bool grant = istarts_with(header.name, "x-amz-grant-");
-    if (lock || grant) co_return not_implemented(header.name);
+    if (lock || grant) co_return header_not_implemented(header.name);
   }
   CO_TRY_VOID(check_canned_acl(exchange->headers()));
+  CO_TRY_VOID(check_ownership(exchange->headers(), exchange->details));
   CO_TRY(const std::string xml, co_await read_xml(exchange, kSmallDocumentBytesMax));
   CO_TRY(const std::string location, parse_create_bucket_body(xml));
-  if (!location.empty() && !options_.region.empty() && location != options_.region) {
-    co_return store_error(ErrorKind::kInvalid, "IllegalLocationConstraintException", 400,
-                          "The " + location +
-                              " location constraint is incompatible for the region specific "
-                              "endpoint this request was sent to.");
-  }
+  CO_TRY_VOID(check_location(location, options_.region, exchange->details));
   const S3User& user = owner_of(*exchange);
   const Result<BucketInfo> there = co_await base_.head_bucket(bucket);
   if (there && !serves(there->owner, user)) co_return bucket_already_exists(bucket);
@@ -181,16 +229,23 @@ Task<Result<void>> S3Service::list_objects(Exchange* exchange) {
   CO_TRY(const ListQuestion question,
          parse_list_question(call, options_.page_size, exchange->details));
   const ListOptions& options = question.options;
-  CO_TRY(const ListPage page,
-         call.operation == Operation::kListObjects
-             ? co_await store_.list(bucket, options)
-             : co_await store_.disturb<ListPage>(call.operation, options.prefix,
-                                                 base_.list(bucket, options)));
+  Result<ListPage> page = call.operation == Operation::kListObjects
+                              ? co_await store_.list(bucket, options)
+                              : co_await store_.disturb<ListPage>(call.operation, options.prefix,
+                                                                  base_.list(bucket, options));
+  if (!page && page.error().kind == ErrorKind::kInvalid && !options.continuation.empty()) {
+    co_return invalid_argument("The continuation token provided is incorrect", "continuation-token",
+                               options.continuation, exchange->details);
+  }
+  if (!page) co_return std::move(page).error();
+  if (!offers_checksums()) {
+    for (ListEntry& entry : page->objects) entry.checksum = ChecksumAlgorithm::kNone;
+  }
   const S3User& owner = owner_of(*exchange);
   co_return co_await send(exchange, 200,
                           call.operation == Operation::kListObjectVersions
-                              ? versions_document(bucket, question, page, owner)
-                              : list_document(bucket, question, page, owner));
+                              ? versions_document(bucket, question, *page, owner)
+                              : list_document(bucket, question, *page, owner));
 }
 
 Task<Result<void>> S3Service::answer_in_passing(Exchange* exchange) {
@@ -202,6 +257,9 @@ Task<Result<void>> S3Service::answer_in_passing(Exchange* exchange) {
   } else {
     CO_TRY_VOID(co_await store_.disturb<BucketInfo>(Operation::kOther, "",
                                                     base_.head_bucket(call.object.bucket)));
+  }
+  if (of_object && (call.subresource == "legal-hold" || call.subresource == "retention")) {
+    co_return invalid_request("Bucket is missing Object Lock Configuration");
   }
   if (exchange->request.method() == "DELETE") co_return co_await send(exchange, 204, "");
   if (exchange->request.method() == "PUT") {  // an ACL
@@ -215,10 +273,10 @@ Task<Result<void>> S3Service::answer_in_passing(Exchange* exchange) {
     Xml xml("RequestPaymentConfiguration");
     co_return co_await send(exchange, 200, xml.element("Payer", "BucketOwner").finish());
   }
-  const std::span<const InPassing> answers =
-      of_object ? std::span<const InPassing>(kOfObjects) : std::span<const InPassing>(kOfBuckets);
-  const auto answer = std::ranges::find(answers, call.subresource, &InPassing::subresource);
-  if (answer == answers.end()) co_return not_implemented("?" + call.subresource);
+  const auto answer = std::ranges::find(kOfBuckets, call.subresource, &InPassing::subresource);
+  if (of_object || answer == std::end(kOfBuckets)) {
+    co_return not_implemented("?" + call.subresource);
+  }
   if (answer->code.empty()) {
     co_return co_await send(exchange, 200, Xml(answer->document).finish());
   }

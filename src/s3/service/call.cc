@@ -17,6 +17,16 @@ Error method_not_allowed() {
                      "The specified method is not allowed against this resource.");
 }
 
+Error invalid_uri() {
+  return store_error(ErrorKind::kInvalid, "InvalidURI", 400, "Couldn't parse the specified URI.");
+}
+
+Result<std::string> decode_path(std::string_view path) {
+  Result<std::string> decoded = percent_decode(path);
+  if (!decoded) return invalid_uri();
+  return decoded;
+}
+
 Error not_spoken(std::string_view what) {
   return store_error(
       ErrorKind::kUnsupported, "NotImplemented", 501,
@@ -84,9 +94,10 @@ bool is_subresource(std::string_view name) {
 Result<std::vector<std::pair<std::string, std::string>>> parse_query(std::string_view query) {
   std::vector<std::pair<std::string, std::string>> parameters;
   while (const auto parameter = take_query_parameter(query)) {
-    TRY(std::string name, form_decode(parameter->name));
-    TRY(std::string value, form_decode(parameter->value));
-    parameters.emplace_back(std::move(name), std::move(value));
+    Result<std::string> name = form_decode(parameter->name);
+    Result<std::string> value = form_decode(parameter->value);
+    if (!name || !value) return invalid_uri();
+    parameters.emplace_back(*std::move(name), *std::move(value));
   }
   return parameters;
 }
@@ -150,7 +161,8 @@ Result<Operation> object_operation(Method method, const S3Call& call, const Head
   }
   if (what == "attributes" && method == "GET") return Operation::kGetAttributes;
   if (!what.empty()) {
-    if (method == "GET" || (method == "PUT" && what == "acl")) return Operation::kOther;
+    const bool is_put = what == "acl" || what == "legal-hold" || what == "retention";
+    if (method == "GET" || (method == "PUT" && is_put)) return Operation::kOther;
     return not_spoken(what);
   }
   if (method == "PUT" && call.has_parameter("uploadId") != call.has_parameter("partNumber")) {
@@ -164,7 +176,6 @@ Result<Operation> object_operation(Method method, const S3Call& call, const Head
   if (method == "HEAD") return Operation::kHeadObject;
   if (method == "DELETE") return Operation::kDeleteObject;
   if (method == "PUT") return copies ? Operation::kCopyObject : Operation::kPutObject;
-  if (method == "POST") return not_spoken("POST on an object");
   return method_not_allowed();
 }
 
@@ -180,6 +191,18 @@ std::string_view bucket_of_host(std::string_view host, std::span<const std::stri
     if (host[dot] == '.' && iequals(host.substr(dot + 1), domain)) return host.substr(0, dot);
   }
   return {};
+}
+
+std::string resource_type(std::string_view target, const Headers& headers,
+                          std::span<const std::string> domains) {
+  std::string_view path = target.substr(0, target.find('?'));
+  path.remove_prefix(std::min(path.find_first_not_of('/'), path.size()));
+  if (!bucket_of_host(headers.find("host").value_or(""), domains).empty()) {
+    return path.empty() ? "BUCKET" : "OBJECT";
+  }
+  if (path.empty()) return "SERVICE";
+  const std::size_t slash = path.find('/');
+  return slash == path.npos || slash + 1 == path.size() ? "BUCKET" : "OBJECT";
 }
 
 std::string_view S3Call::parameter(std::string_view name) const {
@@ -205,14 +228,14 @@ Result<S3Call> parse_s3_call(Method method, std::string_view target, const Heade
   } else {
     const bool named = !path.empty();
     const std::size_t slash = std::min(path.find('/'), path.size());
-    TRY(call.object.bucket, percent_decode(path.substr(0, slash)));
+    TRY(call.object.bucket, decode_path(path.substr(0, slash)));
     path.remove_prefix(std::min(slash + 1, path.size()));
     if (named && call.object.bucket.empty()) {  // "//key"
       return store_error(ErrorKind::kInvalid, "InvalidBucketName", 400,
                          "The specified bucket is not valid.");
     }
   }
-  TRY(call.object.key, percent_decode(path));
+  TRY(call.object.key, decode_path(path));
 
   for (const auto& [name, value] : call.query) {
     if (is_plain_parameter(name) || !is_subresource(name)) continue;
@@ -229,19 +252,47 @@ Result<S3Call> parse_s3_call(Method method, std::string_view target, const Heade
   return call;
 }
 
-Result<int> number_of(const S3Call& call, std::string_view name, int otherwise) {
+namespace {
+
+/// "max-keys" as S3 calls it in a sentence: "maxKeys".
+std::string in_camel_case(std::string_view name) {
+  std::string out;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool joint = name[i] == '-' && i + 1 < name.size();
+    out += joint ? static_cast<char>(name[++i] - 'a' + 'A') : name[i];
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<int> number_of(const S3Call& call, std::string_view name, int otherwise,
+                      ErrorDetails& details) {
   const std::string_view text = call.parameter(name);
   if (text.empty()) return otherwise;
   const auto number = parse_decimal<unsigned>(text);
   if (number && *number <= 0x7fffffff) return static_cast<int>(*number);
-  return invalid_argument("Argument " + std::string(name) +
-                          " must be an integer between 0 and 2147483647");
+  const bool negative = text.starts_with('-') && parse_decimal<unsigned>(text.substr(1));
+  return invalid_argument(
+      negative ? "Argument " + in_camel_case(name) + " must be an integer between 0 and 2147483647"
+               : "Provided " + std::string(name) + " not an integer or within integer range",
+      name, text, details);
 }
 
-Result<bool> wants_url_encoding(const S3Call& call) {
+Result<bool> wants_url_encoding(const S3Call& call, ErrorDetails& details) {
+  if (!call.has_parameter("encoding-type")) return false;
   const std::string_view type = call.parameter("encoding-type");
-  if (type.empty() || type == "url") return type == "url";
-  return invalid_argument("Invalid Encoding Method specified in Request");
+  if (type == "url") return true;
+  return invalid_argument("Invalid Encoding Method specified in Request", "encoding-type", type,
+                          details);
+}
+
+Result<PartNumber> part_number_of(const S3Call& call, ErrorDetails& details) {
+  const std::string_view text = call.parameter("partNumber");
+  const auto number = parse_decimal<unsigned>(text);
+  if (number && *number >= 1 && *number <= 10'000) return static_cast<PartNumber>(*number);
+  return invalid_argument("Part number must be an integer between 1 and 10000, inclusive",
+                          "partNumber", text, details);
 }
 
 Result<ObjectAddress> parse_copy_source(std::string_view value) {

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "codec/http_headers.h"
+#include "s3/service/refusals.h"
 #include "store/object_store.h"
 #include "store/operation.h"
 
@@ -33,6 +34,10 @@ struct S3Call {
 /// @param domains  in lower case
 std::string_view bucket_of_host(std::string_view host, std::span<const std::string> domains);
 
+/// "SERVICE", "BUCKET" or "OBJECT", as errors name it; the target need not be a sound one.
+std::string resource_type(std::string_view target, const Headers& headers,
+                          std::span<const std::string> domains);
+
 /// @param host     the Host header: "bucket.DOMAIN:port" names a bucket, any other host none
 /// @param domains  in lower case
 /// Errors: kInvalid (bad percent-encoding; "MethodNotAllowed"), kUnsupported ("NotImplemented":
@@ -41,9 +46,12 @@ Result<S3Call> parse_s3_call(std::string_view method, std::string_view target,
                              const Headers& headers, std::span<const std::string> domains);
 
 /// A number in the query, `otherwise` when it is not there. Errors: kInvalid ("InvalidArgument").
-Result<int> number_of(const S3Call& call, std::string_view name, int otherwise);
+Result<int> number_of(const S3Call& call, std::string_view name, int otherwise,
+                      ErrorDetails& details);
 /// encoding-type of a listing. Errors: kInvalid ("InvalidArgument").
-Result<bool> wants_url_encoding(const S3Call& call);
+Result<bool> wants_url_encoding(const S3Call& call, ErrorDetails& details);
+/// partNumber, 1 to 10'000. Errors: kInvalid ("InvalidArgument").
+Result<PartNumber> part_number_of(const S3Call& call, ErrorDetails& details);
 
 /// The value of x-amz-copy-source: "/bucket/key", encoded, with or without "?versionId=null".
 /// Errors: kInvalid.

@@ -39,6 +39,8 @@ TEST(S3Call, NamesTheOperation) {
       {"GET", "/b?acl", Operation::kOther},
       {"PUT", "/b?acl", Operation::kOther},
       {"PUT", "/b/k?acl", Operation::kOther},
+      {"PUT", "/b/k?legal-hold", Operation::kOther},
+      {"PUT", "/b/k?retention", Operation::kOther},
       {"DELETE", "/b?policy", Operation::kOther},
       {"POST", "/b?delete", Operation::kDeleteObjects},
       {"GET", "/b/k", Operation::kGetObject},
@@ -78,7 +80,7 @@ TEST(S3Call, KeysAreTakenAsTheyStand) {
   EXPECT_EQ(parse("GET", "/b/a%00b")->object.key, std::string_view("a\0b", 3));
   const Result<S3Call> bad = parse("GET", "/b/%zz");
   ASSERT_FALSE(bad);
-  EXPECT_EQ(bad.error().kind, ErrorKind::kInvalid);
+  EXPECT_EQ(bad.error().context.code, "InvalidURI");
 }
 
 TEST(S3Call, AHostBelowADomainNamesTheBucket) {
@@ -110,12 +112,26 @@ TEST(S3Call, WhatIsNotSpokenIsNeverIgnored) {
       {"PUT", "/", "MethodNotAllowed"},
       {"GET", "//k", "InvalidBucketName"},
       {"PUT", "/b/k?uploads", "MethodNotAllowed"},
+      {"POST", "/b/k", "MethodNotAllowed"},
+      {"GET", "/b?prefix=%zz", "InvalidURI"},
   };
   for (const Row& row : rows) {
     const Result<S3Call> call = parse(row.method, row.target);
     ASSERT_FALSE(call) << row.method << " " << row.target;
     EXPECT_EQ(call.error().context.code, row.code) << row.method << " " << row.target;
   }
+}
+
+TEST(S3Call, TypesOfResources) {
+  const auto type = [](std::string_view target, std::string_view where = "127.0.0.1") {
+    return resource_type(target, host(where), kDomains);
+  };
+  EXPECT_EQ(type("/?x"), "SERVICE");
+  EXPECT_EQ(type("/b"), "BUCKET");
+  EXPECT_EQ(type("/b/?x=/y"), "BUCKET");
+  EXPECT_EQ(type("/b/k"), "OBJECT");
+  EXPECT_EQ(type("/", "b.localhost"), "BUCKET");
+  EXPECT_EQ(type("/k", "b.localhost"), "OBJECT");
 }
 
 TEST(S3Call, CopySources) {

@@ -95,6 +95,14 @@ Result<void> check_conditions(const Headers& headers, const ObjectInfo& info,
   }
 }
 
+/// What lies in an archive is read only once it has been restored, which nothing here does.
+Result<void> check_is_at_hand(const ObjectInfo& info, ErrorDetails& details) {
+  if (info.storage_class != "GLACIER" && info.storage_class != "DEEP_ARCHIVE") return {};
+  details = {{"StorageClass", info.storage_class}};
+  return store_error(ErrorKind::kDenied, "InvalidObjectState", 403,
+                     "The operation is not valid for the object's storage class");
+}
+
 /// What a read asks for of an object.
 struct Wanted {
   std::optional<ByteRange> range;          // empty = all of it
@@ -206,6 +214,7 @@ Task<Result<void>> S3Service::get_object(Exchange* exchange) {
     }
     co_return std::move(content).error();
   }
+  CO_TRY_VOID(check_is_at_hand(content->info, exchange->details));
   add_object_headers(headers, content->info);
   if (!look_first) CO_TRY_VOID(check_conditions(asked, content->info, now()));
   CO_TRY_VOID(override_headers(headers, call, exchange->signatory.has_value()));

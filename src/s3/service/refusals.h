@@ -4,11 +4,32 @@
 #include "store/rules.h"
 
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace telpher {
 
+/// Elements that say more about an error: "ArgumentName", "Condition" ….
+using ErrorDetails = std::vector<std::pair<std::string_view, std::string>>;
+
 inline Error invalid_argument(std::string message) {
   return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, std::move(message));
+}
+
+/// Says which argument it is, too.
+inline Error invalid_argument(std::string message, std::string_view name, std::string_view value,
+                              ErrorDetails& details) {
+  details = {{"ArgumentName", std::string(name)}, {"ArgumentValue", std::string(value)}};
+  return invalid_argument(std::move(message));
+}
+
+/// The name of the header goes into an element of its own: see error_document().
+inline constexpr std::string_view kHeaderNotImplemented =
+    "A header you provided implies functionality that is not implemented";
+inline Error header_not_implemented(std::string_view name) {
+  return store_error(ErrorKind::kUnsupported, "NotImplemented", 501,
+                     std::string(kHeaderNotImplemented) + ": " + std::string(name));
 }
 
 inline Error invalid_request(std::string message) {

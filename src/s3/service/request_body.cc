@@ -38,6 +38,9 @@ Result<std::unique_ptr<RequestBody>> RequestBody::open(ServerRequest& request, W
     body->chunks_ = std::make_unique<AwsChunkedDecoder>(options, std::move(signer));
     return body;
   }
+  if (!request.length() && request.headers().contains("transfer-encoding")) {
+    return header_not_implemented("Transfer-Encoding");
+  }
   if (!request.length()) {
     return store_error(ErrorKind::kInvalid, "MissingContentLength", 411,
                        "You must provide the Content-Length HTTP header.");

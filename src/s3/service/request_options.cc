@@ -17,15 +17,21 @@ std::string field(const Headers& headers, std::string_view name) {
   return std::string(headers.find(name).value_or(""));
 }
 
-/// Without "aws-chunked", which is about the way here and not about the object.
+/// Without "aws-chunked", which is about the way here and not about the object; else as it came.
 std::string content_encoding(const Headers& headers) {
+  std::string sent(headers.joined("content-encoding").value_or(""));
+  const std::string_view separator = sent.find(", ") == std::string::npos ? "," : ", ";
   std::string kept;
-  for_each_list_item(headers.joined("content-encoding").value_or(""), [&](std::string_view item) {
-    if (iequals(item, "aws-chunked")) return;
-    if (!kept.empty()) kept += ",";
+  bool is_chunked = false;
+  for_each_list_item(sent, [&](std::string_view item) {
+    if (iequals(item, "aws-chunked")) {
+      is_chunked = true;
+      return;
+    }
+    if (!kept.empty()) kept += separator;
     kept += item;
   });
-  return kept;
+  return is_chunked ? kept : sent;
 }
 
 ObjectMetadata parse_metadata(const Headers& headers) {
@@ -141,8 +147,8 @@ bool is_replace(const Headers& headers, std::string_view directive) {
 Result<void> check_directive(const Headers& headers, std::string_view name) {
   const std::string_view value = headers.find(name).value_or("COPY");
   if (value == "COPY" || value == "REPLACE") return {};
-  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
-                     "Unknown value for " + std::string(name));
+  return invalid_argument(name == "x-amz-metadata-directive" ? "Unknown metadata directive."
+                                                             : "Unknown tagging directive.");
 }
 
 }  // namespace
@@ -176,7 +182,7 @@ Result<void> check_headers_are_spoken(const Headers& headers) {
     if (!istarts_with(header.name, "x-amz-")) continue;
     if (header.value == "false") continue;  // a lock that is not wanted
     for (const std::string_view refused : kRefused) {
-      if (istarts_with(header.name, refused)) return not_implemented(header.name);
+      if (istarts_with(header.name, refused)) return header_not_implemented(header.name);
     }
   }
   return {};
@@ -188,7 +194,8 @@ Result<void> check_canned_acl(const Headers& headers) {
   constexpr std::string_view kOthers[] = {"public-read",        "public-read-write",
                                           "aws-exec-read",      "authenticated-read",
                                           "log-delivery-write", "bucket-owner-read"};
-  if (std::ranges::find(kOthers, *acl) != std::end(kOthers)) return not_implemented("x-amz-acl");
+  if (std::ranges::find(kOthers, *acl) != std::end(kOthers))
+    return header_not_implemented("x-amz-acl");
   return store_error(ErrorKind::kInvalid, "InvalidArgument", 400,
                      "'" + std::string(*acl) + "' is no canned ACL.");
 }

@@ -282,8 +282,8 @@ Result<void> S3Service::authenticate(Exchange& exchange) {
   const bool is_signed =
       request.headers().contains("authorization") || is_signed_link(request.target());
   if (!is_signed && options_.allow_unsigned) return {};
-  TRY(exchange.signatory,
-      verifier_.verify({request.method(), request.target(), request.headers()}, now()));
+  TRY(exchange.signatory, verifier_.verify({request.method(), request.target(), request.headers()},
+                                           now(), &exchange.details));
   const Signatory& signatory = *exchange.signatory;
   exchange.user = find_user(signatory.access_key);
   const std::pair who(signatory.access_key, signatory.session_token);
@@ -436,6 +436,15 @@ Task<Result<void>> S3Service::send_error(Exchange* exchange, Error error) {
   if (status == 304) co_return co_await send(exchange, status, "");
   if (status == 412 && exchange->details.empty()) {
     exchange->details = failed_condition(exchange->call, exchange->headers());
+  }
+  const std::string_view code = s3_code_of(error);
+  if (code == "NoSuchUpload" && exchange->details.empty()) {
+    exchange->details = {{"UploadId", std::string(exchange->call.parameter("uploadId"))}};
+  }
+  if (code == "MethodNotAllowed") {
+    exchange->details = {{"Method", std::string(exchange->request.method())},
+                         {"ResourceType", resource_type(exchange->request.target(),
+                                                        exchange->headers(), options_.domains)}};
   }
   const std::string_view target = exchange->request.target();
   std::string document = error_document(

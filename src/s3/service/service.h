@@ -29,6 +29,7 @@
 
 namespace telpher {
 
+struct UploadsAnswer;
 struct UploadsQuestion;
 
 /// Which pages of other origins may use the endpoint from a browser. Empty = none.
@@ -141,10 +142,6 @@ class S3Service final : public HttpHandler {
   Task<Result<void>> abort(Exchange* exchange);
   Task<Result<void>> list_parts(Exchange* exchange);
   Task<Result<void>> list_uploads(Exchange* exchange);
-  struct UploadsAnswer {
-    UploadsPage page;
-    std::vector<std::string> prefixes;
-  };
   Task<Result<UploadsAnswer>> collect_uploads(std::string bucket, const UploadsQuestion* question);
 
   // buckets.cc

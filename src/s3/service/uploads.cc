@@ -15,12 +15,6 @@
 namespace telpher {
 namespace {
 
-Result<PartNumber> part_number_of(const S3Call& call) {
-  const auto number = parse_decimal<unsigned>(call.parameter("partNumber"));
-  if (number && *number >= 1 && *number <= 10'000) return static_cast<PartNumber>(*number);
-  return invalid_argument("Part number must be an integer between 1 and 10000, inclusive");
-}
-
 /// What `key` rolls up to; "" for none.
 std::string common_prefix(const UploadsQuestion& question, const std::string& key) {
   const std::string& start = question.options.prefix;
@@ -80,7 +74,7 @@ Task<Result<PartsPage>> S3Service::look_up(ObjectAddress object, std::string upl
 Task<Result<void>> S3Service::put_part(Exchange* exchange) {
   const S3Call& call = exchange->call;
   CO_TRY_VOID(check_length_is_said(exchange->headers()));
-  CO_TRY(const PartNumber number, part_number_of(call));
+  CO_TRY(const PartNumber number, part_number_of(call, exchange->details));
   CO_TRY(PutPartOptions options, parse_part_options(exchange->headers()));
   CO_TRY(RequestBody * body, co_await open_body(exchange));
   const std::optional<Digest> announced = options.checksum;
@@ -113,7 +107,7 @@ Task<Result<void>> S3Service::put_part(Exchange* exchange) {
 Task<Result<void>> S3Service::copy_part(Exchange* exchange) {
   const S3Call& call = exchange->call;
   const Headers& headers = exchange->headers();
-  CO_TRY(const PartNumber number, part_number_of(call));
+  CO_TRY(const PartNumber number, part_number_of(call, exchange->details));
   CO_TRY_VOID(check_headers_are_spoken(headers));
   CO_TRY(const ObjectAddress from,
          parse_copy_source(headers.find("x-amz-copy-source").value_or("")));
@@ -182,8 +176,8 @@ Task<Result<void>> S3Service::abort(Exchange* exchange) {
 
 Task<Result<void>> S3Service::list_parts(Exchange* exchange) {
   const S3Call& call = exchange->call;
-  CO_TRY(const int marker, number_of(call, "part-number-marker", 0));
-  CO_TRY(int max_parts, number_of(call, "max-parts", 1000));
+  CO_TRY(const int marker, number_of(call, "part-number-marker", 0, exchange->details));
+  CO_TRY(int max_parts, number_of(call, "max-parts", 1000, exchange->details));
   max_parts = std::min(max_parts, options_.page_size);
   CO_TRY(PartsPage page, co_await store_.list_parts(call.object, upload_id_of(call), marker));
   if (page.parts.size() > static_cast<std::size_t>(max_parts)) {
@@ -199,17 +193,15 @@ Task<Result<void>> S3Service::list_parts(Exchange* exchange) {
 
 /// One page for S3 of as many of the store's as it takes: uploads below a common prefix are one
 /// entry, on one page only.
-Task<Result<S3Service::UploadsAnswer>> S3Service::collect_uploads(std::string bucket,
-                                                                  const UploadsQuestion* question) {
+Task<Result<UploadsAnswer>> S3Service::collect_uploads(std::string bucket,
+                                                       const UploadsQuestion* question) {
   const auto most = static_cast<std::size_t>(question->options.max_uploads);
   UploadsAnswer answer;
   ListUploadsOptions next = question->options;
-  std::string rolled;  // the prefix that is done with
-  if (common_prefix(*question, next.key_marker) == next.key_marker) rolled = next.key_marker;
+  // The prefix that is done with: at first the one that the marker lies in.
+  std::string rolled = common_prefix(*question, next.key_marker);
   std::size_t count = 0;
   ObjectStore* store = &store_;  // one request is disturbed once
-  std::string key_marker;
-  std::string upload_id_marker;
   for (;;) {
     if (!rolled.empty() && next.key_marker.starts_with(rolled)) {
       next.key_marker = rolled + "\xff";  // behind all keys below it: they are UTF-8
@@ -222,18 +214,17 @@ Task<Result<S3Service::UploadsAnswer>> S3Service::collect_uploads(std::string bu
       std::string prefix = common_prefix(*question, upload.key);
       if (!prefix.empty() && prefix == rolled) continue;
       if (count == most) {
-        answer.page.key_marker = most == 0 ? "" : key_marker;
-        answer.page.upload_id_marker = upload_id_marker;
+        answer.truncated = most > 0;
         co_return answer;
       }
       ++count;
       if (prefix.empty()) {
-        key_marker = upload.key;
-        upload_id_marker = upload.upload_id;
-        answer.page.uploads.push_back(std::move(upload));
+        answer.key_marker = upload.key;
+        answer.upload_id_marker = upload.upload_id;
+        answer.uploads.push_back(std::move(upload));
       } else {
-        key_marker = rolled = prefix;
-        upload_id_marker.clear();
+        answer.key_marker = rolled = prefix;
+        answer.upload_id_marker.clear();
         answer.prefixes.push_back(std::move(prefix));
       }
     }
@@ -246,18 +237,24 @@ Task<Result<S3Service::UploadsAnswer>> S3Service::collect_uploads(std::string bu
 Task<Result<void>> S3Service::list_uploads(Exchange* exchange) {
   const S3Call& call = exchange->call;
   UploadsQuestion question;
-  CO_TRY(question.encode_url, wants_url_encoding(call));
-  CO_TRY(const int max_uploads, number_of(call, "max-uploads", 1000));
+  CO_TRY(question.encode_url, wants_url_encoding(call, exchange->details));
+  CO_TRY(const int max_uploads, number_of(call, "max-uploads", 1000, exchange->details));
   question.delimiter = call.parameter("delimiter");
   ListUploadsOptions& options = question.options;
   options.prefix = call.parameter("prefix");
   options.key_marker = call.parameter("key-marker");
   if (!options.key_marker.empty()) options.upload_id_marker = call.parameter("upload-id-marker");
   options.max_uploads = std::min(max_uploads, options_.page_size);
-  CO_TRY(UploadsAnswer answer, co_await collect_uploads(call.object.bucket, &question));
-  co_return co_await send(exchange, 200,
-                          uploads_document(call.object.bucket, question, answer.page,
-                                           answer.prefixes, owner_of(*exchange)));
+  const Result<UploadsAnswer> answer = co_await collect_uploads(call.object.bucket, &question);
+  if (!answer) {
+    if (answer.error().kind == ErrorKind::kInvalid && !options.upload_id_marker.empty()) {
+      exchange->details = {{"ArgumentName", "upload-id-marker"},
+                           {"ArgumentValue", options.upload_id_marker}};
+    }
+    co_return answer.error();
+  }
+  co_return co_await send(
+      exchange, 200, uploads_document(call.object.bucket, question, *answer, owner_of(*exchange)));
 }
 
 }  // namespace telpher

@@ -6,11 +6,20 @@
 #include <algorithm>
 
 namespace telpher {
+
+bool is_noncharacter(std::string_view text) {
+  return text.starts_with("\uFFFE") || text.starts_with("\uFFFF");
+}
+
 namespace {
 
 void append_escaped(std::string& out, std::string_view text) {
-  for (const char c : text) {
-    if (c == '&') {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\xef' && is_noncharacter(text.substr(i))) {
+      out += text[i + 2] == '\xbe' ? "&#65534;" : "&#65535;";
+      i += 2;
+    } else if (c == '&') {
       out += "&amp;";
     } else if (c == '<') {
       out += "&lt;";
@@ -24,21 +33,6 @@ void append_escaped(std::string& out, std::string_view text) {
       out += c;
     }
   }
-}
-
-/// XML has no words for control characters, escaped or not: a document with one is no document.
-std::string readable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool control =
-        static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
-    if (control) {
-      out += "\uFFFD";
-    } else {
-      out += c;
-    }
-  }
-  return out;
 }
 
 std::string_view boolean(bool value) { return value ? "true" : "false"; }
@@ -103,77 +97,6 @@ std::string xml_time(std::chrono::system_clock::time_point time) {
          plain.substr(11, 2) + ":" + plain.substr(13, 2) + ".000Z";
 }
 
-std::string_view s3_code_of(const Error& error) {
-  if (!error.context.code.empty()) return error.context.code;
-  switch (error.kind) {
-    case ErrorKind::kNotFound: return "NoSuchKey";
-    case ErrorKind::kDenied: return "AccessDenied";
-    case ErrorKind::kPrecondition: return "PreconditionFailed";
-    case ErrorKind::kConflict: return "OperationAborted";
-    case ErrorKind::kThrottled: return "SlowDown";
-    case ErrorKind::kTimeout: return "RequestTimeout";
-    case ErrorKind::kLimit: return "EntityTooLarge";
-    case ErrorKind::kUnsupported: return "NotImplemented";
-    case ErrorKind::kInvalid: return "InvalidArgument";
-    default: return "InternalError";
-  }
-}
-
-int http_status_of(const Error& error) {
-  if (error.context.http_status != 0) return error.context.http_status;
-  switch (error.kind) {
-    case ErrorKind::kNotFound: return 404;
-    case ErrorKind::kDenied: return 403;
-    case ErrorKind::kPrecondition: return 412;
-    case ErrorKind::kConflict: return 409;
-    case ErrorKind::kThrottled: return 503;
-    case ErrorKind::kTimeout:
-    case ErrorKind::kLimit:
-    case ErrorKind::kInvalid: return 400;
-    case ErrorKind::kUnsupported: return 501;
-    default: return 500;
-  }
-}
-
-namespace {
-
-/// What is not there is said in S3's own words: some clients look for them. The store's tell more,
-/// to people.
-std::string message_of(const Error& error) {
-  constexpr std::pair<std::string_view, std::string_view> kMessages[] = {
-      {"NoSuchKey", "The specified key does not exist."},
-      {"NoSuchBucket", "The specified bucket does not exist"},
-      {"NoSuchUpload",
-       "The specified upload does not exist. The upload ID may be invalid, or the upload may have "
-       "been aborted or completed."},
-      {"BucketNotEmpty", "The bucket you tried to delete is not empty"},
-      {"InvalidBucketName", "The specified bucket is not valid."}};
-  const std::string_view code = s3_code_of(error);
-  for (const auto& [known, message] : kMessages) {
-    if (code == known) return std::string(message);
-  }
-  return readable(error.message);
-}
-
-}  // namespace
-
-std::string error_document(const ErrorAnswer& answer) {
-  const std::string_view code = s3_code_of(answer.error);
-  Xml xml("Error");
-  xml.element("Code", code).element("Message", message_of(answer.error));
-  if (code == "NoSuchKey") xml.element("Key", readable(answer.object.key));
-  if (code == "NoSuchBucket" || code == "BucketNotEmpty" || code.starts_with("BucketAlready") ||
-      code == "InvalidBucketName") {
-    xml.element("BucketName", readable(answer.object.bucket));
-  }
-  for (const auto& [name, value] : answer.details) xml.element(name, readable(value));
-  if (!answer.region.empty()) xml.element("Region", answer.region);
-  return xml.element("Resource", readable(answer.resource))
-      .element("RequestId", answer.request_id)
-      .element("HostId", answer.request_id)
-      .finish();
-}
-
 // Lists.
 
 namespace {
@@ -188,7 +111,12 @@ struct Encoding {
 
 void add_entry(Xml& xml, const Encoding& name, const ListEntry& entry) {
   xml.element("Key", name(entry.key)).element("LastModified", xml_time(entry.last_modified));
-  xml.element("ETag", entry.etag).number("Size", entry.size);
+  xml.element("ETag", entry.etag);
+  if (entry.checksum != ChecksumAlgorithm::kNone) {
+    xml.element("ChecksumAlgorithm", checksum_s3_name(entry.checksum));
+    xml.element("ChecksumType", entry.composite ? "COMPOSITE" : "FULL_OBJECT");
+  }
+  xml.number("Size", entry.size);
 }
 
 void add_prefixes(Xml& xml, const Encoding& name, const std::vector<std::string>& prefixes) {
@@ -267,24 +195,21 @@ std::string versions_document(const std::string& bucket, const ListQuestion& que
 }
 
 std::string uploads_document(const std::string& bucket, const UploadsQuestion& question,
-                             const UploadsPage& page, const std::vector<std::string>& prefixes,
-                             const S3User& owner) {
+                             const UploadsAnswer& answer, const S3User& owner) {
   const ListUploadsOptions& options = question.options;
   const Encoding name{question.encode_url};
-  const bool truncated = !page.key_marker.empty();
   Xml xml("ListMultipartUploadsResult");
   xml.element("Bucket", bucket).element("KeyMarker", name(options.key_marker));
   xml.element("UploadIdMarker", options.upload_id_marker);
-  if (truncated) {
-    xml.element("NextKeyMarker", name(page.key_marker));
-    xml.element("NextUploadIdMarker", page.upload_id_marker);
-  }
-  xml.element("Prefix", name(options.prefix));
+  // On the last page too, as S3 has it.
+  xml.element("NextKeyMarker", name(answer.key_marker));
+  xml.element("NextUploadIdMarker", answer.upload_id_marker);
+  if (!options.prefix.empty()) xml.element("Prefix", name(options.prefix));
   if (!question.delimiter.empty()) xml.element("Delimiter", name(question.delimiter));
   xml.number("MaxUploads", static_cast<std::uint64_t>(options.max_uploads));
   if (question.encode_url) xml.element("EncodingType", "url");
-  xml.element("IsTruncated", boolean(truncated));
-  for (const UploadInfo& upload : page.uploads) {
+  xml.element("IsTruncated", boolean(answer.truncated));
+  for (const UploadInfo& upload : answer.uploads) {
     xml.open("Upload").element("Key", name(upload.key)).element("UploadId", upload.upload_id);
     add_owner(xml, owner, "Initiator");
     add_owner(xml, owner);
@@ -295,7 +220,7 @@ std::string uploads_document(const std::string& bucket, const UploadsQuestion& q
     }
     xml.close("Upload");
   }
-  add_prefixes(xml, name, prefixes);
+  add_prefixes(xml, name, answer.prefixes);
   return xml.finish();
 }
 
@@ -306,7 +231,7 @@ std::string parts_document(const S3Call& call, int marker, int max_parts, const 
   xml.element("UploadId", call.parameter("uploadId"));
   add_owner(xml, owner, "Initiator");
   add_owner(xml, owner);
-  xml.element("StorageClass", "STANDARD");
+  xml.element("StorageClass", class_of(page.storage_class));
   xml.number("PartNumberMarker", static_cast<std::uint64_t>(marker));
   const int last = page.parts.empty() ? 0 : page.parts.back().number;
   xml.number("NextPartNumberMarker", static_cast<std::uint64_t>(last));
@@ -326,17 +251,19 @@ std::string parts_document(const S3Call& call, int marker, int max_parts, const 
 }
 
 std::string buckets_document(std::span<const BucketInfo> buckets, const S3User& owner,
-                             std::string_view prefix, std::string_view continuation) {
+                             const BucketsQuestion& question) {
   Xml xml("ListAllMyBucketsResult");
   add_owner(xml, owner);
   xml.open("Buckets");
   for (const BucketInfo& bucket : buckets) {
     xml.open("Bucket").element("Name", bucket.name);
-    xml.element("CreationDate", xml_time(bucket.created)).close("Bucket");
+    xml.element("CreationDate", xml_time(bucket.created));
+    if (!question.region.empty()) xml.element("BucketRegion", question.region);
+    xml.close("Bucket");
   }
   xml.close("Buckets");
-  if (!prefix.empty()) xml.element("Prefix", prefix);
-  if (!continuation.empty()) xml.element("ContinuationToken", continuation);
+  if (!question.prefix.empty()) xml.element("Prefix", question.prefix);
+  if (!question.continuation.empty()) xml.element("ContinuationToken", question.continuation);
   return xml.finish();
 }
 

@@ -3,6 +3,7 @@
 // Source: the S3 API reference, "Response Syntax" of each operation.
 
 #include "s3/service/call.h"
+#include "s3/service/refusals.h"
 #include "s3/service/user.h"
 #include "store/object_store.h"
 
@@ -14,6 +15,9 @@
 #include <vector>
 
 namespace telpher {
+
+/// U+FFFE or U+FFFF at the start of `text`: letters of UTF-8 that XML has not.
+bool is_noncharacter(std::string_view text);
 
 /// Builds a document. What has to be escaped is escaped, control characters too.
 class Xml {
@@ -37,9 +41,8 @@ std::string xml_time(std::chrono::system_clock::time_point time);
 /// Code and status that S3 gives an error of a store that names none.
 std::string_view s3_code_of(const Error& error);
 int http_status_of(const Error& error);
-
-/// Elements that say more about an error: "ArgumentName", "Condition" ….
-using ErrorDetails = std::vector<std::pair<std::string_view, std::string>>;
+/// S3's words for it.
+std::string message_of(const Error& error);
 
 struct ErrorAnswer {
   const Error& error;
@@ -70,16 +73,24 @@ struct UploadsQuestion {
   std::string_view delimiter;
   bool encode_url = false;
 };
-/// @param prefixes  common to uploads, by the delimiter
+struct UploadsAnswer {
+  std::vector<UploadInfo> uploads;
+  std::vector<std::string> prefixes;  // common to uploads, by the delimiter
+  std::string key_marker;             // what the page ends with
+  std::string upload_id_marker;
+  bool truncated = false;
+};
 std::string uploads_document(const std::string& bucket, const UploadsQuestion& question,
-                             const UploadsPage& page, const std::vector<std::string>& prefixes,
-                             const S3User& owner);
+                             const UploadsAnswer& answer, const S3User& owner);
 std::string parts_document(const S3Call& call, int marker, int max_parts, const PartsPage& page,
                            const S3User& owner);
-/// @param prefix        as asked for
-/// @param continuation  empty = the last page
+struct BucketsQuestion {
+  std::string_view prefix;        // as asked for
+  std::string_view continuation;  // of the next page; empty = the last page
+  std::string_view region;        // told of each bucket; empty = not told
+};
 std::string buckets_document(std::span<const BucketInfo> buckets, const S3User& owner,
-                             std::string_view prefix, std::string_view continuation);
+                             const BucketsQuestion& question);
 std::string tagging_document(const Tags& tags);
 std::string acl_document(const S3User& owner);
 std::string delete_document(const std::vector<std::string>& deleted,

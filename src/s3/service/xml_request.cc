@@ -280,6 +280,9 @@ Result<std::string> parse_create_bucket_body(std::string_view xml) {
   pugi::xml_document document;
   TRY(const pugi::xml_node root,
       load(document, xml, "CreateBucketConfiguration", kSmallDocumentBytesMax));
+  for (const char* unspoken : {"Location", "Bucket", "Tags"}) {  // of directory buckets; of all
+    if (root.child(unspoken)) return not_implemented(std::string("a bucket with ") + unspoken);
+  }
   TRY(const pugi::xml_node location, only_child(root, "LocationConstraint"));
   if (!location) return std::string();
   TRY(const std::string text, text_of(location));

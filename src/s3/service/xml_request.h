@@ -50,6 +50,7 @@ Result<Tags> parse_tagging_body(std::string_view xml);
 Result<Tags> parse_tagging_header(std::string_view value);
 
 /// CreateBucketConfiguration: its LocationConstraint; "" without a body or without one.
+/// Errors: kUnsupported (directory buckets, tags).
 Result<std::string> parse_create_bucket_body(std::string_view xml);
 
 }  // namespace telpher

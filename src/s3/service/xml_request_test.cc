@@ -278,6 +278,13 @@ TEST(CreateBucketBody, NamesAPlaceOrNone) {
         "<LocationConstraint>b</LocationConstraint></CreateBucketConfiguration>"}) {
     EXPECT_EQ(code_of(parse_create_bucket_body(body)), "MalformedXML") << body;
   }
+  for (const char* inside : {"<Bucket><Type>Directory</Type></Bucket>", "<Tags/>"}) {
+    const std::string body =
+        std::string("<CreateBucketConfiguration>") + inside + "</CreateBucketConfiguration>";
+    const Result<std::string> refused = parse_create_bucket_body(body);
+    ASSERT_FALSE(refused) << body;
+    EXPECT_EQ(refused.error().context.code, "NotImplemented") << body;
+  }
 }
 
 }  // namespace

@@ -77,6 +77,31 @@ def test_create_by_a_client_of_another_region(endpoint, s3):
     west.delete_bucket(Bucket=name)
 
 
+@pytest.mark.parametrize("constraint", ["bogus!!", "us-east-1", "nowhere", "US-west-2"])
+@pytest.mark.differs("RADOS gateway: only its own zone groups are locations")
+def test_create_somewhere_that_is_nowhere(wire, constraint):
+    name = new_name()
+    answer = wire.put("/" + name, location(constraint))
+    assert (answer.status, answer.code) == (400, "InvalidLocationConstraint"), answer
+    assert answer.text("Message") == "The specified location-constraint is not valid"
+    assert answer.text("LocationConstraint") == constraint
+    assert wire.request("HEAD", "/" + name).status == 404
+
+
+@pytest.mark.parametrize("inside,headers,status,code", [
+    ("<Bucket><Type>Directory</Type></Bucket>", {}, 501, "NotImplemented"),
+    ("<Tags><Tag><Key>a</Key><Value>b</Value></Tag></Tags>", {}, 501, "NotImplemented"),
+    ("", {"x-amz-object-ownership": "Nobody"}, 400, "InvalidArgument"),
+    ("", {"x-amz-object-ownership": "BucketOwnerEnforced"}, 200, None)], ids=lambda v: str(v)[:30])
+@pytest.mark.differs("RADOS gateway: ignores them")
+def test_create_does_not_ignore_what_it_cannot(wire, inside, headers, status, code):
+    name = new_name()
+    body = f"<CreateBucketConfiguration>{inside}</CreateBucketConfiguration>".encode()
+    answer = wire.put("/" + name, body, headers=headers)
+    assert (answer.status, answer.code) == (status, code), answer
+    assert wire.delete("/" + name).status == (204 if status == 200 else 404)
+
+
 @pytest.mark.parametrize("body", [b"<CreateBucketConfiguration>", b"no XML", b"<Other/>"])
 @pytest.mark.differs("RADOS gateway 16: takes some of them")
 def test_create_with_a_body_that_is_no_configuration(wire, body):
@@ -185,6 +210,24 @@ def test_list_by_pages_and_prefix(wire, make_bucket):
     rest = wire.get("/", ("max-buckets", "2"), ("prefix", stem), ("continuation-token", token))
     assert rest.texts("Buckets/Bucket/Name") == names[2:]
     assert rest.text("ContinuationToken") is None
+
+
+@pytest.mark.parametrize("name,value", [("max-buckets", "10001"), ("max-buckets", "0"),
+                                        ("max-buckets", "x"), ("bucket-region", "nowhere"),
+                                        ("bucket-region", "")])
+@pytest.mark.differs("RADOS gateway 16: knows no pages of buckets")
+def test_list_with_what_is_none(wire, name, value):
+    answer = wire.get("/", (name, value))
+    assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert answer.text("ArgumentName") == name and (answer.text("ArgumentValue") or "") == value
+
+
+@pytest.mark.differs("RADOS gateway 16: knows no regions of buckets")
+def test_list_by_region(wire, bucket):
+    listed = wire.get("/", ("bucket-region", "us-east-1"), ("prefix", bucket))
+    assert listed.texts("Buckets/Bucket/BucketRegion") == ["us-east-1"]
+    assert wire.get("/", ("bucket-region", "eu-west-1")).texts("Buckets/Bucket/Name") == []
+    assert wire.get("/").texts("Buckets/Bucket/BucketRegion") == []
 
 
 def test_buckets_do_not_share_keys(s3, make_bucket):

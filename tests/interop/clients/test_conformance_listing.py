@@ -149,11 +149,49 @@ def test_marker_with_a_delimiter(s3, bucket, marker, contents, common):
     assert (names(page), prefixes(page)) == (contents, common)
 
 
-def test_start_after_inside_a_prefix(s3, bucket):
-    """Not documented whether the rest of boo/ still rolls up (the RADOS gateway: no)."""
-    put_all(s3, bucket, TREE)
-    page = s3.list_objects_v2(Bucket=bucket, StartAfter="boo/bar", Delimiter="/")
-    assert names(page) == [] and prefixes(page) in (["boo/", "cquux/"], ["cquux/"])
+FOLDER = ["folder/aSubfolder/subFile1", "folder/aSubfolder/subFile2", "folder/file1", "folder/file2"]
+
+
+@BOTH
+def test_a_start_inside_a_common_prefix(s3, bucket, version):
+    """As AWS answers a marker (and the RADOS gateway start-after): the prefix is behind it."""
+    put_all(s3, bucket, FOLDER)
+    start = {"Marker" if version == 1 else "StartAfter": FOLDER[0]}
+    page = lister(s3, version)(Bucket=bucket, Prefix="folder/", Delimiter="/", MaxKeys=1, **start)
+    assert (names(page), prefixes(page)) == (["folder/file1"], []) and page["IsTruncated"]
+    page = lister(s3, version)(Bucket=bucket, Prefix="folder/", Delimiter="/", **start)
+    assert (names(page), prefixes(page)) == (FOLDER[2:], [])
+    page = lister(s3, version)(Bucket=bucket, Delimiter="/", **start)
+    assert (names(page), prefixes(page)) == ([], [])
+
+
+def test_a_token_inside_a_common_prefix(s3, bucket):
+    """A page that ended with a key goes on with the prefix that begins like it."""
+    put_all(s3, bucket, ["a", "a/1", "a/2", "b"])
+    first = s3.list_objects_v2(Bucket=bucket, Delimiter="/", MaxKeys=1)
+    page = s3.list_objects_v2(Bucket=bucket, Delimiter="/",
+                              ContinuationToken=first["NextContinuationToken"])
+    assert (names(first), names(page), prefixes(page)) == (["a"], ["b"], ["a/"])
+
+
+@pytest.mark.differs("RADOS gateway: says nothing of checksums")
+def test_entries_tell_their_checksums(s3, wire, bucket):
+    s3.put_object(Bucket=bucket, Key="crc32", Body=b"x", ChecksumAlgorithm="CRC32")
+    s3.put_object(Bucket=bucket, Key="sha256", Body=b"x", ChecksumAlgorithm="SHA256")
+    wire.put(f"/{bucket}/unsaid", b"x")
+    of = {"Bucket": bucket, "Key": "parts"}
+    of["UploadId"] = s3.create_multipart_upload(**of, ChecksumAlgorithm="SHA1")["UploadId"]
+    part = s3.upload_part(**of, PartNumber=1, Body=b"x", ChecksumAlgorithm="SHA1")
+    s3.complete_multipart_upload(**of, MultipartUpload={"Parts": [
+        {"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA1": part["ChecksumSHA1"]}]})
+    expected = [("crc32", "CRC32", "FULL_OBJECT"), ("parts", "SHA1", "COMPOSITE"),
+                ("sha256", "SHA256", "FULL_OBJECT"), ("unsaid", "CRC64NVME", "FULL_OBJECT")]
+    for query, entry in ([], "Contents"), ([("list-type", "2")], "Contents"), (
+            [("versions", None)], "Version"):
+        answer = wire.get(f"/{bucket}", *query)
+        told = zip(*(answer.texts(f"{entry}/{tag}")
+                     for tag in ("Key", "ChecksumAlgorithm", "ChecksumType")))
+        assert list(told) == expected, answer
 
 
 def test_start_after_and_token(s3, bucket):
@@ -171,8 +209,9 @@ def test_start_after_and_token(s3, bucket):
 @pytest.mark.differs("RADOS gateway: a token is a key")
 def test_token_of_nobody(s3, bucket, token):
     put_all(s3, bucket, ["a"])
-    with refused("InvalidArgument", 400):
+    with refused("InvalidArgument", 400) as refusal:
         s3.list_objects_v2(Bucket=bucket, ContinuationToken=token)
+    assert refusal.message == "The continuation token provided is incorrect"
 
 
 @BOTH
@@ -190,6 +229,11 @@ def test_max_keys_that_is_none(wire, bucket, version, value):
     answer = wire.get(f"/{bucket}", *query)
     assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
     assert answer.text("ArgumentName") == "max-keys"
+    assert answer.text("ArgumentValue").strip() == value.strip()
+    message = "Provided max-keys not an integer or within integer range"
+    if value == "-1":
+        message = "Argument maxKeys must be an integer between 0 and 2147483647"
+    assert answer.text("Message") == message
 
 
 @BOTH
@@ -245,9 +289,32 @@ def test_encoding_type_url(wire, s3, bucket, version):
 
 
 @pytest.mark.differs("RADOS gateway 16: takes any")
-def test_encoding_type_that_is_none(wire, bucket):
-    answer = wire.get(f"/{bucket}", ("encoding-type", "base64"))
+@pytest.mark.parametrize("value", ["base64", "", "URL"])
+@pytest.mark.parametrize("query", [[], [("list-type", "2")], [("versions", None)],
+                                   [("uploads", None)]], ids=str)
+def test_encoding_type_that_is_none(wire, bucket, query, value):
+    answer = wire.get(f"/{bucket}", ("encoding-type", value), *query)
     assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert answer.text("Message") == "Invalid Encoding Method specified in Request"
+    assert answer.text("ArgumentName") == "encoding-type"
+    assert (answer.text("ArgumentValue") or "") == value
+
+
+def test_keys_that_xml_cannot_say(wire, s3, bucket):
+    """U+FFFE and U+FFFF are no characters of XML: they go as references, like control characters."""
+    keys = ["a\ufffe", "b\uffff"]
+    put_all(s3, bucket, keys)
+    answer = wire.get(f"/{bucket}")
+    assert b"<Key>a&#65534;</Key>" in answer.body and b"<Key>b&#65535;</Key>" in answer.body
+    answer = wire.get(f"/{bucket}", ("encoding-type", "url"))
+    assert [urllib.parse.unquote(k) for k in answer.texts("Contents/Key")] == keys
+
+
+@pytest.mark.differs("RADOS gateway: takes it")
+def test_a_version_marker_without_a_key(wire, bucket):
+    answer = wire.get(f"/{bucket}", ("versions", None), ("version-id-marker", "x"))
+    assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert answer.text("ArgumentName") == "version-id-marker"
 
 
 @BOTH

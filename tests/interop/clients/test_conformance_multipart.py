@@ -245,6 +245,12 @@ def test_list_parts(s3, wire, bucket):
     assert all(p["LastModified"] for p in page["Parts"])
 
 
+def test_list_parts_tells_the_storage_class(s3, bucket):
+    upload = Upload(s3, bucket, StorageClass="STANDARD_IA")
+    assert upload.parts()["StorageClass"] == "STANDARD_IA"
+    assert s3.list_multipart_uploads(Bucket=bucket)["Uploads"][0]["StorageClass"] == "STANDARD_IA"
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_list_parts_by_pages(s3, bucket, size):
     upload = Upload(s3, bucket)
@@ -271,6 +277,24 @@ def test_list_parts_by_pages_that_are_none(s3, wire, bucket, name, value):
     upload = Upload(s3, bucket)
     answer = wire.get(f"/{bucket}/k", ("uploadId", upload.id), (name, value))
     assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert (answer.text("ArgumentName"), answer.text("ArgumentValue")) == (name, value)
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "x", "10001"])
+@pytest.mark.differs("RADOS gateway: other rules")
+def test_a_part_number_that_is_none(s3, wire, bucket, value):
+    upload = Upload(s3, bucket)
+    answer = wire.put(f"/{bucket}/k", b"x", ("uploadId", upload.id), ("partNumber", value))
+    assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert (answer.text("ArgumentName"), answer.text("ArgumentValue")) == ("partNumber", value)
+
+
+@pytest.mark.parametrize("value", ["-1", "x"])
+@pytest.mark.differs("RADOS gateway: other rules")
+def test_max_uploads_that_is_none(wire, bucket, value):
+    answer = wire.get(f"/{bucket}", ("uploads", None), ("max-uploads", value))
+    assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert (answer.text("ArgumentName"), answer.text("ArgumentValue")) == ("max-uploads", value)
 
 
 # --- listing uploads -----------------------------------------------------------------------------
@@ -292,6 +316,8 @@ def test_list_uploads(s3, wire, bucket):
     ({"Prefix": "a/", "Delimiter": "/"}, ["a/1", "a/2"], ["a/x/"]),
     ({"Delimiter": "/"}, ["c"], ["a/", "b/"]), ({"Prefix": "nothing"}, [], []),
     ({"KeyMarker": "a/2"}, ["a/x/3", "b/1", "c"], []), ({"KeyMarker": "z"}, [], []),
+    ({"KeyMarker": "a/1", "Delimiter": "/"}, ["c"], ["b/"]),
+    ({"KeyMarker": "a/2", "Delimiter": "/", "Prefix": "a/"}, [], ["a/x/"]),
 ], ids=str)
 @pytest.mark.differs("RADOS gateway 16: no prefixes without a page's end")
 def test_list_uploads_by_prefix_delimiter_marker(s3, bucket, options, keys, prefixes):
@@ -338,6 +364,36 @@ def test_list_uploads_by_pages_with_a_delimiter(s3, wire, bucket, size):
         markers = {"KeyMarker": page["NextKeyMarker"],
                    "UploadIdMarker": page["NextUploadIdMarker"]}
     assert seen == ["a/", "b", "c/", "d"]
+
+
+@pytest.mark.differs("RADOS gateway: only when truncated")
+def test_list_uploads_tells_where_it_ends(s3, wire, bucket):
+    """On the last page too, as AWS does."""
+    answer = wire.get(f"/{bucket}", ("uploads", None))
+    assert answer.text("NextKeyMarker") == answer.text("NextUploadIdMarker") == ""
+    assert answer.text("Prefix") is None and answer.text("KeyMarker") == ""
+    upload = Upload(s3, bucket, "a")
+    last = Upload(s3, bucket, "b")
+    answer = wire.get(f"/{bucket}", ("uploads", None), ("prefix", ""))
+    assert answer.text("IsTruncated") == "false" and answer.text("Prefix") is None
+    assert (answer.text("NextKeyMarker"), answer.text("NextUploadIdMarker")) == ("b", last.id)
+    more = wire.get(f"/{bucket}", ("uploads", None), ("key-marker", "a"),
+                    ("upload-id-marker", upload.id))
+    assert more.texts("Upload/UploadId") == [last.id]
+    s3.abort_multipart_upload(**upload.of)
+    more = wire.get(f"/{bucket}", ("uploads", None), ("key-marker", "a"),
+                    ("upload-id-marker", upload.id))
+    assert more.texts("Upload/UploadId") == [last.id], "the marker may have gone meanwhile"
+
+
+@pytest.mark.differs("RADOS gateway: takes any")
+def test_list_uploads_after_one_that_is_none(wire, bucket):
+    answer = wire.get(f"/{bucket}", ("uploads", None), ("key-marker", "a"),
+                      ("upload-id-marker", "none"))
+    assert (answer.status, answer.code) == (400, "InvalidArgument"), answer
+    assert answer.text("Message") == "Invalid uploadId marker"
+    assert answer.text("ArgumentName") == "upload-id-marker"
+    assert answer.text("ArgumentValue") == "none"
 
 
 def test_list_no_uploads_and_more_than_a_page(s3, wire, bucket):

@@ -324,6 +324,17 @@ def test_standard_storage_class(s3, wire, bucket):
     assert s3.list_objects_v2(Bucket=bucket)["Contents"][0]["StorageClass"] == "STANDARD"
 
 
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+@pytest.mark.differs("RADOS gateway: has no archive")
+def test_an_archived_object_is_not_read(s3, wire, bucket, storage_class):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", StorageClass=storage_class)
+    answer = wire.get(f"/{bucket}/k")
+    assert (answer.status, answer.code) == (403, "InvalidObjectState"), answer
+    assert answer.text("Message") == "The operation is not valid for the object's storage class"
+    assert answer.text("StorageClass") == storage_class
+    assert s3.head_object(Bucket=bucket, Key="k")["StorageClass"] == storage_class
+
+
 @pytest.mark.differs("RADOS gateway 16: takes any name")
 def test_unknown_storage_class(s3, bucket):
     with refused("InvalidStorageClass", 400):

@@ -25,6 +25,115 @@ def test_messages(wire, bucket, method, path, query, code, message):
     assert (answer.code, answer.text("Message")) == (code, message)
 
 
+PUTS = [  # headers of a PUT, code, message, details
+    ({"If-None-Match": "*"}, "PreconditionFailed",
+     "At least one of the pre-conditions you specified did not hold", {"Condition": "If-None-Match"}),
+    ({"If-Match": '"other"'}, "PreconditionFailed",
+     "At least one of the pre-conditions you specified did not hold", {"Condition": "If-Match"}),
+    ({"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}, "BadDigest",
+     "The Content-MD5 you specified did not match what we received.", {}),
+    ({"x-amz-checksum-crc32": "AAAAAA=="}, "BadDigest",
+     "The CRC32 you specified did not match the calculated checksum.", {}),
+    ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}, "BadDigest",
+     "The CRC64NVME you specified did not match the calculated checksum.", {}),
+    ({"x-amz-storage-class": "NO_SUCH"}, "InvalidStorageClass",
+     "The storage class you specified is not valid", {}),
+    ({"x-amz-meta-a": "x" * 2048}, "MetadataTooLarge",
+     "Your metadata headers exceed the maximum allowed metadata size", {}),
+    ({"x-amz-server-side-encryption": "aws:kms"}, "NotImplemented",
+     "A header you provided implies functionality that is not implemented",
+     {"Header": "x-amz-server-side-encryption"}),
+    ({"x-amz-acl": "public-read"}, "NotImplemented",
+     "A header you provided implies functionality that is not implemented", {"Header": "x-amz-acl"}),
+    ({"x-amz-copy-source": "{b}/k", "x-amz-metadata-directive": "NO_SUCH"}, "InvalidArgument",
+     "Unknown metadata directive.", {}),
+]
+
+
+@pytest.mark.parametrize("headers,code,message,details", PUTS, ids=lambda v: str(v)[:40])
+@pytest.mark.differs("RADOS gateway 16: no Message")
+def test_messages_of_a_put(wire, bucket, headers, code, message, details):
+    wire.put(f"/{bucket}/k", b"content")
+    headers = {name: value.replace("{b}", bucket) for name, value in headers.items()}
+    body = b"" if "x-amz-copy-source" in headers else b"new"
+    answer = wire.put(f"/{bucket}/k", body, headers=headers)
+    assert (answer.code, answer.text("Message")) == (code, message), answer
+    assert {name: answer.text(name) for name in details} == details, answer
+    assert wire.get(f"/{bucket}/k").body == b"content"
+
+
+def test_messages_of_a_long_key(wire, bucket):
+    answer = wire.put(f"/{bucket}/" + "k" * 1025, b"x")
+    assert (answer.status, answer.code) == (400, "KeyTooLongError"), answer
+    assert answer.text("Message") == "Your key is too long"
+
+
+@pytest.mark.differs("RADOS gateway 16: no Message")
+def test_messages_of_complete(wire, bucket):
+    path = f"/{bucket}/k"
+    upload = wire.post(path, b"", ("uploads", None)).text("UploadId")
+    tags = [wire.put(path, b"x", ("uploadId", upload), ("partNumber", n)).headers["etag"]
+            for n in "12"]
+
+    def complete(*parts):
+        named = "".join(f"<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+                        for number, tag in parts)
+        xml = f"<CompleteMultipartUpload>{named}</CompleteMultipartUpload>".encode()
+        answer = wire.post(path, xml, ("uploadId", upload))
+        return answer.code, answer.text("Message")
+
+    assert complete((1, tags[0]), (2, tags[1])) == (
+        "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
+    assert complete((2, tags[1]), (1, tags[0])) == (
+        "InvalidPartOrder",
+        "The list of parts was not in ascending order. Parts must be ordered by part number.")
+    assert complete((3, tags[0])) == (
+        "InvalidPart", "One or more of the specified parts could not be found.  The part may not "
+        "have been uploaded, or the specified entity tag may not match the part's entity tag.")
+
+
+@pytest.mark.differs("RADOS gateway: says less")
+def test_what_errors_tell_beside_their_message(wire, bucket):
+    answer = wire.get(f"/{bucket}/k", ("uploadId", "none"))
+    assert (answer.code, answer.text("UploadId")) == ("NoSuchUpload", "none")
+    for path, kind in ((f"/{bucket}/k", "OBJECT"), ("/", "SERVICE")):
+        answer = wire.post(path, b"")
+        assert (answer.status, answer.code) == (405, "MethodNotAllowed"), answer
+        assert (answer.text("Method"), answer.text("ResourceType")) == ("POST", kind), answer
+    answer = wire.get(f"/{bucket}", access_key="NOBODY")
+    assert (answer.code, answer.text("AWSAccessKeyId")) == ("InvalidAccessKeyId", "NOBODY")
+    answer = wire.get(f"/{bucket}", when="20200101T000000Z")
+    assert (answer.code, answer.text("RequestTime")) == ("RequestTimeTooSkewed", "20200101T000000Z")
+    assert answer.text("MaxAllowedSkewMilliseconds") == "900000" and answer.text("ServerTime")
+    answer = wire.send("GET", wire.presigned("GET", f"/{bucket}", when="20200101T000000Z"))
+    assert (answer.code, answer.text("Message")) == ("AccessDenied", "Request has expired"), answer
+    assert answer.text("X-Amz-Expires") == "300" and answer.text("Expires") == "2020-01-01T00:05:00Z"
+    answer = wire.get(f"/{bucket}", secret_key="x" * 40)
+    assert answer.code == "SignatureDoesNotMatch" and answer.text("AWSAccessKeyId")
+    canonical, to_sign = answer.text("CanonicalRequest"), answer.text("StringToSign")
+    assert canonical.startswith(f"GET\n/{bucket}\n\nhost:{wire.host}\n"), answer
+    assert to_sign.endswith("\n" + sha256_hex(canonical.encode()))
+    assert bytes.fromhex(answer.text("CanonicalRequestBytes")) == canonical.encode()
+    assert bytes.fromhex(answer.text("StringToSignBytes")) == to_sign.encode()
+
+
+@pytest.mark.parametrize("path", ["/{b}/%zz", "/{b}/k%", "/%zz"])
+@pytest.mark.differs("RADOS gateway: takes some")
+def test_a_path_that_is_none(wire, bucket, path):
+    answer = wire.send("GET", path.replace("{b}", bucket), [("Host", wire.host)])
+    assert (answer.status, answer.code) == (400, "InvalidURI"), answer
+    assert answer.text("Message") == "Couldn't parse the specified URI."
+
+
+@pytest.mark.parametrize("sent,kept", [
+    ("gzip, br", "gzip, br"), ("gzip,br", "gzip,br"), ("aws-chunked, gzip", "gzip"),
+    ("gzip", "gzip"), ("aws-chunked", None)])
+@pytest.mark.differs("RADOS gateway: keeps it all")
+def test_content_encoding(wire, bucket, sent, kept):
+    wire.put(f"/{bucket}/k", b"x", headers={"Content-Encoding": sent})
+    assert wire.get(f"/{bucket}/k").headers.get("content-encoding") == kept
+
+
 OF_THE_OBJECT = {"Content-Encoding": "gzip", "Content-Type": "text/x", "Cache-Control": "no-store",
                  "Content-Language": "de", "Content-Disposition": "inline", "x-amz-meta-a": "1"}
 
