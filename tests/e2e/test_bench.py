@@ -49,6 +49,13 @@ def test_upload_whose_create_was_not_answered_is_ended(telpher, s3, keep):
     assert stats["faults_all_met"] and stats["open_uploads"] == 0
 
 
+def test_uploads_are_looked_for_only_when_there_may_be_some(telpher, s3):
+    """Not every store can list them."""
+    server = s3([])
+    telpher.ok("bench", "s3://bucket", "--requests", "3", "--size", "6MiB", "--part-size", "5MiB")
+    assert "ListMultipartUploads" not in server.stats()["requests"]
+
+
 def test_uploads_of_others_are_left_alone(telpher, s3):
     server = s3()
     client = boto3.client("s3", endpoint_url=server.base, region_name="us-east-1",

@@ -152,7 +152,9 @@ Task<Result<ByteCount>> LoadRun::put_in_parts(ObjectStore* store, std::uint64_t 
   CreateUploadOptions options;
   options.checksum = settings_.checksum;
   const ObjectAddress target = address(object);
+  ++creates_unanswered_;
   CO_TRY(const std::string upload, co_await store->create_upload(target, std::move(options)));
+  --creates_unanswered_;
   std::vector<PartInfo> parts;
   auto sent = co_await put_parts(store, target, upload, object, size, &parts);
   if (sent) {
@@ -224,6 +226,7 @@ Task<Result<void>> LoadRun::prepare() {
 
 Task<Result<void>> LoadRun::end_uploads() {
   if (settings_.sizes.max <= settings_.part_size) co_return Result<void>();
+  if (creates_unanswered_ == 0) co_return Result<void>();
   ListUploadsOptions options{.prefix = plan_.folder()};
   do {
     CO_TRY(const UploadsPage page, co_await patient_.list_uploads(settings_.bucket, options));

@@ -103,6 +103,7 @@ class LoadRun {
   LoadTallies tallies_;
   Duration elapsed_{};
   std::uint64_t not_started_ = 0;
+  std::uint64_t creates_unanswered_ = 0;    // or refused
   std::uint64_t made_end_ = 0;              // objects with smaller numbers have been made
   std::uint64_t put_end_ = 0;               // the next number to put
   std::uint64_t delete_begin_ = 0;          // the next number to delete
