@@ -123,8 +123,8 @@ class FaultInjector {
                                std::chrono::steady_clock::time_point now);
   /// What is to happen on the wire.
   std::optional<FaultRule> next_wire_fault(Operation operation, std::string_view key);
-  /// The rule was chosen and found nothing to act on (a body that ended, or was given up, before the
-  /// byte it names): it does not count as met, and acts another time.
+  /// The rule was chosen and found nothing to act on (a body that ended, or was given up, before
+  /// the byte it names): it does not count as met, and acts another time.
   void take_back(const FaultRule& rule);
 
   bool is_partitioned(std::chrono::steady_clock::time_point now) const {
