@@ -114,8 +114,8 @@ void add_proof_options(CommandLine& line, CopySettings& copy) {
   line.flag("--if-none-match", "refuse to write when the object or file exists",
             copy.transfer.if_none_match);
   line.add({.names = "--checksum",
-            .value = "ALGORITHM",
-            .help = "crc64nvme (default), crc32c, sha256, md5 or none",
+            .value = "crc64nvme|crc32c|sha256|md5|none",
+            .help = "of each part and of the whole (default crc64nvme)",
             .set = [&copy](std::string_view text) -> Result<void> {
               TRY(copy.transfer.checksum, parse_checksum_algorithm(text));
               return {};

@@ -1,7 +1,9 @@
 #include "cli/run.h"
 
 #include "cli/command_line.h"
+#include "cli/completion.h"
 #include "cli/exit_code.h"
+#include "cli/man_page.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
@@ -28,7 +30,7 @@ void print_overview(std::FILE* file) {
       "Verbs:\n",
       file);
   for (const VerbEntry& verb : all_verbs()) {
-    std::fprintf(file, "  %-8s %s\n", std::string(verb.name).c_str(),
+    std::fprintf(file, "  %-10s %s\n", std::string(verb.name).c_str(),
                  std::string(verb.summary).c_str());
   }
   std::fputs(
@@ -37,7 +39,7 @@ void print_overview(std::FILE* file) {
       "  telpher cp ./photos s3://bucket/photos/\n"
       "  telpher cp s3://bucket/big.iso ./\n"
       "\n`telpher VERB --help` tells the options and more examples. --version says which this "
-      "is.\n",
+      "is;\n`telpher help --man` is the manual: telpher help --man | man -l -\n",
       file);
 }
 
@@ -93,6 +95,13 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
   return code;
 }
 
+int print_man_page() {
+  // The same on every machine: its defaults are not this one's.
+  Settings settings;
+  std::fputs(man_page(all_verbs(), settings, TELPHER_VERSION).c_str(), stdout);
+  return std::fflush(stdout) == 0 ? kExitDone : kExitDestination;
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -110,7 +119,9 @@ int run_command_line(int argc, char** argv) {
     print_overview(stdout);
     return kExitDone;
   }
+  if (first == "__complete") return print_completion(std::span(arguments).subspan(1));
   const bool help = first == "help";
+  if (help && arguments[1] == "--man") return print_man_page();
   const std::string& name = help ? arguments[1] : first;
   for (const VerbEntry& entry : all_verbs()) {
     if (entry.name != name) continue;

@@ -12,5 +12,6 @@ std::unique_ptr<Verb> make_jobs();
 std::unique_ptr<Verb> make_bench();
 std::unique_ptr<Verb> make_sweep();
 std::unique_ptr<Verb> make_s3();
+std::unique_ptr<Verb> make_completion();
 
 }  // namespace telpher
