@@ -79,10 +79,9 @@ Task<Result<ObjectInfo>> S3Store::head(ObjectAddress object) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
   const bool asked = capabilities_.checksums;
-  auto response =
-      co_await exchange(s3_request::head_object(at.route, object.key, dialect()), &at, {});
+  auto response = co_await exchange(s3_request::head_object(at.route, object, dialect()), &at, {});
   if (!response && asked && !capabilities_.checksums) {
-    response = co_await exchange(s3_request::head_object(at.route, object.key, dialect()), &at, {});
+    response = co_await exchange(s3_request::head_object(at.route, object, dialect()), &at, {});
   }
   if (!response) {
     if (has_code(response.error(), "NoSuchKey")) CO_TRY_VOID(co_await explain_missing(&at));
@@ -104,11 +103,11 @@ Task<Result<GetResult>> S3Store::get(ObjectAddress object, GetOptions options) {
   Place& at = place(object.bucket);
   const bool asked = capabilities_.checksums;
   auto answer =
-      co_await exchange(s3_request::get_object(at.route, object.key, options, dialect()), &at, {});
+      co_await exchange(s3_request::get_object(at.route, object, options, dialect()), &at, {});
   if (!answer && asked && !capabilities_.checksums) {
     // It was the question for checksums that the store did not like.
-    answer = co_await exchange(s3_request::get_object(at.route, object.key, options, dialect()),
-                               &at, {});
+    answer =
+        co_await exchange(s3_request::get_object(at.route, object, options, dialect()), &at, {});
   }
   CO_TRY(Response response, std::move(answer));
   Result<ContentRange> range = range_of_answer(*response, options.range);
@@ -131,8 +130,7 @@ Task<Result<void>> S3Store::remove(ObjectAddress object, std::string if_match) {
     co_await settle(&at);
     if (!capabilities_.conditional_removes) co_return unsupported("remove under a condition");
   }
-  auto done =
-      co_await exchange_empty(s3_request::delete_object(at.route, object.key, if_match), &at);
+  auto done = co_await exchange_empty(s3_request::delete_object(at.route, object, if_match), &at);
   if (!done && has_code(done.error(), "NoSuchKey")) {
     CO_TRY_VOID(co_await explain_missing(&at));
     if (if_match.empty()) co_return Result<void>();
@@ -166,7 +164,7 @@ Task<Result<PutResult>> S3Store::copy(ObjectAddress from, ObjectAddress to, Copy
   CO_TRY_VOID(check_address(from));
   CO_TRY_VOID(check_address(to));
   Place& at = place(to.bucket);
-  if (options.condition.if_none_match || !options.condition.if_match.empty()) {
+  if (options.condition.on_object()) {
     co_await settle(&at);
     CO_TRY_VOID(check_condition(options.condition, capabilities_.conditional_writes));
   }
@@ -206,6 +204,11 @@ Task<Result<void>> S3Store::check_stored(ObjectAddress object, std::string etag,
 Task<Result<ListPage>> S3Store::list(std::string bucket, ListOptions options) {
   CO_TRY_VOID(check_bucket_name(bucket));
   Place& at = place(bucket);
+  if (options.versions) {
+    CO_TRY(const Document answer,
+           co_await exchange_document(s3_request::list_versions(at.route, options), &at));
+    co_return s3_response::parse_versions(answer.body);
+  }
   CO_TRY(const Document answer,
          co_await exchange_document(s3_request::list_objects(at.route, options, dialect()), &at));
   CO_TRY(s3_response::ListAnswer list, s3_response::parse_list(answer.body));
@@ -372,7 +375,7 @@ Task<Result<void>> S3Store::remove_bucket(std::string bucket) {
 Task<Result<Tags>> S3Store::tags(ObjectAddress object) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
-  auto answer = co_await exchange_document(s3_request::get_tags(at.route, object.key), &at);
+  auto answer = co_await exchange_document(s3_request::get_tags(at.route, object), &at);
   if (!answer) {
     if (has_code(answer.error(), "NoSuchTagSet")) co_return Tags();
     co_return std::move(answer).error();
@@ -383,7 +386,7 @@ Task<Result<Tags>> S3Store::tags(ObjectAddress object) {
 Task<Result<void>> S3Store::set_tags(ObjectAddress object, Tags tags) {
   CO_TRY_VOID(check_address(object));
   Place& at = place(object.bucket);
-  co_return co_await exchange_empty(s3_request::put_tags(at.route, object.key, tags), &at);
+  co_return co_await exchange_empty(s3_request::put_tags(at.route, object, tags), &at);
 }
 
 Task<Result<std::string>> S3Store::presign(ObjectAddress object, std::string method,
@@ -397,7 +400,7 @@ Task<Result<std::string>> S3Store::presign(ObjectAddress object, std::string met
     co_return make_error(ErrorKind::kInvalid, "A link cannot be signed without credentials");
   }
   Place& at = place(object.bucket);
-  const S3Request request = s3_request::get_object(at.route, object.key, {}, {});
+  const S3Request request = s3_request::get_object(at.route, object, {}, {});
   const std::string target =
       at.signer->presign(*keys, now(), expires, method, at.route.host, request.http.target);
   co_return (at.route.origin.tls ? "https://" : "http://") + at.route.host + target;

@@ -7,13 +7,6 @@
 #include "s3/response.h"
 
 namespace telpher {
-namespace {
-
-bool is_aws_host(std::string_view host) {
-  return host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
-}
-
-}  // namespace
 
 S3Store::S3Store(Loop& loop, HttpClient& http, S3StoreOptions options)
     : loop_(loop),
@@ -84,7 +77,7 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     if (!response) {
       Error error = std::move(response).error();
       error.context.operation = request.target.operation;
-      if (error.context.code == "DNS" && is_aws_host(sent.origin.host)) {
+      if (error.context.code == "DNS" && provider_of_host(sent.origin.host).name == "AWS") {
         // Who has a service of their own has forgotten to name it.
         error.message += "; without --endpoint-url or AWS_ENDPOINT_URL requests go to AWS";
       }

@@ -31,7 +31,7 @@ TEST(Route, PathStyleAndVirtualHostStyle) {
   EXPECT_EQ(host.host, "photos.s3.eu-west-1.amazonaws.com");
   EXPECT_EQ(host.path, "");
   EXPECT_EQ(s3_request::head_bucket(host).http.target, "/");
-  EXPECT_EQ(s3_request::head_object(host, "a b", {}).http.target, "/a%20b");
+  EXPECT_EQ(s3_request::head_object(host, {"", "a b"}, {}).http.target, "/a%20b");
 
   // A certificate for *.s3.… does not cover two labels.
   EXPECT_EQ(make_route(aws_endpoint("eu-west-1"), "a.b").path, "/a.b");
@@ -42,7 +42,7 @@ TEST(Route, EndpointMayHaveAPathAndAnIPv6Address) {
   ASSERT_TRUE(endpoint);
   const BucketRoute route = make_route(*endpoint, "b12");
   EXPECT_EQ(route.host, "[::1]:8080");
-  EXPECT_EQ(s3_request::head_object(route, "k", {}).http.target, "/s3/b12/k");
+  EXPECT_EQ(s3_request::head_object(route, {"", "k"}, {}).http.target, "/s3/b12/k");
 }
 
 TEST(Route, EndpointsWithSecretsAreRefusedWithoutRepeatingThem) {
@@ -58,7 +58,7 @@ TEST(Route, EndpointsWithSecretsAreRefusedWithoutRepeatingThem) {
 TEST(Request, KeysAreEncodedOnceAndNeverNormalised) {
   const BucketRoute route = make_route(local_endpoint(), "bucket");
   const auto target = [&](std::string_view key) {
-    return s3_request::head_object(route, key, {}).http.target;
+    return s3_request::head_object(route, {"", std::string(key)}, {}).http.target;
   };
   EXPECT_EQ(target("a//b/../c/./d"), "/bucket/a//b/../c/./d");
   EXPECT_EQ(target("100%25 +?#&=\xc3\xa4"), "/bucket/100%2525%20%2B%3F%23%26%3D%C3%A4");

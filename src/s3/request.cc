@@ -123,6 +123,7 @@ void add_checksum(Headers& headers, const std::optional<Digest>& checksum,
 std::string copy_source(const ObjectAddress& from) {
   std::string source = "/" + from.bucket + "/";
   percent_encode_to(source, from.key, SlashEncoding::kKeep);
+  if (!from.version_id.empty()) source += "?versionId=" + percent_encode(from.version_id);
   return source;
 }
 
@@ -174,17 +175,19 @@ void add_payload_md5(S3Request& request) {
 
 }  // namespace
 
-S3Request head_object(const BucketRoute& route, std::string_view key, const S3Dialect& dialect) {
-  S3Request request = make_request(route, "HeadObject", "HEAD", key, false);
+S3Request head_object(const BucketRoute& route, const ObjectAddress& object,
+                      const S3Dialect& dialect) {
+  S3Request request = make_request(route, "HeadObject", "HEAD", object.key, false);
+  Query(request).set_if("versionId", object.version_id);
   if (dialect.checksums) request.http.headers.add("x-amz-checksum-mode", "ENABLED");
   request.sends_checksum = dialect.checksums;
   return request;
 }
 
-S3Request get_object(const BucketRoute& route, std::string_view key, const GetOptions& options,
-                     const S3Dialect& dialect) {
-  S3Request request = make_request(route, "GetObject", "GET", key, false);
-  Query(request).set_if("versionId", options.version_id);
+S3Request get_object(const BucketRoute& route, const ObjectAddress& object,
+                     const GetOptions& options, const S3Dialect& dialect) {
+  S3Request request = make_request(route, "GetObject", "GET", object.key, false);
+  Query(request).set_if("versionId", object.version_id);
   Headers& headers = request.http.headers;
   if (options.range) headers.add("range", range_value(*options.range));
   add_if(headers, "if-match", options.if_match);
@@ -207,8 +210,10 @@ Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
   return request;
 }
 
-S3Request delete_object(const BucketRoute& route, std::string_view key, std::string_view if_match) {
-  S3Request request = make_request(route, "DeleteObject", "DELETE", key, true);
+S3Request delete_object(const BucketRoute& route, const ObjectAddress& object,
+                        std::string_view if_match) {
+  S3Request request = make_request(route, "DeleteObject", "DELETE", object.key, true);
+  Query(request).set_if("versionId", object.version_id);
   add_if(request.http.headers, "if-match", if_match);
   return request;
 }
@@ -272,6 +277,23 @@ S3Request list_objects(const BucketRoute& route, const ListOptions& options,
         .set("max-keys", options.max_keys)
         .set_if("prefix", options.prefix);
   }
+  return request;
+}
+
+S3Request list_versions(const BucketRoute& route, const ListOptions& options) {
+  S3Request request = make_request(route, "ListObjectVersions", "GET", "", false);
+  // The continuation is ours: "key NUL version id", neither of which contains NUL.
+  const std::string_view at = options.continuation;
+  const std::size_t split = std::min(at.find('\0'), at.size());
+  Query(request)
+      .set_if("delimiter", options.delimiter)
+      .set("encoding-type", "url")
+      .set_if("key-marker",
+              at.empty() ? std::string_view(options.start_after) : at.substr(0, split))
+      .set("max-keys", options.max_keys)
+      .set_if("prefix", options.prefix)
+      .set_if("version-id-marker", at.substr(std::min(split + 1, at.size())))
+      .set("versions", "");
   return request;
 }
 
@@ -398,15 +420,15 @@ S3Request delete_bucket(const BucketRoute& route) {
   return make_request(route, "DeleteBucket", "DELETE", "", true);
 }
 
-S3Request get_tags(const BucketRoute& route, std::string_view key) {
-  S3Request request = make_request(route, "GetObjectTagging", "GET", key, false);
-  Query(request).set("tagging", "");
+S3Request get_tags(const BucketRoute& route, const ObjectAddress& object) {
+  S3Request request = make_request(route, "GetObjectTagging", "GET", object.key, false);
+  Query(request).set("tagging", "").set_if("versionId", object.version_id);
   return request;
 }
 
-S3Request put_tags(const BucketRoute& route, std::string_view key, const Tags& tags) {
-  S3Request request = make_request(route, "PutObjectTagging", "PUT", key, true);
-  Query(request).set("tagging", "");
+S3Request put_tags(const BucketRoute& route, const ObjectAddress& object, const Tags& tags) {
+  S3Request request = make_request(route, "PutObjectTagging", "PUT", object.key, true);
+  Query(request).set("tagging", "").set_if("versionId", object.version_id);
   std::string xml = "<Tagging" + std::string(kXmlNamespace) + "><TagSet>";
   for (const auto& [name, value] : tags) {
     xml += "<Tag>";

@@ -26,16 +26,18 @@ struct S3Request {
   bool sends_checksum = false;  // a refusal may be for that
 };
 
-// `route`, `key` and `upload_id` must outlive the request. Those that return a Result refuse
-// metadata that cannot be sent as header fields: kInvalid.
+// `route`, `object`, `key` and `upload_id` must outlive the request. Those that return a Result
+// refuse metadata that cannot be sent as header fields: kInvalid.
 namespace s3_request {
 
-S3Request head_object(const BucketRoute& route, std::string_view key, const S3Dialect& dialect);
-S3Request get_object(const BucketRoute& route, std::string_view key, const GetOptions& options,
-                     const S3Dialect& dialect);
+S3Request head_object(const BucketRoute& route, const ObjectAddress& object,
+                      const S3Dialect& dialect);
+S3Request get_object(const BucketRoute& route, const ObjectAddress& object,
+                     const GetOptions& options, const S3Dialect& dialect);
 Result<S3Request> put_object(const BucketRoute& route, std::string_view key,
                              const PutOptions& options, const S3Dialect& dialect);
-S3Request delete_object(const BucketRoute& route, std::string_view key, std::string_view if_match);
+S3Request delete_object(const BucketRoute& route, const ObjectAddress& object,
+                        std::string_view if_match);
 /// Answered with what could not be deleted only.
 S3Request delete_objects(const BucketRoute& route, const std::vector<std::string>& keys);
 Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& route,
@@ -43,6 +45,7 @@ Result<S3Request> copy_object(const ObjectAddress& from, const BucketRoute& rout
                               const S3Dialect& dialect);
 S3Request list_objects(const BucketRoute& route, const ListOptions& options,
                        const S3Dialect& dialect);
+S3Request list_versions(const BucketRoute& route, const ListOptions& options);
 
 Result<S3Request> create_upload(const BucketRoute& route, std::string_view key,
                                 const CreateUploadOptions& options, const S3Dialect& dialect);
@@ -65,8 +68,8 @@ S3Request create_bucket(const BucketRoute& route, std::string_view location);
 S3Request head_bucket(const BucketRoute& route);
 S3Request delete_bucket(const BucketRoute& route);
 
-S3Request get_tags(const BucketRoute& route, std::string_view key);
-S3Request put_tags(const BucketRoute& route, std::string_view key, const Tags& tags);
+S3Request get_tags(const BucketRoute& route, const ObjectAddress& object);
+S3Request put_tags(const BucketRoute& route, const ObjectAddress& object, const Tags& tags);
 
 }  // namespace s3_request
 }  // namespace telpher

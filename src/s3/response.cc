@@ -223,6 +223,54 @@ S3ErrorAnswer parse_error(int status, const Headers& headers, std::string_view b
   return answer;
 }
 
+namespace {
+
+/// <Contents>, <Version> and <DeleteMarker> alike.
+Result<ListEntry> parse_list_entry(const xml_node& node, const KeyDecoder& decode) {
+  ListEntry entry;
+  TRY(entry.key, decode(text_of(node, "Key")));
+  entry.etag = quoted_etag(text_of(node, "ETag"));
+  entry.last_modified = parse_xml_time(text_of(node, "LastModified")).value_or(WallTime{});
+  entry.storage_class = text_of(node, "StorageClass");
+  return entry;
+}
+
+Result<void> parse_prefixes(const xml_node& root, const KeyDecoder& decode, ListPage& page) {
+  for (const xml_node& node : root.children("CommonPrefixes")) {
+    TRY(std::string prefix, decode(text_of(node, "Prefix")));
+    page.prefixes.push_back(std::move(prefix));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ListPage> parse_versions(std::string_view xml) {
+  Document document;
+  TRY(const xml_node root, document.load(xml, "ListVersionsResult"));
+  const KeyDecoder decode(root);
+  ListPage page;
+  for (const xml_node& node : root.children()) {
+    const std::string_view name = node.name();
+    if (name != "Version" && name != "DeleteMarker") continue;
+    TRY(ListEntry entry, parse_list_entry(node, decode));
+    if (name == "Version") {
+      TRY(entry.size, parse_size_element(node, "Size"));
+    }
+    entry.version_id = text_of(node, "VersionId");
+    entry.is_latest = is_true(node, "IsLatest");
+    entry.delete_marker = name == "DeleteMarker";
+    page.objects.push_back(std::move(entry));
+  }
+  TRY_VOID(parse_prefixes(root, decode, page));
+  if (!is_true(root, "IsTruncated")) return page;
+  TRY(page.continuation, decode(text_of(root, "NextKeyMarker")));
+  if (page.continuation.empty()) return malformed("truncated list without a way on");
+  page.continuation += '\0';
+  page.continuation += text_of(root, "NextVersionIdMarker");
+  return page;
+}
+
 Result<ListAnswer> parse_list(std::string_view xml) {
   Document document;
   TRY(const xml_node root, document.load(xml, "ListBucketResult"));
@@ -230,18 +278,11 @@ Result<ListAnswer> parse_list(std::string_view xml) {
   ListAnswer answer;
   ListPage& page = answer.page;
   for (const xml_node& node : root.children("Contents")) {
-    ListEntry entry;
-    TRY(entry.key, decode(text_of(node, "Key")));
+    TRY(ListEntry entry, parse_list_entry(node, decode));
     TRY(entry.size, parse_size_element(node, "Size"));
-    entry.etag = quoted_etag(text_of(node, "ETag"));
-    entry.last_modified = parse_xml_time(text_of(node, "LastModified")).value_or(WallTime{});
-    entry.storage_class = text_of(node, "StorageClass");
     page.objects.push_back(std::move(entry));
   }
-  for (const xml_node& node : root.children("CommonPrefixes")) {
-    TRY(std::string prefix, decode(text_of(node, "Prefix")));
-    page.prefixes.push_back(std::move(prefix));
-  }
+  TRY_VOID(parse_prefixes(root, decode, page));
   answer.version1 = !root.child("KeyCount") && root.child("Marker");
   if (!is_true(root, "IsTruncated")) return answer;
   page.continuation = text_of(root, "NextContinuationToken");

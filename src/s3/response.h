@@ -33,6 +33,8 @@ struct ListAnswer {
   bool version1 = false;  // the store took no notice of list-type=2
 };
 Result<ListAnswer> parse_list(std::string_view xml);
+/// Of ListObjectVersions; the continuation is as s3_request::list_versions() takes it.
+Result<ListPage> parse_versions(std::string_view xml);
 Result<std::string> parse_create_upload(std::string_view xml);
 /// CopyObject and CompleteMultipartUpload. `headers` give the version.
 Result<PutResult> parse_write_document(std::string_view xml, const Headers& headers);

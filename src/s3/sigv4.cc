@@ -142,13 +142,8 @@ void SigV4Signer::set_key(std::string_view secret_key) {
 
 void SigV4Signer::append_query(std::string_view query) {
   sorted_.clear();
-  while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    if (pair.empty()) continue;
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    sorted_.push_back({pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size()))});
+  while (const auto parameter = take_query_parameter(query)) {
+    sorted_.push_back({parameter->name, parameter->value});
   }
   std::sort(sorted_.begin(), sorted_.end(), [](const Header& a, const Header& b) {
     return a.name != b.name ? a.name < b.name : a.value < b.value;

@@ -66,7 +66,7 @@ Error S3Store::unsupported(std::string_view what) const {
 }
 
 Result<void> S3Store::check_condition(const WriteCondition& condition, bool supported) const {
-  if (supported || (!condition.if_none_match && condition.if_match.empty())) return {};
+  if (supported || !condition.on_object()) return {};
   return unsupported("write under a condition");
 }
 
@@ -142,7 +142,7 @@ Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, const PutO
   CO_TRY_VOID(check_key(object.key));
   CO_TRY_VOID(check_sendable(body));
   Place& at = place(object.bucket);
-  if (options.condition.if_none_match || !options.condition.if_match.empty()) {
+  if (options.condition.on_object()) {
     co_await settle(&at);
     CO_TRY_VOID(check_condition(options.condition, capabilities_.conditional_writes));
   }

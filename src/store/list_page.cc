@@ -84,6 +84,7 @@ Result<ListPage> make_list_page(const ListOptions& options, const ListCursor& ne
     last = kAfterKey;
     position->key = entry->key;
     position->after = true;
+    if (options.versions) entry->version_id = "null";
     page.objects.push_back(*std::move(entry));
     ++count;
   }

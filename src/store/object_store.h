@@ -19,7 +19,6 @@ namespace telpher {
 struct GetOptions {
   std::optional<ByteRange> range;  // empty = the whole object
   std::string if_match;            // ETag; kPrecondition when it is another
-  std::string version_id;
 };
 
 struct GetResult {
@@ -94,6 +93,7 @@ struct ListOptions {
   std::string start_after;   // keys after this one
   std::string continuation;  // from the page before
   int max_keys = 1000;
+  bool versions = false;  // all versions and delete markers, of each key the newest first
 };
 
 struct ListEntry {
@@ -104,6 +104,10 @@ struct ListEntry {
   std::string storage_class;
   ChecksumAlgorithm checksum = ChecksumAlgorithm::kNone;  // kNone = none, or not said
   bool composite = false;                                 // the checksum is
+  // Where versions were asked for:
+  std::string version_id = {};  // "null" when it was written without versioning
+  bool is_latest = true;
+  bool delete_marker = false;  // no object: it says that there is none any more
 };
 
 struct ListPage {

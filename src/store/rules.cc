@@ -29,6 +29,10 @@ Error no_such_upload(std::string_view upload_id) {
                      "no multipart upload with the id '" + std::string(upload_id) + "'");
 }
 
+Error invalid_upload_id_marker() {
+  return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, "Invalid uploadId marker");
+}
+
 Error bad_digest(std::string_view what) {
   std::string message = "The Content-MD5 you specified did not match what we received.";
   if (what != "Content-MD5") {
@@ -94,7 +98,11 @@ std::string checksum_etag(const Digest& checksum) {
 
 Result<void> check_address(const ObjectAddress& object) {
   TRY_VOID(check_bucket_name(object.bucket));
-  return check_key(object.key);
+  TRY_VOID(check_key(object.key));
+  if (object.version_id.empty() || object.version_id == "null") return {};
+  return store_error(ErrorKind::kNotFound, "NoSuchVersion", 404,
+                     "'" + object.key + "' has no version '" + object.version_id +
+                         "': this store keeps no versions");
 }
 
 ContentDigester::ContentDigester(const Options& options)
@@ -189,8 +197,7 @@ Result<void> check_wanted_tags(const Capabilities& capabilities, const Tags& tag
 Result<void> check_put_options(const Capabilities& capabilities, const PutOptions& options) {
   const bool has_checksum = options.checksum || options.algorithm != ChecksumAlgorithm::kNone;
   if (has_checksum && !capabilities.checksums) return not_implemented("checksum headers");
-  const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
-  if (conditional && !capabilities.conditional_writes) {
+  if (options.condition.on_object() && !capabilities.conditional_writes) {
     return not_implemented("conditional writes");
   }
   TRY_VOID(check_wanted_tags(capabilities, options.tags));
@@ -343,9 +350,9 @@ Result<std::vector<const PartInfo*>> resolve_parts(
     if (!part || !same_etag(part->etag, named[i].etag)) return invalid_part(named[i].number);
     const std::optional<Digest>& checksum = named[i].checksum;
     // Of an upload that announced none the parts may have been proven by others than are kept.
-    const bool kept = announced != ChecksumAlgorithm::kNone ||
-                      (checksum && part->checksum &&
-                       checksum->algorithm() == part->checksum->algorithm());
+    const bool kept =
+        announced != ChecksumAlgorithm::kNone ||
+        (checksum && part->checksum && checksum->algorithm() == part->checksum->algorithm());
     if (checksum && capabilities.checksums && kept && checksum != part->checksum) {
       return invalid_part(named[i].number);
     }
@@ -403,7 +410,8 @@ Result<void> check_whole(const std::optional<StoredChecksum>& made, const Digest
 Result<Assembly> assemble_parts(const Capabilities& capabilities, const CreateUploadOptions& upload,
                                 const std::vector<PartInfo>& named, const CompleteOptions& options,
                                 const std::function<const PartInfo*(PartNumber)>& find) {
-  TRY(const std::vector<const PartInfo*> parts, resolve_parts(capabilities, upload.checksum, named, find));
+  TRY(const std::vector<const PartInfo*> parts,
+      resolve_parts(capabilities, upload.checksum, named, find));
   Assembly assembly;
   for (const PartInfo* part : parts) assembly.size += part->size;
   if (options.size && *options.size != assembly.size) {

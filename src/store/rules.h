@@ -20,6 +20,7 @@ Error store_error(ErrorKind kind, std::string_view code, int http_status, std::s
 Error no_such_bucket(std::string_view bucket);
 Error no_such_key(std::string_view key);
 Error no_such_upload(std::string_view upload_id);
+Error invalid_upload_id_marker();
 /// The bytes fail their checksum. Temporary: the wire was at fault.
 Error bad_digest(std::string_view what);
 /// kUnsupported, "NotImplemented".

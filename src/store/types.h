@@ -18,6 +18,9 @@ namespace telpher {
 struct ObjectAddress {
   std::string bucket;
   std::string key;
+  /// Of what is read or removed: this version of it; empty = the current one. Where an object is
+  /// written it is empty. Stores without versions know "null" only (else kNotFound NoSuchVersion).
+  std::string version_id = {};
   bool operator==(const ObjectAddress&) const = default;
 };
 
@@ -69,6 +72,8 @@ struct WriteCondition {
   /// Only while the bucket belongs to this user: it may be another's by the time a long body ends.
   /// For stores that keep owners.
   std::optional<std::string> bucket_owner;
+  /// Whether it depends on what object is there.
+  bool on_object() const { return if_none_match || !if_match.empty(); }
 };
 
 struct PartInfo {

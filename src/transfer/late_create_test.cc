@@ -206,25 +206,24 @@ class Process : EngineBed {
 
 class LateCreate : public testing::Test {
  protected:
+  /// Another run of the same command, or another copy to the same place.
+  void is_ended_by_copying(Source& source) {
+    Process(world_, 500ms).copy_and_die(source_, 100ms);
+    Process next(world_);
+    ASSERT_TRUE(next.copy(source));
+    EXPECT_EQ(next.unfinished(), 0u);
+    EXPECT_EQ(world_.open_uploads(), 0u);
+  }
+
   World world_;
   StringSource source_{random_text(200 * kKiB)};
   StringSource other_source_{random_text(200 * kKiB, 2), "\"v2\""};
 };
 
-TEST_F(LateCreate, OfAKilledRunIsEndedByTheNext) {
-  Process(world_, 500ms).copy_and_die(source_, 100ms);
-  Process next(world_);
-  ASSERT_TRUE(next.copy(source_));
-  EXPECT_EQ(next.unfinished(), 0u);
-  EXPECT_EQ(world_.open_uploads(), 0u);
-}
+TEST_F(LateCreate, OfAKilledRunIsEndedByTheNext) { is_ended_by_copying(source_); }
 
 TEST_F(LateCreate, OfAKilledRunIsEndedByAnotherCopyToTheSamePlace) {
-  Process(world_, 500ms).copy_and_die(source_, 100ms);
-  Process next(world_);
-  ASSERT_TRUE(next.copy(other_source_));
-  EXPECT_EQ(next.unfinished(), 0u);
-  EXPECT_EQ(world_.open_uploads(), 0u);
+  is_ended_by_copying(other_source_);
 }
 
 TEST_F(LateCreate, OfAKilledRunIsEndedBySweep) {

@@ -40,6 +40,21 @@ bool is_upload_of(const JournalEntry& entry, const UploadInfo& upload) {
   return upload.initiated >= first && upload.initiated <= last;
 }
 
+Task<Result<void>> abort_uploads(ObjectStore& store, std::string bucket, std::string prefix,
+                                 std::function<bool(const UploadInfo&)> wanted) {
+  ListUploadsOptions page{.prefix = std::move(prefix)};
+  do {
+    CO_TRY(UploadsPage uploads, co_await store.list_uploads(bucket, page));
+    for (const UploadInfo& upload : uploads.uploads) {
+      if (!wanted(upload)) continue;
+      CO_TRY_VOID(co_await store.abort({bucket, upload.key}, upload.upload_id));
+    }
+    page.key_marker = std::move(uploads.key_marker);
+    page.upload_id_marker = std::move(uploads.upload_id_marker);
+  } while (!page.key_marker.empty());
+  co_return Result<void>();
+}
+
 namespace {
 
 /// What a process sent arrives although the process has died, and what waits in the store is
@@ -55,17 +70,9 @@ Task<Result<void>> let_late_requests_arrive(WallTime last_alive) {
 /// those that is_upload_of() knows.
 Task<Result<void>> abort_forgotten_uploads(ObjectStore& store, JournalEntry entry) {
   CO_TRY_VOID(co_await let_late_requests_arrive(std::max(entry.created, entry.last_alive)));
-  ListUploadsOptions page{.prefix = entry.object.key};
-  for (;;) {
-    CO_TRY(UploadsPage uploads, co_await store.list_uploads(entry.object.bucket, page));
-    for (const UploadInfo& upload : uploads.uploads) {
-      if (!is_upload_of(entry, upload)) continue;
-      CO_TRY_VOID(co_await store.abort(entry.object, upload.upload_id));
-    }
-    if (uploads.key_marker.empty()) co_return Result<void>();
-    page.key_marker = std::move(uploads.key_marker);
-    page.upload_id_marker = std::move(uploads.upload_id_marker);
-  }
+  co_return co_await abort_uploads(
+      store, entry.object.bucket, entry.object.key,
+      [&entry](const UploadInfo& upload) { return is_upload_of(entry, upload); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "transfer/journal.h"
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 namespace telpher {
@@ -16,6 +17,10 @@ bool is_upload_of(const JournalEntry& entry, const UploadInfo& upload);
 /// A CreateMultipartUpload that takes effect so long after its sender died is not waited for: such
 /// an upload is left to `telpher sweep --all`.
 inline constexpr std::chrono::seconds kLateArrival{2};
+
+/// Ends the open uploads below `prefix` that `wanted` names. Errors: the store's, at the first.
+Task<Result<void>> abort_uploads(ObjectStore& store, std::string bucket, std::string prefix,
+                                 std::function<bool(const UploadInfo&)> wanted);
 
 /// Ends the upload of an unfinished transfer, also one whose id never reached the journal, and
 /// forgets the entry. The caller holds the lease on its destination. Takes kLateArrival longer

@@ -241,33 +241,20 @@ def web(tmp_path):
         stop(server.process)
 
 
-class S3:
-    """`telpher s3`: the endpoint that fails on purpose."""
+class S3(Served):
+    """`telpher s3` in memory with a bucket: the endpoint that fails on purpose."""
 
-    KEYS = {"TELPHER_S3_ACCESS_KEY": "endpoint-test", "TELPHER_S3_SECRET_KEY": "endpoint-secret",
-            "TELPHER_S3_ADMIN_KEY": "endpoint-admin"}
+    KEYS = KEYS
 
-    def __init__(self, telpher, folder, rules=(), script=None, args=()):
-        path = folder / f"faults-{free_port()}.json"
+    def __init__(self, telpher, rules=(), script=None, args=()):
+        path = telpher.cwd / f"faults-{time.monotonic_ns()}.json"
         path.write_text(json.dumps(script or {"rules": list(rules)}))
-        self.process = subprocess.Popen(
-            telpher.command(["s3", "--store", "memory", "--listen", "127.0.0.1:0", "--bucket",
-                             "bucket", "--faults", path, *args]),
-            env=telpher.env | self.KEYS, cwd=folder, stdout=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        assert line.startswith("listening on "), line
-        self.base = line.split()[-1].rstrip("/")
+        super().__init__(telpher, ["--store", "memory", "--bucket", "bucket", "--faults", path,
+                                   *args], KEYS)
 
     def client_env(self):
-        return {"AWS_ENDPOINT_URL": self.base, "AWS_ACCESS_KEY_ID": "endpoint-test",
-                "AWS_SECRET_ACCESS_KEY": "endpoint-secret"}
-
-    def admin(self, path, method="GET", data=None):
-        """Asks one of the endpoint's own pages."""
-        request = urllib.request.Request(f"{self.base}/_telpher/{path}", method=method, data=data,
-                                         headers={"Authorization": "Bearer endpoint-admin"})
-        with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
+        return {"AWS_ENDPOINT_URL": self.base, "AWS_ACCESS_KEY_ID": KEYS["TELPHER_S3_ACCESS_KEY"],
+                "AWS_SECRET_ACCESS_KEY": KEYS["TELPHER_S3_SECRET_KEY"]}
 
     def stats(self):
         return self.admin("stats")
@@ -277,7 +264,7 @@ class S3:
 
     def faults(self, rules):
         """Another script from now on."""
-        self.admin("faults", "PUT", json.dumps({"rules": rules}).encode())
+        self.admin("faults", method="PUT", data=json.dumps({"rules": rules}).encode())
 
     def wait_until_met(self):
         """Until each rule of the script has acted: the endpoint is asked, for it tells nobody by
@@ -289,12 +276,12 @@ class S3:
 
 
 @pytest.fixture
-def s3(telpher, tmp_path):
+def s3(telpher):
     """s3(rules) starts the endpoint and points the environment at it."""
     started = []
 
     def start(rules=(), script=None, args=()):
-        started.append(S3(telpher, tmp_path, rules, script, args))
+        started.append(S3(telpher, rules, script, args))
         telpher.env |= started[-1].client_env()
         return started[-1]
 

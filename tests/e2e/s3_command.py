@@ -43,17 +43,23 @@ class Served:
         return re.fullmatch(r"access key: (\S+)\n", access)[1], \
             re.fullmatch(r"secret key: (\S+)\n", secret)[1]
 
-    def client(self, access_key="its-access-key", secret_key="its-secret-key"):
+    def client(self, access_key=KEYS["TELPHER_S3_ACCESS_KEY"],
+               secret_key=KEYS["TELPHER_S3_SECRET_KEY"], **config):
+        """That sends each request once; `config` as of botocore's Config."""
         config = Config(signature_version="s3v4", retries={"max_attempts": 0}, read_timeout=30,
-                        s3={"addressing_style": "path"})
+                        s3={"addressing_style": "path"}, **config)
         return boto3.client("s3", endpoint_url=self.base, region_name="us-east-1", config=config,
                             aws_access_key_id=access_key, aws_secret_access_key=secret_key)
 
-    def admin(self, path, key="its-admin-key", method="GET"):
-        request = urllib.request.Request(f"{self.base}/_telpher/{path}", method=method,
+    def read_page(self, path, key=KEYS["TELPHER_S3_ADMIN_KEY"], method="GET", data=None):
+        """One of its own pages, as text."""
+        request = urllib.request.Request(f"{self.base}/_telpher/{path}", method=method, data=data,
                                          headers={"Authorization": f"Bearer {key}"} if key else {})
         with urllib.request.urlopen(request) as answer:
-            return json.load(answer)
+            return answer.read().decode()
+
+    def admin(self, path, **how):
+        return json.loads(self.read_page(path, **how))
 
     def end(self, with_signal=signal.SIGTERM):
         """Ends it; returns what it has said that was not read."""

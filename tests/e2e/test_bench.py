@@ -4,7 +4,6 @@ import json
 import re
 import signal
 
-import boto3
 import pytest
 
 from conftest import MIB
@@ -58,9 +57,7 @@ def test_uploads_are_looked_for_only_when_there_may_be_some(telpher, s3):
 
 def test_uploads_of_others_are_left_alone(telpher, s3):
     server = s3()
-    client = boto3.client("s3", endpoint_url=server.base, region_name="us-east-1",
-                          aws_access_key_id=server.KEYS["TELPHER_S3_ACCESS_KEY"],
-                          aws_secret_access_key=server.KEYS["TELPHER_S3_SECRET_KEY"])
+    client = server.client()
     for key in ("mine", "tmp/mine"):
         client.create_multipart_upload(Bucket="bucket", Key=key)
     telpher.ok("bench", "s3://bucket/tmp/", "--requests", "2", "--size", "6MiB", "--part-size", "5MiB")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import zlib
 
-import boto3
 import pytest
 
 from conftest import MIB, kill, random_bytes, sha256, wait_for_event
@@ -185,9 +184,7 @@ def test_sweep_ends_what_was_left(telpher, slow_web):
 
 def test_sweep_names_what_ends_an_upload_of_others(telpher, s3):
     server = s3()
-    client = boto3.client("s3", endpoint_url=server.base, region_name="us-east-1",
-                          aws_access_key_id=server.KEYS["TELPHER_S3_ACCESS_KEY"],
-                          aws_secret_access_key=server.KEYS["TELPHER_S3_SECRET_KEY"])
+    client = server.client()
     client.create_multipart_upload(Bucket="bucket", Key="theirs")
     assert "bucket/theirs  not ours, begun" in telpher.ok("sweep", "s3://bucket").out
     out = telpher.ok("sweep", "s3://bucket", "--abort").out

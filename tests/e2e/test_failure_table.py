@@ -9,7 +9,6 @@ import socket
 import subprocess
 import threading
 
-import boto3
 import pytest
 
 from conftest import MIB, kill, random_bytes
@@ -257,8 +256,10 @@ def test_bucket_in_another_region(telpher, s3, data):
 def test_token_that_expires_and_is_replaced(telpher, s3, tmp_path, data):
     """Another program renews the credentials file while parts are on their way."""
     def write_token(token):
-        (tmp_path / "new").write_text("[default]\naws_access_key_id = endpoint-test\n"
-                                      "aws_secret_access_key = endpoint-secret\n"
+        keys = server.client_env()
+        (tmp_path / "new").write_text("[default]\n"
+                                      f"aws_access_key_id = {keys['AWS_ACCESS_KEY_ID']}\n"
+                                      f"aws_secret_access_key = {keys['AWS_SECRET_ACCESS_KEY']}\n"
                                       f"aws_session_token = {token}\n")
         (tmp_path / "new").rename(tmp_path / "credentials")
 
@@ -464,9 +465,7 @@ def test_gzip_despite_identity(telpher, s3, web):
     source = web([{"path": "/f", "body": "hello " * 1000, "gzip": True, "etag": '"1"'}])
     telpher.ok("cp", source.url("/f"), "s3://bucket/k")
     assert gzip.decompress(telpher.read("s3://bucket/k")) == b"hello " * 1000
-    signed = boto3.client("s3", endpoint_url=server.base, region_name="us-east-1",
-                          aws_access_key_id=server.KEYS["TELPHER_S3_ACCESS_KEY"],
-                          aws_secret_access_key=server.KEYS["TELPHER_S3_SECRET_KEY"])
+    signed = server.client()
     assert signed.head_object(Bucket="bucket", Key="k")["ContentEncoding"] == "gzip"
     assert server.stats()["open_uploads"] == 0
 

@@ -74,7 +74,7 @@ def test_every_operation_and_field_is_in_the_manual():
 
 @pytest.mark.parametrize("script", blocks(PAGE, "json"))
 def test_every_script_of_the_manual_is_taken(s3, script):
-    s3().admin("faults", "PUT", script.encode())
+    s3().admin("faults", method="PUT", data=script.encode())
 
 
 def environment():

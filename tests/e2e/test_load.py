@@ -7,9 +7,7 @@ import json
 import threading
 import time
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from conftest import MIB, random_bytes
 
@@ -156,10 +154,7 @@ def read_value(client):
 def test_50_threads_on_one_key(s3, tmp_path, store):
     """The last complete write wins; readers see an old or a new one, never a mix."""
     server = s3(args=["--store", store, "--root", tmp_path / "root"])
-    client = boto3.client("s3", endpoint_url=server.base, region_name="us-east-1",
-                          aws_access_key_id=server.KEYS["TELPHER_S3_ACCESS_KEY"],
-                          aws_secret_access_key=server.KEYS["TELPHER_S3_SECRET_KEY"],
-                          config=Config(max_pool_connections=50, retries={"total_max_attempts": 1}))
+    client = server.client(max_pool_connections=50)
     observed = Observed()
     write_value(client, 0)
     observed.note(observed.writes, 0, 0)

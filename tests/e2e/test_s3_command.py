@@ -26,7 +26,7 @@ def test_a_newcomer_gets_address_keys_and_admin_key(telpher, serve):
     kept, admin = (server.process.stdout.readline() for _ in range(2))
     assert kept == f"kept in: {telpher.home}/store/s3-credentials.json\n"
     key = re.fullmatch(r"admin key: (\S{20,})\n", admin)[1]
-    assert server.admin("stats", key)["requests"]["PutObject"] == 1
+    assert server.admin("stats", key=key)["requests"]["PutObject"] == 1
     assert server.end() == "" and server.err == ""
     # It is the embedded store that it serves.
     assert telpher.read("local://bucket/key") == b"hello"
@@ -217,7 +217,7 @@ def test_empty_keys_are_none(serve):
     server = serve("--store", "memory", env={name: "" for name in KEYS})
     server.client(*server.read_keys()).list_buckets()
     with pytest.raises(urllib.error.HTTPError):
-        server.admin("stats", "")
+        server.admin("stats", key="")
 
 
 def test_keys_of_the_environment_are_not_told(serve):
@@ -274,7 +274,7 @@ def test_admin_pages_want_the_admin_key(serve):
                          ("history", "GET"), ("stats", "GET"), ("other", "GET")]:
         for key in ["", "a guess", "its-secret-key"]:
             with pytest.raises(urllib.error.HTTPError) as refused_page:
-                server.admin(page, key, method)
+                server.admin(page, key=key, method=method)
             assert refused_page.value.code == 403
 
 

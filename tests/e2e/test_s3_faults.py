@@ -4,21 +4,9 @@ import re
 import urllib.error
 import urllib.request
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from s3_command import refused
-
-
-def client_of(server):
-    keys = server.client_env()
-    return boto3.client(
-        "s3", endpoint_url=server.base, region_name="us-east-1",
-        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        config=Config(signature_version="s3v4", retries={"max_attempts": 0}, read_timeout=30,
-                      s3={"addressing_style": "path"}))
 
 
 def acted(server):
@@ -29,7 +17,7 @@ def acted(server):
 def test_a_body_fault_without_a_body_is_not_met(s3, fault):
     server = s3([{"on": "GetObject", "count": 1, "do": fault, "after_bytes": 3},
                  {"on": "PutObject", "after": 1, "count": 1, "do": fault, "after_bytes": 3}])
-    client = client_of(server)
+    client = server.client()
     etag = client.put_object(Bucket="bucket", Key="k", Body=b"hello")["ETag"]
     with refused("304", 304):
         client.get_object(Bucket="bucket", Key="k", IfNoneMatch=etag)
@@ -43,20 +31,12 @@ def test_a_body_fault_without_a_body_is_not_met(s3, fault):
     assert not server.admin("faults")["all_met"]
 
 
-def read_page(server, page):
-    """As text."""
-    request = urllib.request.Request(f"{server.base}/_telpher/{page}",
-                                     headers={"Authorization": "Bearer endpoint-admin"})
-    with urllib.request.urlopen(request) as answer:
-        return answer.read().decode()
-
-
 @pytest.mark.parametrize("fault", ["reset", "skew", "expire_token", "status"])
 def test_strangers_use_up_no_faults(s3, fault):
     """Not even those that a rule lets pass first."""
     server = s3([{"after": 1, "count": 1, "do": fault} |
                  ({"minutes": 30} if fault == "skew" else {})])
-    client = client_of(server)
+    client = server.client()
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError) as stranger:
             urllib.request.urlopen(f"{server.base}/bucket/k")
@@ -73,17 +53,17 @@ def test_its_own_pages_are_not_requests_under_way(s3):
     for page in ["faults", "history", "stats"]:
         server.admin(page)
     assert server.stats()["under_way_max"] == 0
-    client_of(server).list_buckets()
+    server.client().list_buckets()
     assert server.stats()["under_way_max"] == 1
 
 
 def test_numbers_are_written_out(s3):
     server = s3([{"on": "PutObject", "key": "1E2", "probability": 0.5, "do": "throttle",
                   "bytes_per_second": 100}])
-    client_of(server).put_object(Bucket="bucket", Key="1E2", Body=b"")
-    assert re.search(r'"at":1\d{9}(\.\d+)?[,}]', read_page(server, "history"))
+    server.client().put_object(Bucket="bucket", Key="1E2", Body=b"")
+    assert re.search(r'"at":1\d{9}(\.\d+)?[,}]', server.read_page("history"))
     for page in ["faults", "stats"]:
-        assert '"probability":0.5,' in read_page(server, page)
+        assert '"probability":0.5,' in server.read_page(page)
     assert server.admin("faults")["rules"][0] | {"acted": 0, "met": False} == {
         "do": "throttle", "on": "PutObject", "key": "1E2", "probability": 0.5,
         "bytes_per_second": 100, "index": 0, "acted": 0, "met": False}

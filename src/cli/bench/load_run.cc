@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "codec/checksum.h"
 #include "runtime/task_group.h"
+#include "transfer/sweep.h"
 
 #include <algorithm>
 
@@ -225,18 +226,9 @@ Task<Result<void>> LoadRun::prepare() {
 }
 
 Task<Result<void>> LoadRun::end_uploads() {
-  if (settings_.sizes.max <= settings_.part_size) co_return Result<void>();
   if (creates_unanswered_ == 0) co_return Result<void>();
-  ListUploadsOptions options{.prefix = plan_.folder()};
-  do {
-    CO_TRY(const UploadsPage page, co_await patient_.list_uploads(settings_.bucket, options));
-    for (const UploadInfo& info : page.uploads) {
-      CO_TRY_VOID(co_await patient_.abort({settings_.bucket, info.key}, info.upload_id));
-    }
-    options.key_marker = page.key_marker;
-    options.upload_id_marker = page.upload_id_marker;
-  } while (!options.key_marker.empty());
-  co_return Result<void>();
+  co_return co_await abort_uploads(patient_, settings_.bucket, plan_.folder(),
+                                   [](const UploadInfo&) { return true; });
 }
 
 Task<Result<void>> LoadRun::tidy() {

@@ -145,15 +145,14 @@ Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
   const std::string prefix(call.parameter("prefix"));
   const std::string_view after = call.parameter("continuation-token");  // the last bucket before
   CO_TRY(const int most, max_buckets_of(call, exchange->details));
-  const std::string region = options_.region.empty() ? "us-east-1" : options_.region;
   if (call.has_parameter("bucket-region")) {
     const std::string_view wanted = call.parameter("bucket-region");
-    if (!is_region_name(wanted) && wanted != region) {
+    if (!is_region_name(wanted) && wanted != region()) {
       co_return invalid_argument(
           "Argument value " + std::string(wanted) + " is not a valid AWS Region", "bucket-region",
           wanted, exchange->details);
     }
-    if (wanted != region) buckets.clear();
+    if (wanted != region()) buckets.clear();
   }
   std::erase_if(buckets, [&](const BucketInfo& bucket) {
     return !bucket.name.starts_with(prefix) || bucket.name <= after;
@@ -164,9 +163,9 @@ Task<Result<void>> S3Service::list_buckets(Exchange* exchange) {
   const bool asks = std::ranges::any_of(
       kQuestions, [&](std::string_view name) { return call.has_parameter(name); });
   const std::string next = count < buckets.size() ? buckets[count - 1].name : "";
-  co_return co_await send(
-      exchange, 200,
-      buckets_document(std::span(buckets).first(count), user, {prefix, next, asks ? region : ""}));
+  co_return co_await send(exchange, 200,
+                          buckets_document(std::span(buckets).first(count), user,
+                                           {prefix, next, asks ? region() : ""}));
 }
 
 Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
@@ -186,7 +185,7 @@ Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
   const Result<BucketInfo> there = co_await base_.head_bucket(bucket);
   if (there && !serves(there->owner, user)) co_return bucket_already_exists(bucket);
   // Making one's own bucket again succeeds in us-east-1 alone, for history's sake.
-  if (there && !options_.region.empty() && options_.region != "us-east-1") {
+  if (there && region() != "us-east-1") {
     co_return store_error(ErrorKind::kConflict, "BucketAlreadyOwnedByYou", 409,
                           "Your previous request to create the named bucket succeeded and you "
                           "already own it.");
@@ -199,8 +198,7 @@ Task<Result<void>> S3Service::create_bucket(Exchange* exchange) {
 
 Task<Result<void>> S3Service::head_bucket(Exchange* exchange) {
   CO_TRY_VOID(co_await store_.head_bucket(exchange->call.object.bucket));
-  exchange->response.headers.add("x-amz-bucket-region",
-                                 options_.region.empty() ? "us-east-1" : options_.region);
+  exchange->response.headers.add("x-amz-bucket-region", region());
   co_return co_await send(exchange, 200, "");
 }
 
@@ -215,7 +213,7 @@ Task<Result<void>> S3Service::get_location(Exchange* exchange) {
   const std::string& bucket = exchange->call.object.bucket;
   CO_TRY_VOID(co_await store_.disturb<BucketInfo>(Operation::kGetBucketLocation, "",
                                                   base_.head_bucket(bucket)));
-  const bool classic = options_.region.empty() || options_.region == "us-east-1";
+  const bool classic = region() == "us-east-1";
   std::string document =
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<LocationConstraint "
       "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";

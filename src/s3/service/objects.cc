@@ -111,25 +111,21 @@ struct Wanted {
 };
 
 /// "?partNumber=N".
-Result<Wanted> part_wanted(const S3Call& call, const ObjectInfo& info) {
-  const auto number = parse_decimal<unsigned>(call.parameter("partNumber"));
-  if (!number || *number < 1 || *number > 10'000) {
-    return invalid_argument("Part number must be an integer between 1 and 10000, inclusive");
-  }
+Result<Wanted> part_wanted(const S3Call& call, const ObjectInfo& info, ErrorDetails& details) {
+  TRY(const PartNumber number, part_number_of(call, details));
   if (!info.parts) {
-    if (*number == 1) return Wanted{ByteRange{0, info.size}, 0, info.checksum};
+    if (number == 1) return Wanted{ByteRange{0, info.size}, 0, info.checksum};
   } else {
     const bool composite = info.checksum && info.checksum->parts > 0;
     ByteCount offset = 0;
-    for (std::size_t i = 0; i < info.parts->size(); ++i) {
-      const PartInfo& part = (*info.parts)[i];
-      const ByteCount size = part.size;
-      if (i + 1 == *number) {
-        Wanted wanted{ByteRange{offset, size}, static_cast<int>(info.parts->size()), {}};
+    PartNumber position = 0;
+    for (const PartInfo& part : *info.parts) {
+      if (++position == number) {
+        Wanted wanted{ByteRange{offset, part.size}, static_cast<int>(info.parts->size()), {}};
         if (composite && part.checksum) wanted.checksum = StoredChecksum{*part.checksum, 0};
         return wanted;
       }
-      offset += size;
+      offset += part.size;
     }
   }
   return store_error(ErrorKind::kInvalid, "InvalidPartNumber", 416,
@@ -157,7 +153,7 @@ Result<Wanted> wanted_of(const S3Call& call, const Headers& headers, const Objec
       return store_error(ErrorKind::kInvalid, "InvalidRequest", 400,
                          "Cannot specify both Range header and partNumber query "
                          "parameter");
-    return part_wanted(call, info);
+    return part_wanted(call, info, details);
   }
   if (!range || !range_is_wanted(headers, info)) return Wanted{{}, 0, info.checksum};
   Wanted wanted{resolve_range(*range, info.size), 0, {}};

@@ -98,6 +98,10 @@ class S3Service final : public HttpHandler {
   Result<void> change_times(Exchange& exchange);
   Result<void> authenticate(Exchange& exchange);
   const S3User* find_user(std::string_view access_key) const;
+  /// Where buckets are said to be.
+  std::string_view region() const {
+    return options_.region.empty() ? std::string_view("us-east-1") : options_.region;
+  }
   /// A bucket serves its owner alone; one nobody in particular owns the first user; a sole user
   /// all, also what he made when he had other keys.
   bool serves(std::string_view owner, const S3User& user) const;

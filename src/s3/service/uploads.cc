@@ -150,8 +150,10 @@ Task<Result<void>> S3Service::complete(Exchange* exchange) {
   }
   options.condition.bucket_owner = exchange->bucket_owner;
   const std::string id = upload_id_of(exchange->call);
-  if (offers_checksums()) {
-    const auto type = exchange->headers().find("x-amz-checksum-type");
+  const auto type = exchange->headers().find("x-amz-checksum-type");
+  const bool all_proven =
+      std::ranges::all_of(parts, [](const PartInfo& part) { return part.checksum.has_value(); });
+  if (offers_checksums() && (type || !all_proven)) {
     const Result<PartsPage> upload = co_await look_up(object, id);
     if (upload) CO_TRY_VOID(check_parts_are_proven(*upload, parts, type));
   }

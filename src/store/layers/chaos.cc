@@ -199,15 +199,14 @@ Task<Result<void>> ChaosStore::end(Operation operation, std::string key,
 
 Task<Error> ChaosStore::fail(Operation operation, std::string key, Error error) {
   Disturbance disturbance = co_await begin(operation, key);
-  const std::optional<FaultRule> rule = disturbance.rule;
-  const std::chrono::milliseconds delay = disturbance.delay;
+  std::optional<FaultRule>& rule = disturbance.rule;
   if (rule && (disturbs_bytes(rule->what) || rule->what == FaultKind::kFakeSuccess)) {
     injector_.take_back(*rule);
-    disturbance.rule.reset();
+    rule.reset();
   }
   const Result<void> failed =
-      co_await apply(std::move(disturbance), failing(std::move(error)), Result<void>());
-  const Result<void> ended = co_await end(operation, std::move(key), delay, false);
+      co_await apply(&disturbance, failing(std::move(error)), Result<void>());
+  const Result<void> ended = co_await end(operation, std::move(key), disturbance.delay, false);
   co_return ended ? failed.error() : ended.error();
 }
 
@@ -263,12 +262,10 @@ Task<Result<ObjectInfo>> ChaosStore::head(ObjectAddress object) {
 
 Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options) {
   const std::string key = object.key;
-  Disturbance disturbance = co_await begin(Operation::kGetObject, key);
-  const std::optional<FaultRule> rule = disturbance.rule;
-  const std::chrono::milliseconds delay = disturbance.delay;
-  Result<GetResult> result =
-      co_await apply(std::move(disturbance), inner().get(std::move(object), std::move(options)),
-                     no_fake<GetResult>());
+  const Disturbance disturbance = co_await begin(Operation::kGetObject, key);
+  const std::optional<FaultRule>& rule = disturbance.rule;
+  Result<GetResult> result = co_await apply(
+      &disturbance, inner().get(std::move(object), std::move(options)), no_fake<GetResult>());
   const bool disturbed = rule && disturbs_bytes(rule->what);
   if (disturbed && (!result || result->length == 0)) {
     injector_.take_back(*rule);
@@ -280,7 +277,7 @@ Task<Result<GetResult>> ChaosStore::get(ObjectAddress object, GetOptions options
     result->body = std::make_unique<DisturbedDownload>(std::move(result->body), injector_, *rule,
                                                        at, static_cast<int>(random.below(8)));
   }
-  CO_TRY_VOID(co_await end(Operation::kGetObject, key, delay, result.has_value()));
+  CO_TRY_VOID(co_await end(Operation::kGetObject, key, disturbance.delay, result.has_value()));
   co_return std::move(result);
 }
 
@@ -288,8 +285,6 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutObject, key);
-  const std::optional<FaultRule> rule = disturbance.rule;
-  const std::chrono::milliseconds delay = disturbance.delay;
   AlteredBody altered = alter(disturbance, body);
   if (altered.error) disturbance.error = std::move(altered.error);
   Result<PutResult> fake = PutResult{};
@@ -297,11 +292,10 @@ Task<Result<PutResult>> ChaosStore::put(ObjectAddress object, Body body,
     fake = co_await fake_put(body, digester_options(capabilities(), options));
     if (!fake) injector_.take_back(*disturbance.rule);  // no success to be answered
   }
-  Result<PutResult> result =
-      co_await apply(std::move(disturbance), inner().put(std::move(object), altered.body, options),
-                     std::move(fake));
-  settle(rule, body, altered, result);
-  CO_TRY_VOID(co_await end(Operation::kPutObject, key, delay, result.has_value()));
+  Result<PutResult> result = co_await apply(
+      &disturbance, inner().put(std::move(object), altered.body, options), std::move(fake));
+  settle(disturbance.rule, body, altered, result);
+  CO_TRY_VOID(co_await end(Operation::kPutObject, key, disturbance.delay, result.has_value()));
   co_return result;
 }
 
@@ -309,8 +303,6 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
                                             PartNumber number, Body body, PutPartOptions options) {
   const std::string key = object.key;
   Disturbance disturbance = co_await begin(Operation::kPutPart, key);
-  const std::optional<FaultRule> rule = disturbance.rule;
-  const std::chrono::milliseconds delay = disturbance.delay;
   AlteredBody altered = alter(disturbance, body);
   if (altered.error) disturbance.error = std::move(altered.error);
   Result<PartInfo> fake = PartInfo{};
@@ -319,12 +311,12 @@ Task<Result<PartInfo>> ChaosStore::put_part(ObjectAddress object, std::string up
     if (!fake) injector_.take_back(*disturbance.rule);  // no success to be answered
   }
   Result<PartInfo> result =
-      co_await apply(std::move(disturbance),
+      co_await apply(&disturbance,
                      inner().put_part(std::move(object), std::move(upload_id), number, altered.body,
                                       std::move(options)),
                      std::move(fake));
-  settle(rule, body, altered, result);
-  CO_TRY_VOID(co_await end(Operation::kPutPart, key, delay, result.has_value()));
+  settle(disturbance.rule, body, altered, result);
+  CO_TRY_VOID(co_await end(Operation::kPutPart, key, disturbance.delay, result.has_value()));
   co_return result;
 }
 

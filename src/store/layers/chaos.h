@@ -68,7 +68,7 @@ class ChaosStore final : public ForwardingStore {
   };
   Task<Disturbance> begin(Operation operation, std::string key);
   template <class T>
-  Task<Result<T>> apply(Disturbance disturbance, Task<Result<T>> call, Result<T> fake);
+  Task<Result<T>> apply(const Disturbance* disturbance, Task<Result<T>> call, Result<T> fake);
   template <class T>
   Task<Result<T>> disturb(Operation operation, std::string key, Task<Result<T>> call,
                           Result<T> fake);
@@ -89,10 +89,11 @@ class ChaosStore final : public ForwardingStore {
 };
 
 template <class T>
-Task<Result<T>> ChaosStore::apply(Disturbance disturbance, Task<Result<T>> call, Result<T> fake) {
-  if (disturbance.error) co_return *std::move(disturbance.error);
-  if (!disturbance.rule) co_return co_await std::move(call);
-  const FaultRule& rule = *disturbance.rule;
+Task<Result<T>> ChaosStore::apply(const Disturbance* disturbance, Task<Result<T>> call,
+                                  Result<T> fake) {
+  if (disturbance->error) co_return *disturbance->error;
+  if (!disturbance->rule) co_return co_await std::move(call);
+  const FaultRule& rule = *disturbance->rule;
   switch (rule.what) {
     case FaultKind::kStatus: co_return error_of(rule);
     case FaultKind::kErrorIn200: {
@@ -115,10 +116,9 @@ Task<Result<T>> ChaosStore::apply(Disturbance disturbance, Task<Result<T>> call,
 template <class T>
 Task<Result<T>> ChaosStore::disturb(Operation operation, std::string key, Task<Result<T>> call,
                                     Result<T> fake) {
-  Disturbance disturbance = co_await begin(operation, key);
-  const std::chrono::milliseconds delay = disturbance.delay;
-  Result<T> result = co_await apply(std::move(disturbance), std::move(call), std::move(fake));
-  CO_TRY_VOID(co_await end(operation, std::move(key), delay, result.has_value()));
+  const Disturbance disturbance = co_await begin(operation, key);
+  Result<T> result = co_await apply(&disturbance, std::move(call), std::move(fake));
+  CO_TRY_VOID(co_await end(operation, std::move(key), disturbance.delay, result.has_value()));
   co_return result;
 }
 

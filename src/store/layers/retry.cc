@@ -129,8 +129,7 @@ Task<Result<GetResult>> RetryStore::get(ObjectAddress object, GetOptions options
 Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
   if (body.stream) return inner().put(std::move(object), body, options);
-  const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
-  if (!conditional) {
+  if (!options.condition.on_object()) {
     return attempts<PutResult>({Operation::kPutObject, body.size},
                                [this, object = std::move(object), body, &options] {
                                  return inner().put(object, body, options);

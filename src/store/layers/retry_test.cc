@@ -73,7 +73,8 @@ TEST_F(RetryStoreTest, GivesUpAndSaysHowOftenItTried) {
   EXPECT_EQ(puts(), 8u);
   EXPECT_EQ(failed.error().persistence, Persistence::kRetriedOut);
   EXPECT_EQ(failed.error().context.attempts, 8);
-  EXPECT_EQ(failed.error().message, "PutObject failed after 8 attempts: injected by the fault script");
+  EXPECT_EQ(failed.error().message,
+            "PutObject failed after 8 attempts: injected by the fault script");
 }
 
 TEST_F(RetryStoreTest, AnUploadWhoseAnswerWasLostIsEnded) {

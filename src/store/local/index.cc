@@ -251,7 +251,7 @@ Result<void> LocalIndex::put_object(const ObjectAddress& address, const Object& 
 
 Result<void> LocalIndex::check_condition_of(const ObjectAddress& address,
                                             const WriteCondition& condition, bool exists) {
-  if (!condition.if_none_match && condition.if_match.empty()) return {};
+  if (!condition.on_object()) return {};
   std::optional<std::string> etag;
   if (exists) {
     TRY(const Object there, object(address));

@@ -128,10 +128,6 @@ Result<GetResult> LocalStore::State::get(LocalIndex& index, const ObjectAddress&
 
 Task<Result<GetResult>> LocalStore::get(ObjectAddress object, GetOptions options) {
   CO_TRY_VOID(check_address(object));
-  if (!options.version_id.empty() && options.version_id != "null") {
-    co_return store_error(ErrorKind::kNotFound, "NoSuchVersion", 404,
-                          "this store keeps no versions");
-  }
   co_return co_await offload([&] {
     return state_->with_reader(
         [&](LocalIndex& index) { return state_->get(index, object, options); });

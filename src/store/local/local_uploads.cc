@@ -148,7 +148,7 @@ Task<Result<PartsPage>> LocalStore::list_parts(ObjectAddress object, std::string
 Task<Result<UploadsPage>> LocalStore::list_uploads(std::string bucket, ListUploadsOptions options) {
   CO_TRY_VOID(check_bucket_name(bucket));
   if (!options.upload_id_marker.empty() && !is_upload_id(options.upload_id_marker)) {
-    co_return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, "Invalid uploadId marker");
+    co_return invalid_upload_id_marker();
   }
   co_return co_await offload([&] {
     return state_->with_reader([&](LocalIndex& index) -> Result<UploadsPage> {

@@ -128,6 +128,13 @@ struct MemoryStore::Bucket {
   std::string owner;
   Objects objects;
   std::map<UploadKey, Upload> uploads;
+
+  /// nullopt if there is no such object.
+  std::optional<std::string_view> etag_of(std::string_view key) const {
+    const Object* object = objects.find(key);
+    if (!object) return std::nullopt;
+    return object->info.etag;
+  }
 };
 
 }  // namespace telpher

@@ -127,7 +127,7 @@ Result<MemoryStore::Bucket*> MemoryStore::find_bucket(std::string_view bucket) {
 }
 
 Result<MemoryStore::Object*> MemoryStore::find_object(const ObjectAddress& object) {
-  TRY_VOID(check_key(object.key));
+  TRY_VOID(check_address(object));
   TRY(Bucket * bucket, find_bucket(object.bucket));
   Object* found = bucket->objects.find(object.key);
   if (!found) return no_such_key(object.key);
@@ -143,10 +143,6 @@ Task<Result<ObjectInfo>> MemoryStore::head(ObjectAddress object) {
 Task<Result<GetResult>> MemoryStore::get(ObjectAddress object, GetOptions options) {
   const std::lock_guard lock(mutex_);
   CO_TRY(Object * found, find_object(object));
-  if (!options.version_id.empty() && options.version_id != "null") {
-    co_return store_error(ErrorKind::kNotFound, "NoSuchVersion", 404,
-                          "this store keeps no versions");
-  }
   CO_TRY_VOID(check_condition({.if_match = options.if_match}, object.key, found->info.etag));
   CO_TRY(const ByteRange range, resolve_range(options.range, found->info.size));
   co_return GetResult{found->info, range.length, std::make_unique<Reader>(found->content, range)};
@@ -193,32 +189,30 @@ ByteCount MemoryStore::weight(std::string_view key, const ObjectMetadata& metada
   return weight;
 }
 
+ByteCount MemoryStore::weight(std::string_view key, const ObjectInfo& info, const Tags& tags) {
+  const std::size_t parts = info.parts ? info.parts->size() : 0;
+  return weight(key, info.metadata, tags) + parts * kPartWeight;
+}
+
 Result<PutResult> MemoryStore::store_object(ObjectAddress object, Object made,
                                             const WriteCondition& condition) {
   TRY(Bucket * bucket, find_bucket(object.bucket));
-  const Object* old = bucket->objects.find(object.key);
-  std::optional<std::string_view> old_etag;
-  if (old) old_etag = old->info.etag;
-  TRY_VOID(check_condition(condition, object.key, old_etag));
+  TRY_VOID(check_condition(condition, object.key, bucket->etag_of(object.key)));
   TRY_VOID(check_bucket_owner(condition, bucket->owner));
-  const ByteCount parts = made.info.parts ? made.info.parts->size() * kPartWeight : 0;
-  TRY(made.claim, claim(weight(object.key, made.info.metadata, made.tags) + parts));
+  TRY(made.claim, claim(weight(object.key, made.info, made.tags)));
   PutResult result{made.info.etag, "", made.info.checksum};
   bucket->objects.set(std::move(object.key), std::move(made));
   return result;
 }
 
 Task<Result<void>> MemoryStore::remove(ObjectAddress object, std::string if_match) {
-  CO_TRY_VOID(check_key(object.key));
+  CO_TRY_VOID(check_address(object));
   if (!if_match.empty() && !capabilities_.conditional_removes) {
     co_return not_implemented("conditional removes");
   }
   const std::lock_guard lock(mutex_);
   CO_TRY(Bucket * bucket, find_bucket(object.bucket));
-  const Object* old = bucket->objects.find(object.key);
-  std::optional<std::string_view> etag;
-  if (old) etag = old->info.etag;
-  CO_TRY_VOID(check_condition({.if_match = if_match}, object.key, etag));
+  CO_TRY_VOID(check_condition({.if_match = if_match}, object.key, bucket->etag_of(object.key)));
   bucket->objects.erase(object.key);
   co_return Result<void>();
 }
@@ -381,8 +375,7 @@ Task<Result<void>> MemoryStore::set_tags(ObjectAddress object, Tags tags) {
   CO_TRY_VOID(check_tags(tags));
   const std::lock_guard lock(mutex_);
   CO_TRY(Object * found, find_object(object));
-  const ByteCount parts = found->info.parts ? found->info.parts->size() * kPartWeight : 0;
-  CO_TRY(found->claim, claim(weight(object.key, found->info.metadata, tags) + parts));
+  CO_TRY(found->claim, claim(weight(object.key, found->info, tags)));
   found->info.tag_count = static_cast<int>(tags.size());
   found->tags = std::move(tags);
   co_return Result<void>();

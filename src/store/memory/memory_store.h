@@ -76,8 +76,9 @@ class MemoryStore : public ObjectStore {
 
   Result<Chunk> make_chunk(ByteCount size);
   Result<std::shared_ptr<const Claim>> claim(ByteCount count);
-  /// About what one object, or upload, takes besides its bytes and parts.
+  /// About what one upload, or one object with the list of its parts, takes besides its bytes.
   static ByteCount weight(std::string_view key, const ObjectMetadata& metadata, const Tags& tags);
+  static ByteCount weight(std::string_view key, const ObjectInfo& info, const Tags& tags);
   static constexpr ByteCount kPartWeight = 350;
   Task<Result<Taken>> take_body(Body body, ContentDigester::Options options);
   Result<ContentDigester::Options> find_part_options(const ObjectAddress& object,

@@ -116,8 +116,7 @@ Task<Result<PartInfo>> MemoryStore::copy_part(ObjectAddress from, ByteRange rang
 Task<Result<PutResult>> MemoryStore::complete(ObjectAddress object, std::string upload_id,
                                               std::vector<PartInfo> parts,
                                               CompleteOptions options) {
-  const bool conditional = options.condition.if_none_match || !options.condition.if_match.empty();
-  if (conditional && !capabilities_.conditional_complete) {
+  if (options.condition.on_object() && !capabilities_.conditional_complete) {
     co_return not_implemented("conditional completion");
   }
   Loop& loop = co_await current_loop();
@@ -178,7 +177,7 @@ Task<Result<UploadsPage>> MemoryStore::list_uploads(std::string bucket_name,
   const std::lock_guard lock(mutex_);
   CO_TRY(Bucket * bucket, find_bucket(bucket_name));
   if (!options.upload_id_marker.empty() && !is_upload_id(options.upload_id_marker)) {
-    co_return store_error(ErrorKind::kInvalid, "InvalidArgument", 400, "Invalid uploadId marker");
+    co_return invalid_upload_id_marker();
   }
   UploadsPage page;
   // Without an upload id the marker stands for all uploads of its key.
