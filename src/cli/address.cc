@@ -17,8 +17,10 @@ Result<Address> parse_store_address(Address address, std::string_view rest) {
     }
     return address;
   }
-  TRY_VOID(check_bucket_name(address.object.bucket));
-  if (!address.object.key.empty()) TRY_VOID(check_key(address.object.key));
+  Result<void> checked = check_bucket_name(address.object.bucket);
+  if (checked && !address.object.key.empty()) checked = check_key(address.object.key);
+  // No store has said so: it was typed wrong.
+  if (!checked) return make_error(ErrorKind::kInvalid, checked.error().message);
   return address;
 }
 

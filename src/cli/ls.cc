@@ -2,74 +2,71 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
-#include "cli/json_event.h"
-#include "cli/session.h"
+#include "cli/item_report.h"
+#include "cli/json_line.h"
+#include "cli/object_walk.h"
+#include "cli/progress_view.h"
+#include "cli/time_text.h"
 #include "cli/verbs.h"
+#include "store/rules.h"
 
 #include <cstdio>
-#include <ctime>
 
 namespace telpher {
 namespace {
 
-std::string time_text(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return text;
-}
-
 class ObjectListing final : public Verb {
  public:
-  void describe(CommandLine& line, const Settings&) override {
-    line.positionals = {.name = "ADDRESS", .help = "", .min = 1, .max = 1};
-    line.details = "One level, unless --recursive: what lies deeper shows as a prefix.";
-    line.examples =
-        "telpher ls s3://\ntelpher ls s3://photos/2026/\ntelpher ls --recursive --json "
-        "local://demo";
-    line.group("Output");
-    line.flag("-r,--recursive", "all objects below the prefix", recursive_);
-    line.flag("-H,--human", "sizes as 1.5 MiB", human_);
-    line.flag("--json", "one JSON object per line", json_);
-    add_store_options(line, access_);
-  }
+  void describe(CommandLine& line, const Settings& settings) override;
 
   Task<int> run(Command* command) override {
+    Result<std::vector<Address>> addresses = parse_store_addresses(command->arguments, "ls");
+    if (!addresses) co_return report_error(addresses.error());
+    Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+    if (!filter) co_return report_error(filter.error());
+    filter_ = *std::move(filter);
+    if (addresses->empty()) addresses->push_back(*parse_address("s3://"));
     Session session(command->loop, command->settings, access_);
-    Result<void> listed = co_await list(&session, command->arguments.front());
-    if (listed) co_return kExitDone;
-    co_return report_error(listed.error());
+    ItemReport report(kReads, json_);
+    for (const Address& address : *addresses) {
+      const bool headed = addresses->size() > 1 && !json_;
+      if (headed) std::printf("%s:\n", printable(address.text).c_str());
+      Result<void> listed = co_await list(&session, address);
+      if (listed) {
+        report.done();
+      } else {
+        report.failed(address.text, listed.error());
+      }
+      if (headed && &address != &addresses->back()) std::puts("");
+    }
+    if (total_) print_total();
+    co_return report.exit_code();
   }
 
  private:
-  Task<Result<void>> list(Session* session, std::string text) {
-    CO_TRY(const Address address, parse_address(text));
-    if (!address.in_store()) {
-      co_return make_error(ErrorKind::kInvalid,
-                           "ls lists s3://… and local://…, not '" + redacted(address) + "'");
-    }
-    CO_TRY(ObjectStore * store, session->store(address.kind));
-    if (address.object.bucket.empty()) co_return co_await list_buckets(store);
-    ListOptions options;
-    options.prefix = address.object.key;
-    if (!recursive_) options.delimiter = "/";
-    do {
-      CO_TRY(ListPage page, co_await store->list(address.object.bucket, options));
-      for (const std::string& prefix : page.prefixes) print_prefix(prefix);
-      for (const ListEntry& entry : page.objects) print_object(entry);
-      options.continuation = std::move(page.continuation);
-    } while (!options.continuation.empty());
-    co_return Result<void>();
+  Task<Result<void>> list(Session* session, Address address) {
+    if (address.object.bucket.empty()) co_return co_await list_buckets(session, address.kind);
+    CO_TRY(ObjectWalk walk,
+           co_await ObjectWalk::open(
+               session, address,
+               {.plain = PlainKey::kPrefix, .one_level = !recursive_, .filter = filter_}));
+    std::uint64_t shown = 0;
+    CO_TRY_VOID(co_await walk.for_each(
+        [&](WalkPage page) { return print(&walk, std::move(page), &shown); }));
+    // A bucket that is empty is there all the same.
+    const bool filtered = !include_.empty() || !exclude_.empty();
+    if (shown > 0 || filtered || address.object.key.empty()) co_return Result<void>();
+    co_return make_error(ErrorKind::kNotFound, walk.is_pattern()
+                                                   ? "no object matches"
+                                                   : "no object has a name that begins so");
   }
 
-  Task<Result<void>> list_buckets(ObjectStore* store) {
+  Task<Result<void>> list_buckets(Session* session, Address::Kind kind) {
+    CO_TRY(ObjectStore * store, session->store(kind));
     CO_TRY(const std::vector<BucketInfo> buckets, co_await store->list_buckets());
     for (const BucketInfo& bucket : buckets) {
       if (json_) {
-        std::printf("{\"bucket\":%s,\"created\":\"%s\"}\n", json_string(bucket.name).c_str(),
-                    time_text(bucket.created).c_str());
+        JsonLine().text("bucket", bucket.name).text("created", time_text(bucket.created)).print();
       } else {
         std::printf("%s  %s\n", time_text(bucket.created).c_str(), bucket.name.c_str());
       }
@@ -77,31 +74,101 @@ class ObjectListing final : public Verb {
     co_return Result<void>();
   }
 
-  void print_prefix(const std::string& prefix) const {
-    if (json_) {
-      std::printf("{\"prefix\":%s}\n", json_string(prefix).c_str());
-    } else {
-      std::printf("%20s  %12s  %s\n", "", "", printable(prefix).c_str());
+  Task<Result<void>> print(const ObjectWalk* walk, WalkPage page, std::uint64_t* shown) {
+    for (const std::string& prefix : page.prefixes) print_prefix(*walk, prefix);
+    for (const ListEntry& entry : page.objects) {
+      print_object(*walk, entry);
+      bytes_ += entry.size;
     }
+    objects_ += page.objects.size();
+    *shown += page.prefixes.size() + page.objects.size();
+    co_return stdout_is_open();
   }
 
-  void print_object(const ListEntry& entry) const {
+  void print_prefix(const ObjectWalk& walk, const std::string& prefix) const {
+    if (json_) {
+      JsonLine().text("bucket", walk.bucket()).text("prefix", prefix).print();
+      return;
+    }
+    std::printf("%20s  %12s  %s", "", "", details_ ? "                " : "");
+    print_name(walk, prefix);
+  }
+
+  void print_object(const ObjectWalk& walk, const ListEntry& entry) const {
     const std::string time = time_text(entry.last_modified);
     if (json_) {
-      std::printf("{\"key\":%s,\"size\":%llu,\"last_modified\":\"%s\",\"etag\":%s}\n",
-                  json_string(entry.key).c_str(), static_cast<unsigned long long>(entry.size),
-                  time.c_str(), json_string(entry.etag).c_str());
+      JsonLine line;
+      line.text("bucket", walk.bucket()).text("key", entry.key).number("size", entry.size);
+      line.text("last_modified", time).text("etag", entry.etag);
+      if (!entry.storage_class.empty()) line.text("storage_class", entry.storage_class);
+      if (entry.checksum != ChecksumAlgorithm::kNone) {
+        line.text("checksum", to_string(entry.checksum)).boolean("composite", entry.composite);
+      }
+      line.print();
       return;
     }
     const std::string size = human_ ? format_size(entry.size) : std::to_string(entry.size);
-    std::printf("%s  %12s  %s\n", time.c_str(), size.c_str(), printable(entry.key).c_str());
+    std::printf("%s  %12s  ", time.c_str(), size.c_str());
+    if (details_) {
+      std::printf("%-14s  %-36s  ",
+                  entry.storage_class.empty() ? "-" : printable(entry.storage_class).c_str(),
+                  printable(bare_etag(entry.etag)).c_str());
+    }
+    print_name(walk, entry.key);
+  }
+
+  void print_name(const ObjectWalk& walk, const std::string& key) const {
+    std::puts(printable(full_ ? walk.address_of(key) : key).c_str());
+  }
+
+  void print_total() const {
+    if (json_) {
+      JsonLine()
+          .text("event", "summary")
+          .number("objects", objects_)
+          .number("bytes", bytes_)
+          .print();
+      return;
+    }
+    std::printf("\n%llu objects, %s\n", static_cast<unsigned long long>(objects_),
+                human_ ? format_size(bytes_).c_str() : (std::to_string(bytes_) + " bytes").c_str());
   }
 
   StoreAccess access_;
+  NameFilter filter_;
+  std::vector<std::string> include_;
+  std::vector<std::string> exclude_;
   bool recursive_ = false;
   bool human_ = false;
+  bool details_ = false;
+  bool full_ = false;
+  bool total_ = false;
   bool json_ = false;
+  std::uint64_t objects_ = 0;
+  ByteCount bytes_ = 0;
 };
+
+void ObjectListing::describe(CommandLine& line, const Settings&) {
+  line.positionals = {.name = "[ADDRESS…]", .help = "", .min = 0, .max = -1};
+  line.details =
+      "Without an address, or of s3:// and local://, the buckets. Of a bucket or prefix one level, "
+      "unless --recursive: what lies deeper shows as a prefix. Quote patterns (*, **, ?, […]) so "
+      "that the shell leaves them alone. What is not there ends with exit code 3.";
+  line.examples =
+      "telpher ls\ntelpher ls -H s3://photos/2026/\ntelpher ls 's3://logs/**/*.gz' --total\n"
+      "telpher ls -r --json local://demo | jq -r .key";
+  line.group("What to list");
+  line.flag("-r,--recursive", "all objects below the prefix", recursive_);
+  line.list("--include", "GLOB", "only names that match; repeatable", include_);
+  line.list("--exclude", "GLOB", "… and none that match this", exclude_);
+  line.group("Output");
+  line.flag("-l,--long", "storage class and ETag, too", details_);
+  line.flag("-H,--human,--human-readable", "sizes as 1.5 MiB", human_);
+  line.flag("--full,--show-fullpath", "whole addresses instead of keys", full_);
+  line.flag("--summarize,--total", "the number of objects and bytes at the end", total_);
+  line.flag("--json", "one JSON object per line", json_);
+  add_store_options(line, access_);
+}
 
 }  // namespace
 

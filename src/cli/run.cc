@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #ifndef TELPHER_VERSION
@@ -64,6 +65,12 @@ int usage_error(const std::string& message) {
   return kExitUsage;
 }
 
+/// Whether standard output is a pipe that nobody reads any more, as behind `| head`.
+bool reader_has_left() {
+  pollfd output{.fd = STDOUT_FILENO, .events = POLLOUT, .revents = 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
   Result<Settings> settings = read_settings(process_environment(), machine_memory());
   if (!settings) return usage_error(settings.error().message);
@@ -88,6 +95,7 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout);
   // Who closed it before we started wants no results.
   const bool wanted = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;
+  if (failed && code == kExitDone && reader_has_left()) end_by_broken_pipe();
   if (failed && wanted) {
     std::fputs("telpher: standard output could not be written\n", stderr);
     return code == kExitDone ? kExitDestination : code;

@@ -45,6 +45,11 @@ Result<ObjectStore*> Session::bare_store(Address::Kind kind) {
   return kind == Address::Kind::kS3 ? &s3_->client_store : layered;
 }
 
+Result<S3Store*> Session::s3_store() {
+  TRY_VOID(store(Address::Kind::kS3));
+  return &s3_->client_store;
+}
+
 Result<ObjectStore*> Session::open_s3() {
   if (!s3_) {
     TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment));

@@ -36,6 +36,8 @@ class Session {
   /// The same store without its layers: each call is one request, never repeated. Errors: as
   /// store().
   Result<ObjectStore*> bare_store(Address::Kind kind);
+  /// The S3 client itself, for what no other store has: links. Errors: as store().
+  Result<S3Store*> s3_store();
   /// "s3://host/bucket/key" of an object: the same for every command that means it.
   DestinationName name_of(Address::Kind kind, const ObjectAddress& object) const;
 

@@ -1,6 +1,7 @@
 #include "cli/signals.h"
 
 #include <csignal>
+#include <cstdlib>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -40,6 +41,12 @@ Task<Result<void>> SignalWatch::watch(CancelSource* target, std::function<void()
   interrupted();
   target->cancel();
   co_return Result<void>();
+}
+
+void end_by_broken_pipe() {
+  std::signal(SIGPIPE, SIG_DFL);
+  std::raise(SIGPIPE);
+  std::_Exit(128 + SIGPIPE);  // it was blocked by whoever started us
 }
 
 }  // namespace telpher

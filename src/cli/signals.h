@@ -24,4 +24,8 @@ class SignalWatch {
   int fd_ = -1;
 };
 
+/// Ends the process the way a program ends that writes to a pipe nobody reads: without a word, by
+/// SIGPIPE.
+[[noreturn]] void end_by_broken_pipe();
+
 }  // namespace telpher

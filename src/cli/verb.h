@@ -1,7 +1,7 @@
 #pragma once
 // What a verb is. The list of verbs stands in verbs.cc.
 
-#include "base/error.h"
+#include "base/result.h"
 #include "cli/settings.h"
 #include "runtime/loop.h"
 
@@ -47,5 +47,9 @@ std::span<const VerbEntry> all_verbs();
 
 /// "telpher: …" on standard error; returns the exit code of an error that belongs to no copy.
 int report_error(const Error& error);
+
+/// Whether what is printed still goes somewhere; when not, nothing more need be found out.
+/// Errors: kCancelled: who ends the process tells why.
+Result<void> stdout_is_open();
 
 }  // namespace telpher

@@ -11,7 +11,13 @@ std::span<const VerbEntry> all_verbs() {
   static constexpr VerbEntry kVerbs[] = {
       {"cp", "copy from anywhere to anywhere: URLs, files, directories, objects, pipes", make_cp},
       {"ls", "list buckets, or objects below a prefix", make_ls},
+      {"stat", "tell all that is known of an object, bucket, URL or file", make_stat},
+      {"cat", "write objects to standard output", make_cat},
+      {"rm", "remove objects", make_rm},
+      {"du", "count the bytes and objects below an address", make_du},
+      {"presign", "make a link that lets anyone read or write an object for a while", make_presign},
       {"mb", "make a bucket", make_mb},
+      {"rb", "remove buckets", make_rb},
       {"jobs", "list unfinished transfers", make_jobs},
       {"bench", "put a load on a store and tell what it costs", make_bench},
       {"sweep", "list or end multipart uploads nobody will finish", make_sweep},
@@ -26,6 +32,11 @@ int report_error(const Error& error) {
     std::fprintf(stderr, "telpher: %s\n", printable(error.message).c_str());
   }
   return exit_code_for(error, {.source_is_store = false, .destination_is_store = true});
+}
+
+Result<void> stdout_is_open() {
+  if (!std::ferror(stdout)) return {};
+  return make_error(ErrorKind::kCancelled, "standard output could not be written");
 }
 
 }  // namespace telpher

@@ -7,7 +7,13 @@ namespace telpher {
 
 std::unique_ptr<Verb> make_cp();
 std::unique_ptr<Verb> make_ls();
+std::unique_ptr<Verb> make_stat();
+std::unique_ptr<Verb> make_cat();
+std::unique_ptr<Verb> make_rm();
+std::unique_ptr<Verb> make_du();
+std::unique_ptr<Verb> make_presign();
 std::unique_ptr<Verb> make_mb();
+std::unique_ptr<Verb> make_rb();
 std::unique_ptr<Verb> make_jobs();
 std::unique_ptr<Verb> make_bench();
 std::unique_ptr<Verb> make_sweep();

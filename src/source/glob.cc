@@ -125,6 +125,15 @@ std::string unescape(std::string_view text) {
   return plain;
 }
 
+/// What comes before the first wildcard of a segment, unescaped.
+std::string literal_lead(std::string_view segment) {
+  std::size_t end = 0;
+  while (end < segment.size() && !is_glob(segment.substr(end, 1))) {
+    end += segment[end] == '\\' ? 2 : 1;
+  }
+  return unescape(segment.substr(0, end));
+}
+
 }  // namespace
 
 bool is_glob(std::string_view text) {
@@ -153,9 +162,15 @@ Result<Glob> Glob::parse(std::string_view pattern) {
       return make_error(ErrorKind::kInvalid, "the pattern '" + std::string(pattern) + "' has " +
                                                  checked.error().message);
     }
+    if (glob.segments_.empty()) glob.prefix_ = glob.base_ + literal_lead(segment);
     glob.segments_.emplace_back(segment);
   }
+  if (glob.segments_.empty()) glob.prefix_ = glob.base_;
   return glob;
+}
+
+bool Glob::is_one_level() const {
+  return segments_.empty() || (segments_.size() == 1 && segments_[0] != kAnySegments);
 }
 
 bool Glob::matches(std::string_view path) const {

@@ -24,6 +24,12 @@ class Glob {
   /// pattern already. The rest of the pattern is what matches() compares.
   const std::string& base() const { return base_; }
 
+  /// What every matching path begins with, base() included: "logs/2026-" of "logs/2026-*/x".
+  const std::string& prefix() const { return prefix_; }
+
+  /// Whether matches lie in base() itself and not deeper.
+  bool is_one_level() const;
+
   /// `path` is relative to base(). Takes O(pattern × path) at worst.
   bool matches(std::string_view path) const;
 
@@ -32,6 +38,7 @@ class Glob {
 
  private:
   std::string base_;
+  std::string prefix_;
   std::vector<std::string> segments_;
 };
 

@@ -60,6 +60,20 @@ TEST(Glob, BaseIsTheLiteralDirectory) {
   EXPECT_EQ(Glob::parse("x.txt")->base(), "");
 }
 
+TEST(Glob, PrefixIsAllThatMatchesBeginWith) {
+  EXPECT_EQ(Glob::parse("logs/2026-*/x")->prefix(), "logs/2026-");
+  EXPECT_EQ(Glob::parse("a\\*b[0-9]")->prefix(), "a*b");
+  EXPECT_EQ(Glob::parse("**/x")->prefix(), "");
+  EXPECT_EQ(Glob::parse("d/e**")->prefix(), "d/e");
+  EXPECT_EQ(Glob::parse("d/plain")->prefix(), "d/plain");
+}
+
+TEST(Glob, OneLevelIsASingleSegmentBelowTheBase) {
+  EXPECT_TRUE(Glob::parse("logs/*.gz")->is_one_level());
+  EXPECT_FALSE(Glob::parse("logs/**")->is_one_level());
+  EXPECT_FALSE(Glob::parse("logs/*/x")->is_one_level());
+}
+
 TEST(Glob, DirectoriesThatCannotMatchAreNotEntered) {
   const Result<Glob> glob = Glob::parse("logs-*/2024/*.gz");
   EXPECT_TRUE(glob->may_match_below("logs-a"));

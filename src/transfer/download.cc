@@ -378,7 +378,11 @@ Task<Result<void>> write_all(int fd, Bytes bytes) {
       return written < 0 ? -errno : written;
     });
     if (count == -EINTR) continue;
-    if (count < 0) co_return make_errno_error(static_cast<int>(-count), "write");
+    if (count < 0) {
+      Error error = make_errno_error(static_cast<int>(-count), "write");
+      error.context.operation = "write";  // not the source's fault
+      co_return error;
+    }
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
   co_return Result<void>();

@@ -1,0 +1,129 @@
+// telpher cat: the bytes of objects on standard output, one after the other.
+
+#include "cli/command_line.h"
+#include "cli/item_report.h"
+#include "cli/object_walk.h"
+#include "cli/signals.h"
+#include "cli/sliced_source.h"
+#include "cli/verbs.h"
+
+#include <unistd.h>
+
+namespace telpher {
+namespace {
+
+/// What reading shares. Nothing is resumed, so there is no journal.
+struct Reading {
+  explicit Reading(ByteCount memory) : buffers(memory) {}
+  BufferPool buffers;
+  RateLimiter rate{0};
+  TransferStats stats;
+  Engine engine{buffers, nullptr, rate, stats};
+};
+
+class Concatenation final : public Verb {
+ public:
+  void describe(CommandLine& line, const Settings& settings) override;
+
+  Task<int> run(Command* command) override {
+    std::vector<Address> addresses;
+    for (const std::string& text : command->arguments) {
+      Result<Address> address = parse_address(text);
+      if (address) address = check(*std::move(address));
+      if (!address) co_return report_error(address.error());
+      addresses.push_back(*std::move(address));
+    }
+    Session session(command->loop, command->settings, access_);
+    Reading reading(command->settings.memory);
+    session_ = &session;
+    engine_ = &reading.engine;
+    ItemReport report(kReads, false);
+    for (const Address& address : addresses) {
+      Result<void> written = co_await write(address);
+      if (written) {
+        report.done();
+        continue;
+      }
+      if (written.error().context.code == "EPIPE") {
+        (void)co_await session.close();
+        end_by_broken_pipe();
+      }
+      report.failed(redacted(address), written.error());
+      // An output that takes no more takes nothing of the others.
+      if (written.error().context.operation == "write") break;
+    }
+    co_return report.exit_code();
+  }
+
+ private:
+  static Result<Address> check(Address address) {
+    if (!address.in_store() || (!address.is_prefix() && !address.object.bucket.empty())) {
+      return address;
+    }
+    return make_error(ErrorKind::kInvalid,
+                      "'" + address.text + "' is no object. To read all below it: telpher cat '" +
+                          address.text + (address.text.ends_with('/') ? "**'" : "/**'"));
+  }
+
+  Task<Result<void>> write(Address address) {
+    if (!address.in_store()) co_return co_await write_one(std::move(address));
+    CO_TRY(ObjectWalk walk,
+           co_await ObjectWalk::open(session_, address, {.plain = PlainKey::kObject}));
+    if (!walk.single().empty()) co_return co_await write_one(std::move(address));
+    CO_TRY_VOID(co_await walk.for_each(
+        [&](WalkPage page) { return write_page(address, std::move(page)); }));
+    if (walk.found() > 0) co_return Result<void>();
+    co_return make_error(ErrorKind::kNotFound, "no object matches");
+  }
+
+  Task<Result<void>> write_page(Address address, WalkPage page) {
+    for (ListEntry& entry : page.objects) {
+      address.object.key = std::move(entry.key);
+      CO_TRY_VOID(co_await write_one(address));
+    }
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> write_one(Address address) {
+    CO_TRY(std::unique_ptr<Source> source, co_await session_->open_source(address, {}));
+    if (range_) source = std::make_unique<SlicedSource>(std::move(source), *range_);
+    TransferProgress progress;
+    TransferOptions options;
+    CO_TRY_VOID(co_await download_stream(*engine_, *source, STDOUT_FILENO, options, progress));
+    co_return Result<void>();
+  }
+
+  StoreAccess access_;
+  std::optional<RangeRequest> range_;
+  Session* session_ = nullptr;
+  Engine* engine_ = nullptr;
+};
+
+void Concatenation::describe(CommandLine& line, const Settings&) {
+  line.positionals = {.name = "ADDRESS…", .help = "", .min = 1, .max = -1};
+  line.details =
+      "Writes what the addresses name to standard output, in order: objects, patterns of objects "
+      "(*, **, ?, […], quoted), URLs, files. A connection that breaks is continued where it broke. "
+      "What does not fit its checksum ends with exit code 6: then do not use it.";
+  line.examples =
+      "telpher cat s3://bucket/notes.txt\ntelpher cat 's3://logs/2026-11/*.gz' | zcat | grep -c "
+      "error\ntelpher cat --range 0-1023 s3://bucket/big.iso | xxd | head";
+  line.group("What to read");
+  line.add({.names = "--range",
+            .value = "FIRST-LAST",
+            .help = "of each only these bytes, counted from 0; 100- is all from the 101st on, "
+                    "-100 the last 100",
+            .set = [this](std::string_view text) -> Result<void> {
+              range_ = parse_range_request("bytes=" + std::string(text));
+              if (range_) return {};
+              return make_error(ErrorKind::kInvalid, "must be FIRST-LAST, FIRST- or -COUNT, not '" +
+                                                         std::string(text) + "'");
+            }});
+  add_store_options(line, access_);
+}
+
+}  // namespace
+
+std::unique_ptr<Verb> make_cat() { return std::make_unique<Concatenation>(); }
+
+}  // namespace telpher

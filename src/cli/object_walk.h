@@ -1,0 +1,90 @@
+#pragma once
+// ObjectWalk: what an address of a store means to the verbs that deal with objects one by one, and
+// the objects it means, page by page. The next page is on its way while one is worked on, and no
+// more than two are in memory. Lives in the verb's frame, on its loop.
+
+#include "cli/address.h"
+#include "cli/copy_settings.h"
+#include "cli/session.h"
+#include "runtime/semaphore.h"
+#include "source/glob.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace telpher {
+
+/// What a key means that is neither a pattern nor ends in "/".
+enum class PlainKey {
+  kObject,  // the object of that name
+  kPrefix,  // whatever begins so
+  kTree     // the object of that name, and all below it: "KEY" and "KEY/…"
+};
+
+struct WalkOptions {
+  PlainKey plain = PlainKey::kObject;
+  bool one_level = false;  // what lies deeper shows as a prefix
+  NameFilter filter = {};  // of objects, by their names relative to base()
+};
+
+struct WalkPage {
+  std::vector<ListEntry> objects;
+  std::vector<std::string> prefixes;
+};
+
+class ObjectWalk {
+ public:
+  /// Patterns: an object of that very name goes before what the pattern matches. With kTree
+  /// a pattern means all below what it matches, too.
+  /// `session` outlives the walk. Errors: kInvalid (no bucket, pattern), those of head().
+  static Task<Result<ObjectWalk>> open(Session* session, Address address, WalkOptions options);
+
+  ObjectStore& store() const { return *store_; }
+  const std::string& bucket() const { return bucket_; }
+  Address::Kind kind() const { return kind_; }
+  /// The one key that is meant; empty = those that are found by listing.
+  const std::string& single() const { return single_; }
+  bool is_pattern() const { return pattern_.has_value(); }
+  /// What names are relative to: all keys begin with it.
+  const std::string& base() const { return base_; }
+  /// "s3://bucket/key"
+  std::string address_of(std::string_view key) const;
+
+  /// Pushes the pages and closes the queue, also after an error; pages may be empty.
+  /// Errors: the store's; kNotFound when single() is not there.
+  Task<Result<void>> list_into(BoundedQueue<WalkPage>* pages);
+  /// Calls `take` for each page, one after the other. Errors: also those of `take`, which end it.
+  using TakePage = std::function<Task<Result<void>>(WalkPage)>;
+  Task<Result<void>> for_each(TakePage take);
+  /// Objects that for_each() has found so far.
+  std::uint64_t found() const { return found_; }
+
+ private:
+  Task<Result<void>> settle(PlainKey plain);
+  Task<Result<void>> list_pages(BoundedQueue<WalkPage>* pages);
+  bool wants(std::string_view key) const;
+  bool wants_prefix(std::string_view prefix) const;
+
+  ObjectStore* store_ = nullptr;
+  Address::Kind kind_ = Address::Kind::kS3;
+  std::string bucket_;
+  std::string key_;  // as typed
+  std::string single_;
+  std::string base_;
+  std::string prefix_;  // listed; base_ or longer
+  std::optional<Glob> pattern_;
+  std::optional<Glob> below_;        // what lies below a match
+  std::optional<ListEntry> itself_;  // known from a HEAD
+  NameFilter filter_;
+  bool one_level_ = false;
+  std::uint64_t found_ = 0;
+};
+
+/// Errors: kInvalid when one is no address of a store: "`verb` is about s3://… and local://…".
+Result<std::vector<Address>> parse_store_addresses(const std::vector<std::string>& texts,
+                                                   std::string_view verb);
+
+}  // namespace telpher

@@ -1,0 +1,68 @@
+#pragma once
+// Removal: takes objects away, up to 1000 in a request and several requests at once, and says which
+// could not be. Memory is that of the requests under way. One for each command.
+
+#include "cli/item_report.h"
+#include "cli/object_walk.h"
+#include "cli/verb.h"
+#include "runtime/task_group.h"
+
+#include <string>
+#include <vector>
+
+namespace telpher {
+
+struct RemovalOptions {
+  bool dry_run = false;
+  bool verbose = false;  // names each object that is gone
+  bool json = false;
+  int requests_max = 8;  // at once
+};
+
+class Removal {
+ public:
+  /// `report` outlives it.
+  Removal(RemovalOptions options, ItemReport& report) : options_(options), report_(report) {}
+
+  /// Removes one object by a request of its own; what is not there is removed already.
+  Task<Result<void>> remove_object(ObjectStore* store, Address::Kind kind, ObjectAddress object);
+  /// Removes all that `walk` finds. Returns how many it found. Objects that cannot be removed are
+  /// reported, the others go on. Errors: what would fail for all alike (no such bucket, no
+  /// permission, the store gives no answer), kCancelled.
+  Task<Result<std::uint64_t>> remove_all(ObjectWalk* walk);
+  /// The same for keys of a list: `next` returns the next one, empty at the end.
+  using NextKey = std::function<Result<std::optional<std::string>>()>;
+  Task<Result<void>> remove_listed(ObjectStore* store, Address::Kind kind, std::string bucket,
+                                   NextKey next);
+
+  std::uint64_t removed() const { return removed_; }
+  std::uint64_t failed() const { return failed_; }
+  /// One line for all.
+  void print_summary() const;
+
+ private:
+  struct Place {
+    ObjectStore* store;
+    Address::Kind kind;
+    std::string bucket;
+  };
+  using Keys = std::vector<std::string>;
+
+  Task<Result<void>> take(TaskGroup* requests, const Place* place, WalkPage page);
+  Task<Result<void>> add(TaskGroup* requests, const Place* place, std::string key);
+  Task<Result<void>> flush(TaskGroup* requests, const Place* place);
+  Task<Result<void>> remove_batch(const Place* place, Keys keys);
+  Task<Result<void>> remove_each(const Place* place, Keys keys);
+  Task<Result<void>> remove_one(const Place* place, std::string key);
+  void print_gone(const Place& place, const std::string& key);
+  void fail(const Place& place, const std::string& key, const Error& error);
+
+  const RemovalOptions options_;
+  ItemReport& report_;
+  Keys pending_;
+  bool in_batches_ = true;  // the store knows requests for many keys
+  std::uint64_t removed_ = 0;
+  std::uint64_t failed_ = 0;
+};
+
+}  // namespace telpher

@@ -1,0 +1,175 @@
+// telpher rm: remove objects.
+
+#include "cli/command_line.h"
+#include "cli/key_list.h"
+#include "cli/removal.h"
+#include "cli/verbs.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <span>
+
+namespace telpher {
+namespace {
+
+class ObjectRemoval final : public Verb {
+ public:
+  void describe(CommandLine& line, const Settings& settings) override;
+
+  Task<int> run(Command* command) override {
+    Result<std::vector<Address>> addresses = parse_store_addresses(command->arguments, "rm");
+    if (!addresses) co_return report_error(addresses.error());
+    Result<void> checked = check(*addresses);
+    if (checked) {
+      Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+      if (filter) filter_ = *std::move(filter);
+      if (!filter) checked = filter.error();
+    }
+    if (!checked) co_return report_error(checked.error());
+    options_.verbose = options_.verbose && !quiet_;
+
+    Session session(command->loop, command->settings, access_);
+    ItemReport report(kWrites, options_.json);
+    Removal removal(options_, report);
+    session_ = &session;
+    removal_ = &removal;
+    for (std::size_t i = 0; i < addresses->size() && !co_await is_cancelled();) {
+      const Address& first = (*addresses)[i];
+      const std::size_t alike = plain_alike(std::span(*addresses).subspan(i));
+      Result<void> removed = alike > 1
+                                 ? co_await remove_plain(std::span(*addresses).subspan(i, alike))
+                                 : co_await remove(first);
+      if (!removed) report.failed(first.text, removed.error());
+      i += std::max<std::size_t>(alike, 1);
+    }
+    if (co_await is_cancelled()) {
+      std::fprintf(stderr, "telpher: interrupted after %llu objects were removed\n",
+                   static_cast<unsigned long long>(removal.removed()));
+    } else if (options_.json || (said_ && !quiet_ && removal.removed() + removal.failed() > 0)) {
+      removal.print_summary();
+    }
+    co_return report.exit_code();
+  }
+
+ private:
+  /// How many of the first ones are plain objects of one bucket: they go in one request.
+  std::size_t plain_alike(std::span<const Address> addresses) const {
+    if (recursive_ || !from_file_.empty()) return 0;
+    const Address& first = addresses.front();
+    const auto other = std::ranges::find_if(addresses, [&first](const Address& address) {
+      return address.kind != first.kind || address.object.bucket != first.object.bucket ||
+             is_glob(address.object.key);
+    });
+    return static_cast<std::size_t>(other - addresses.begin());
+  }
+
+  Task<Result<void>> remove_plain(std::span<const Address> addresses) {
+    CO_TRY(ObjectStore * store, session_->store(addresses.front().kind));
+    std::size_t index = 0;
+    co_return co_await removal_->remove_listed(store, addresses.front().kind,
+                                               addresses.front().object.bucket,
+                                               [&]() -> Result<std::optional<std::string>> {
+                                                 if (index == addresses.size()) return std::nullopt;
+                                                 return addresses[index++].object.key;
+                                               });
+  }
+
+  /// What must not be begun. Errors: kInvalid.
+  Result<void> check(const std::vector<Address>& addresses) {
+    for (const Address& address : addresses) {
+      const std::string& key = address.object.key;
+      if (address.object.bucket.empty()) {
+        return make_error(ErrorKind::kInvalid, "'" + address.text + "' names no bucket");
+      }
+      if (!from_file_.empty() || recursive_ || !address.is_prefix() || is_glob(key)) continue;
+      return make_error(
+          ErrorKind::kInvalid,
+          key.empty()
+              ? "'" + address.text +
+                    "' is a whole bucket: with -r all its objects are "
+                    "removed; the bucket itself: telpher rb " +
+                    address.text
+              : "'" + address.text + "' is a prefix: with -r all objects below it are removed");
+    }
+    if (!from_file_.empty() && (recursive_ || addresses.size() != 1)) {
+      return make_error(ErrorKind::kInvalid, "--from-file takes one bucket or prefix, and no -r");
+    }
+    return {};
+  }
+
+  Task<Result<void>> remove(Address address) {
+    if (!from_file_.empty()) co_return co_await remove_listed(std::move(address));
+    CO_TRY(ObjectStore * store, session_->store(address.kind));
+    const bool plain = !recursive_ && !is_glob(address.object.key);
+    if (plain) co_return co_await removal_->remove_object(store, address.kind, address.object);
+    CO_TRY(ObjectWalk walk,
+           co_await ObjectWalk::open(
+               session_, address,
+               {.plain = recursive_ ? PlainKey::kTree : PlainKey::kObject, .filter = filter_}));
+    said_ = true;
+    CO_TRY(const std::uint64_t found, co_await removal_->remove_all(&walk));
+    // Nothing in a bucket is what -r was to bring about; a name that fits nothing is a mistake.
+    if (found > 0 || address.object.key.empty()) co_return Result<void>();
+    co_return make_error(ErrorKind::kNotFound,
+                         walk.is_pattern() || !include_.empty() || !exclude_.empty()
+                             ? "no object matches"
+                             : "no object is there");
+  }
+
+  Task<Result<void>> remove_listed(Address address) {
+    CO_TRY(ObjectStore * store, session_->store(address.kind));
+    CO_TRY(KeyList list, KeyList::open(from_file_, destination_text(address.kind, address.object)));
+    said_ = true;
+    co_return co_await removal_->remove_listed(
+        store, address.kind, address.object.bucket,
+        [&list, prefix = address.object.key] { return list.next(prefix); });
+  }
+
+  StoreAccess access_;
+  RemovalOptions options_;
+  NameFilter filter_;
+  std::vector<std::string> include_;
+  std::vector<std::string> exclude_;
+  std::string from_file_;
+  bool recursive_ = false;
+  bool quiet_ = false;
+  bool said_ = false;  // more than one object was meant: a line says how many there were
+  Session* session_ = nullptr;
+  Removal* removal_ = nullptr;
+};
+
+void ObjectRemoval::describe(CommandLine& line, const Settings&) {
+  line.positionals = {.name = "ADDRESS…", .help = "", .min = 1, .max = -1};
+  line.details =
+      "Removes objects, a thousand in a request. An object that is not there is removed already: "
+      "no "
+      "error. A pattern (*, **, ?, […], quoted) or a prefix with -r that finds nothing ends with "
+      "exit "
+      "code 3. Nothing is asked before; -n shows what would go.";
+  line.examples =
+      "telpher rm s3://bucket/old.iso\ntelpher rm -r s3://bucket/logs/2024/ --exclude '*.gz'\n"
+      "telpher rm 's3://bucket/**/*.tmp' -n\n"
+      "telpher ls -r --json s3://bucket | jq -r 'select(.size == 0).key' | telpher rm s3://bucket "
+      "--from-file -";
+  line.group("What to remove");
+  line.flag("-r,--recursive", "the address and all objects below it", recursive_);
+  line.list("--include", "GLOB", "of those found, only names that match; repeatable", include_);
+  line.list("--exclude", "GLOB", "… and none that match this", exclude_);
+  line.text("--from-file", "LIST",
+            "the keys that stand in this file, one a line, below the address; - is standard input",
+            from_file_);
+  line.flag("-n,--dryrun,--dry-run", "say what would be removed, and remove nothing",
+            options_.dry_run);
+  line.number("--concurrency", "requests at once (default 8)", {1, 256}, options_.requests_max);
+  line.group("Output");
+  line.flag("-v,--verbose", "name each object that is gone", options_.verbose);
+  line.flag("--json", "one JSON object per line and event", options_.json);
+  line.flag("-q,--quiet", "errors only", quiet_);
+  add_store_options(line, access_);
+}
+
+}  // namespace
+
+std::unique_ptr<Verb> make_rm() { return std::make_unique<ObjectRemoval>(); }
+
+}  // namespace telpher

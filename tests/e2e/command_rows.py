@@ -1,0 +1,254 @@
+"""What people type, and what comes of it: the rows of test_commands.py, each named by its command.
+
+A row is one line in the list of its verb:
+
+    Row("telpher rm -r {store}/logs/ --exclude '*.gz'", TREE, out="removed 1 object", left=["logs/a.gz", …]),
+
+  the command   typed into bash in an empty folder: quotes, pipes and patterns work. `{store}` is a
+                bucket of the row's own, `s3://NAME` or `local://NAME`; `{bucket}` is NAME; `{other}`
+                a second bucket, empty.
+  objects       what is in the bucket before: {key: bytes}. None: there is no such bucket.
+  files         what is in the folder before: {path: bytes}.
+  exit          the exit code, default 0.
+  out, err      regular expressions, searched in standard output and standard error (`^` and `$` are
+                ends of lines; `{store}` and `{bucket}` as above). Without `out` nothing is asked of
+                standard output; without `err` standard error must be empty when exit is 0.
+  left          the keys that are there afterwards; {key: bytes} asks for their bytes, too. None (not
+                given): what was there before, unchanged. GONE: the bucket is not there.
+  left_files    {path: bytes} in the folder afterwards; other files are nobody's affair.
+  only          "local" or "s3" when it makes sense there only ("s3" is any endpoint).
+
+Every row runs on the embedded store, on our endpoint and, where one is named in the environment, on
+any S3 service (the RADOS gateway in `./dev test --all`).
+"""
+
+import dataclasses
+
+GONE = "the bucket is not there"
+
+
+@dataclasses.dataclass
+class Row:
+    command: str
+    objects: dict | None = dataclasses.field(default_factory=dict)
+    files: dict = dataclasses.field(default_factory=dict)
+    exit: int = 0
+    out: str | None = None
+    err: str | None = None
+    left: object = None
+    left_files: dict = dataclasses.field(default_factory=dict)
+    only: str = ""
+
+
+TREE = {"logs/a.gz": b"aa", "logs/b.txt": b"bbb", "logs/old/c.gz": b"cccc", "logs.txt": b"l",
+        "z": b"zz"}
+ODD = {"a b+c": b"1", "ü/é": b"2", "q?x=1&y": b"3", "r[1].csv": b"4", "dir/": b"", "dir/x": b"5"}
+THREE = {"a": b"one\n", "b": b"two\n", "c": b"three\n"}
+
+LS = [
+    Row("telpher ls {store}", TREE, out=r"^ +logs/\n.* 1  logs\.txt\n.* 2  z$"),
+    Row("telpher ls {store}/", TREE, out=r"^ +logs/\n.* 1  logs\.txt\n.* 2  z$"),
+    Row("telpher ls {store}/logs/", TREE,
+        out=r"\A +logs/old/\n.* 2  logs/a\.gz\n.* 3  logs/b\.txt\n\Z"),
+    Row("telpher ls {store}/logs", TREE, out=r"\A +logs/\n.*logs\.txt\n\Z"),
+    Row("telpher ls -r {store}/logs/", TREE, out=r"logs/a\.gz\n.*logs/b\.txt\n.*logs/old/c\.gz$"),
+    Row("telpher ls --recursive {store} | wc -l", TREE, out="^5$"),
+    Row("telpher ls '{store}/logs/**/*.gz'", TREE, out=r"\A.*logs/a\.gz\n.*logs/old/c\.gz\n\Z"),
+    Row("telpher ls '{store}/logs/*.gz'", TREE, out=r"\A.*logs/a\.gz\n\Z"),
+    Row("telpher ls '{store}/lo*'", TREE, out=r"\A +logs/\n.*logs\.txt\n\Z"),
+    Row("telpher ls '{store}/r[1].csv'", ODD, out=r" 1  r\[1\]\.csv$"),
+    Row("telpher ls -r {store} --exclude '*.gz' --total", TREE,
+        out=r"logs\.txt\n.*logs/b\.txt\n.*z\n\n3 objects, 6 bytes$"),
+    Row("telpher ls -r -H --summarize {store}", {"k": b"x" * 2048},
+        out=r"2\.00 KiB  k\n\n1 objects?, 2\.00 KiB$"),
+    Row("telpher ls -r --json {store}/logs/old | jq -r '.key, .size'", TREE,
+        out=r"\Alogs/old/c\.gz\n4\n\Z"),
+    Row("telpher ls --json {store} | jq -c '[.bucket, .prefix]' | head -1", TREE,
+        out=r'\["{bucket}","logs/"\]'),
+    Row("telpher ls --full -r {store}/logs/old/", TREE, out=r" {store}/logs/old/c\.gz$"),
+    Row("telpher ls -l {store}/z", TREE, out=r" 2  \S+ +\S+ +z$"),
+    Row("telpher ls {store}/logs/ {store}/z", TREE, out=r"\A{store}/logs/:\n(.*\n)+\n{store}/z:\n.*z\n\Z"),
+    Row("telpher ls {store}", {}, out=r"\A\Z"),
+    Row("telpher ls {store}/nothing", TREE, exit=3, err="{store}/nothing"),
+    Row("telpher ls '{store}/*.iso'", TREE, exit=3, err="no object matches"),
+    Row("telpher ls {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
+    Row("telpher ls {store}/z {store}/nothing", TREE, exit=1, out="z$", err="nothing"),
+    Row("telpher ls ./folder", exit=2, err="ls is about s3://… and local://…"),
+    Row("telpher ls {store} --colour", exit=2, err="--colour"),
+    Row("telpher ls -r {store}", ODD,
+        out=r"a b\+c\n.*dir/\n.*dir/x\n.*q\?x=1&y\n.*r\[1\]\.csv\n.*ü/é$"),
+    Row("telpher ls local:// | grep -c {bucket}", {}, out="^1$", only="local"),
+    Row("telpher ls | grep -c {bucket}", {}, out="^1$", only="s3"),
+    Row("telpher ls s3://", {}, out=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  {bucket}$", only="s3"),
+]
+
+STAT = [
+    Row("telpher stat {store}/logs/a.gz", TREE,
+        out=r"\A{store}/logs/a\.gz\n  Kind +object\n  Size +2\n  Modified +20\d\d-"),
+    Row("telpher stat --json {store}/z | jq -r '.size, .kind'", TREE, out=r"\A2\nobject\n\Z"),
+    Row("telpher cp f {store}/k --metadata a=b --content-type text/x && telpher stat {store}/k",
+        {}, {"f": b"hello"}, out=r"Content type +text/x\n  Metadata +a: b", left={"k": b"hello"}),
+    Row("telpher cp -q f {store}/k --metadata a=b && telpher stat --json {store}/k | jq -c .metadata",
+        {}, {"f": b"hello"}, out=r'^\{"a":"b"\}$', left=["k"]),
+    Row("telpher stat {store}", {}, out=r"Kind +bucket"),
+    Row("telpher stat '{store}/logs/**' | grep -c Size", TREE, out="^3$"),
+    Row("telpher stat {store}/nothing", TREE, exit=3, err="nothing"),
+    Row("telpher stat '{store}/*.iso'", TREE, exit=3, err="no object matches"),
+    Row("telpher stat {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
+    Row("telpher stat {store}/z {store}/nothing", TREE, exit=1, out="Size +2", err="nothing"),
+    Row("telpher stat --json {store}/nothing | jq -r .exit_code", TREE, out="^3$", err="nothing"),
+    Row("telpher stat f", {}, {"f": b"hello"}, out=r"Kind +file\n  Name +f\n  Size +5"),
+    Row("telpher stat nix", exit=3, err="nix"),
+    Row("telpher stat -", exit=2, err="standard input"),
+]
+
+CAT = [
+    Row("telpher cat {store}/a", THREE, out=r"\Aone\n\Z"),
+    Row("telpher cat {store}/c {store}/a", THREE, out=r"\Athree\none\n\Z"),
+    Row("telpher cat '{store}/*'", THREE, out=r"\Aone\ntwo\nthree\n\Z"),
+    Row("telpher cat '{store}/r[1].csv'", ODD, out=r"\A4\Z"),
+    Row("telpher cat '{store}/q?x=1&y'", ODD, out=r"\A3\Z"),
+    Row("telpher cat {store}/a f - < g", THREE, {"f": b"file\n", "g": b"input\n"},
+        out=r"\Aone\nfile\ninput\n\Z"),
+    Row("telpher cat --range 1-2 {store}/c", THREE, out=r"\Ahr\Z"),
+    Row("telpher cat --range 4- {store}/c", THREE, out=r"\Ae\n\Z"),
+    Row("telpher cat --range -3 {store}/c {store}/a", THREE, out=r"\Aee\nne\n\Z"),
+    Row("telpher cat --range 9-5 {store}/c", THREE, exit=2, err="--range"),
+    Row("telpher cat {store}/empty | wc -c", {"empty": b""}, out="^0$"),
+    Row("telpher cat {store}/big | head -c 5; echo ${PIPESTATUS[0]}", {"big": b"line\n" * 200000},
+        out=r"\Aline\n141\n\Z"),
+    Row("telpher cat {store}/big | md5sum", {"big": b"line\n" * 200000},
+        out="^21c16c13bc4e77e88f615815cdb20e6d"),
+    Row("telpher cat {store}/nothing", THREE, exit=3, out=r"\A\Z", err="nothing"),
+    Row("telpher cat {store}/nothing {store}/b", THREE, exit=1, out=r"\Atwo\n\Z", err="nothing"),
+    Row("telpher cat '{store}/*.iso'", THREE, exit=3, err="no object matches"),
+    Row("telpher cat {store}/a", None, exit=3, err="'{bucket}' does not exist|nothing|no object",
+        left=GONE),
+    Row("telpher cat {store}", THREE, exit=2, err=r"telpher cat '{store}/\*\*'"),
+    Row("telpher cat {store}/a > /dev/full", THREE, exit=4, err="No space left"),
+]
+
+RM = [
+    Row("telpher rm {store}/a", THREE, out=r"\A\Z", left=["b", "c"]),
+    Row("telpher rm -v {store}/a", THREE, out=r"\Aremoved {store}/a\n\Z", left=["b", "c"]),
+    Row("telpher rm {store}/a {store}/c", THREE, left=["b"]),
+    Row("telpher rm {store}/nothing", THREE, out=r"\A\Z"),
+    Row("telpher rm {store}/logs", TREE, out=r"\A\Z"),
+    Row("telpher rm -r {store}/logs/", TREE, out=r"\Aremoved 3 objects\n\Z", left=["logs.txt", "z"]),
+    Row("telpher rm -r {store}/logs", TREE, out="removed 3 objects", left=["logs.txt", "z"]),
+    Row("telpher rm --recursive {store}", TREE, out="removed 5 objects", left=[]),
+    Row("telpher rm -r {store}", {}, out=r"\A\Z"),
+    Row("telpher rm -r {store}/dir", {"dir": b"1", "dir/": b"", "dir/x": b"", "dir-2": b""},
+        out="removed 3 objects", left=["dir-2"]),
+    Row("telpher rm -r {store}/logs/ --exclude '*.gz'", TREE, out="removed 1 object$",
+        left=["logs/a.gz", "logs/old/c.gz", "logs.txt", "z"]),
+    Row("telpher rm -r {store} --include '*.gz' --include z --exclude 'logs/old/**'", TREE,
+        out="removed 2 objects", left=["logs/b.txt", "logs/old/c.gz", "logs.txt"]),
+    Row("telpher rm '{store}/logs/*.gz'", TREE, out="removed 1 object$",
+        left=["logs/b.txt", "logs/old/c.gz", "logs.txt", "z"]),
+    Row("telpher rm '{store}/**/*.gz'", TREE, left=["logs/b.txt", "logs.txt", "z"]),
+    Row("telpher rm -r '{store}/lo*'", TREE, out="removed 4 objects", left=["z"]),
+    Row("telpher rm '{store}/r[1].csv'", ODD | {"r1.csv": b"other"},
+        left=[k for k in ODD if k != "r[1].csv"] + ["r1.csv"]),
+    Row("telpher rm -r {store}", ODD, out="removed 6 objects", left=[]),
+    Row("telpher rm -n -r {store}/logs/", TREE,
+        out=r"\Awould remove {store}/logs/a\.gz\n(.*\n)*would remove 3 objects\n\Z"),
+    Row("telpher rm --dryrun {store}/a", THREE, out=r"\Awould remove {store}/a\n\Z"),
+    Row("telpher rm -q -r {store}", THREE, out=r"\A\Z", left=[]),
+    Row("telpher rm --json -r {store} | jq -c '[.event, .key, .removed]'", THREE,
+        out=r'\["done","a",null\]\n(.*\n)*\["summary",null,3\]$', left=[]),
+    Row("printf 'a\\n\\n{store}/c\\n' | telpher rm {store} --from-file -", THREE,
+        out="removed 2 objects", left=["b"]),
+    Row("telpher rm {store}/logs/ --from-file list", TREE, {"list": b"a.gz\r\nold/c.gz"},
+        out="removed 2 objects", left=["logs/b.txt", "logs.txt", "z"]),
+    Row("echo s3://elsewhere/x | telpher rm {store} --from-file -", THREE, exit=2,
+        err="standard input, line 1: 's3://elsewhere/x' is not below {store}"),
+    Row("telpher rm {store} --from-file nix", THREE, exit=3, err="nix"),
+    Row("telpher ls -r --json {store} | jq -r 'select(.size>2).key' | telpher rm {store} --from-file -",
+        TREE, out="removed 2 objects", left=["logs/a.gz", "logs.txt", "z"]),
+    Row("telpher rm {store}", THREE, exit=2, err="whole bucket: with -r"),
+    Row("telpher rm {store}/logs/", TREE, exit=2, err="is a prefix: with -r"),
+    Row("telpher rm -r s3://", exit=2, err="names no bucket"),
+    Row("telpher rm", exit=2, err="ADDRESS"),
+    Row("telpher rm f", {}, {"f": b""}, exit=2, err="rm is about", left_files={"f": b""}),
+    Row("telpher rm {store}/a f", THREE, {"f": b""}, exit=2, err="rm is about"),
+    Row("telpher rm '{store}/*.iso'", THREE, exit=3, err="no object matches"),
+    Row("telpher rm -r {store}/nothing/", THREE, exit=3, err="no object is there"),
+    Row("telpher rm -r {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
+]
+
+BUCKETS = [
+    Row("telpher mb {store}", None, out=r"\A\Z", left=[]),
+    Row("telpher mb {store} && telpher mb {store}", None, left=[]),
+    Row("telpher mb {store}/key", {}, exit=2, err="is no bucket"),
+    Row("telpher mb s3://B", exit=2, err="Invalid bucket name 'B'"),
+    Row("telpher rb {store}", {}, out=r"\A\Z", left=GONE),
+    Row("telpher rb {store}", THREE, exit=4, err="is not empty .*telpher rb --force {store}"),
+    Row("telpher rb --force {store}", ODD, left=GONE),
+    Row("telpher rb --force --json {store} | jq -r .event", THREE, out="^done$", left=GONE),
+    Row("telpher rb {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
+    Row("telpher rb {store}/a", THREE, exit=2, err="is no bucket"),
+]
+
+DU = [
+    Row("telpher du {store}", TREE, out=r"\A +12 +5  {store}\n\Z"),
+    Row("telpher du {store}/logs", TREE, out=r"\A +9 +3  {store}/logs\n\Z"),
+    Row("telpher du {store}/logs/ {store}/z", TREE,
+        out=r"\A +9 +3  {store}/logs/\n +2 +1  {store}/z\n +11 +4  total\n\Z"),
+    Row("telpher du --depth 2 {store}", TREE,
+        out=r"\A +4 +1  {store}/logs/old/\n +9 +3  {store}/logs/\n +12 +5  {store}\n\Z"),
+    Row("telpher du -d 1 {store}/logs/", TREE,
+        out=r"\A +4 +1  {store}/logs/old/\n +9 +3  {store}/logs/\n\Z"),
+    Row("telpher du -H {store}", {"k": b"x" * 3000}, out=r"2\.93 KiB +1  {store}"),
+    Row("telpher du '{store}/**/*.gz'", TREE, out=r" 6 +2  "),
+    Row("telpher du {store} --exclude '*.gz'", TREE, out=r" 6 +3  "),
+    Row("telpher du --json {store} | jq -r '.bytes, .objects'", TREE, out=r"\A12\n5\n\Z"),
+    Row("telpher du {store}", {}, out=r" 0 +0  {store}"),
+    Row("telpher du {store}/nothing", TREE, exit=3, err="no object is there"),
+    Row("telpher du {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
+    Row("telpher du .", exit=2, err="du is about"),
+]
+
+PRESIGN = [
+    Row("curl -sf $(telpher presign {store}/a)", THREE, out=r"\Aone\n\Z", only="s3"),
+    Row("curl -sf \"$(telpher presign --expires 10m '{store}/q?x=1&y')\"", ODD, out=r"\A3\Z",
+        only="s3"),
+    Row("curl -sf -T f $(telpher presign --method PUT {store}/k)", {}, {"f": b"put"},
+        left={"k": b"put"}, only="s3"),
+    Row("telpher presign {store}/a {store}/b | wc -l", THREE, out="^2$", only="s3"),
+    Row("telpher presign --json --expires 7d {store}/a | jq -r .method", THREE, out="^GET$",
+        only="s3"),
+    Row("telpher presign --expires-in 3600 {store}/a", THREE, out="X-Amz-Expires=3600&",
+        only="s3"),
+    Row("telpher presign --expires 8d {store}/a", THREE, exit=2, err="--expires: must be from 1s to 7d"),
+    Row("telpher presign --method DELETE {store}/a", THREE, exit=2, err="must be GET or PUT"),
+    Row("telpher presign {store}", exit=2, err="names no object", only="s3"),
+    Row("telpher presign {store}/a", THREE, exit=2, err="embedded store", only="local"),
+]
+
+CP = [
+    Row("telpher cp f {store}/k", {}, {"f": b"data"}, out=r"f -> {store}/k: 4 B",
+        left={"k": b"data"}),
+    Row("telpher cp f {store}/dir/", {}, {"f": b"data"}, left={"dir/f": b"data"}),
+    Row("telpher cp d {store}/p/ --exclude '*.tmp'", {}, {"d/a": b"1", "d/e/b": b"2", "d/x.tmp": b"3"},
+        left={"p/a": b"1", "p/e/b": b"2"}),
+    Row("telpher cp {store}/z ./", TREE, left_files={"z": b"zz"}),
+    Row("telpher cp {store}/logs/ out/", TREE,
+        left_files={"out/a.gz": b"aa", "out/b.txt": b"bbb", "out/old/c.gz": b"cccc"}),
+    Row("telpher cp '{store}/logs/**/*.gz' out/", TREE,
+        left_files={"out/a.gz": b"aa", "out/old/c.gz": b"cccc"}),
+    Row("telpher cp {store}/a {other}/b && telpher cat {other}/b", THREE, out="^one$"),
+    Row("echo piped | telpher cp - {store}/k", {}, left={"k": b"piped\n"}),
+    Row("telpher cp {store}/a -", THREE, out=r"\Aone\n\Z", err="{store}/a -> -"),
+    Row("telpher cp f {store}/k --if-none-match", {"k": b"old"}, {"f": b"new"}, exit=4, err="k"),
+    Row("telpher cp f {store}/k --overwrite never", {"k": b"old"}, {"f": b"new"}, out="skipped"),
+    Row("telpher cp f {store}/k --expect md5:00000000000000000000000000000000", {}, {"f": b"x"},
+        exit=6, err="expected 0000"),
+    Row("telpher cp -n d {store}/p/", {}, {"d/a": b"1"}, out="would copy d/a -> {store}/p/a"),
+    Row("telpher cp nix {store}/k", exit=3, err="nix"),
+    Row("telpher cp {store}/nothing out", THREE, exit=3, err="nothing"),
+    Row("telpher cp f {store}/k", None, {"f": b"x"}, exit=4, err="telpher mb {store}", only="s3",
+        left=GONE),
+]
+
+ROWS = LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + CP
