@@ -100,7 +100,7 @@ class Concatenation final : public Verb {
 };
 
 void Concatenation::describe(CommandLine& line, const Settings&) {
-  line.positionals = {.name = "ADDRESS…", .help = "", .min = 1, .max = -1};
+  line.positionals = {.name = "SOURCE…", .help = "", .min = 1, .max = -1};
   line.details =
       "Writes what the addresses name to standard output, in order: objects, patterns of objects "
       "(*, **, ?, […], quoted), URLs, files. A connection that breaks is continued where it broke. "

@@ -114,8 +114,9 @@ class Completer {
   }
 
   void add_arguments() {
-    const std::string_view name = line_.positionals.name;
-    if (name.empty() || name == "ID" || name == "[ID]") return;
+    std::string_view name = line_.positionals.name;
+    if (name.starts_with('[')) name.remove_prefix(1);  // it may be left out
+    if (name.empty() || name.starts_with("ID")) return;
     if (name.find('|') != std::string_view::npos) {
       for (const std::string& word : alternatives(name)) add(word, "");
       return;

@@ -22,7 +22,7 @@ std::vector<std::string> words_after(std::vector<std::string> words) {
 using Words = std::vector<std::string>;
 
 TEST(Completion, VerbsThenTheirOptions) {
-  EXPECT_EQ(words_after({"c"}), (Words{"cp", "completion"}));
+  EXPECT_EQ(words_after({"co"}), Words{"completion"});
   EXPECT_EQ(words_after({"cp", "--prog"}), (Words{"--progress", "--progress-interval"}));
   EXPECT_EQ(words_after({"help", "swe"}), Words{"sweep"});
   EXPECT_EQ(words_after({"nonsense", "--x"}), Words{});

@@ -228,7 +228,7 @@ class Statement final : public Verb {
 };
 
 void Statement::describe(CommandLine& line, const Settings&) {
-  line.positionals = {.name = "ADDRESS…", .help = "", .min = 1, .max = -1};
+  line.positionals = {.name = "SOURCE…", .help = "", .min = 1, .max = -1};
   line.details =
       "Of an object: size, ETag, time, type, metadata, checksum, version, storage class, parts, "
       "tags. Of a bucket: that it is there. Of a URL or file: what a copy would find. Patterns (*, "

@@ -54,6 +54,9 @@ def in_bash(telpher, env, line):
     ("telpher ls local://photos/2", ["compopt -o nospace", "//photos/2026/"]),
     ("telpher cp report2 local://photos/2026/a", [r"//photos/2026/a\ b.jpg"]),
     ("telpher mb s", ["compopt -o nospace", "s3://"]),
+    ("telpher rm s", ["compopt -o nospace", "s3://"]),
+    ("telpher cat rep", ["compopt -o filenames", "report one.txt", "report2"]),
+    ("telpher rb local://photos/", [""]),
     ("telpher nonsense ", [""]),
 ])
 def test_tab_in_bash(telpher, shell_env, line, expected):
