@@ -1,11 +1,13 @@
 #include "s3/credentials.h"
 
-#include "s3/profile.h"
+#include <algorithm>
 
 namespace telpher {
 namespace {
 
 constexpr std::chrono::minutes kRefreshEarly{5};
+constexpr std::chrono::minutes kAskedAgainAfter{1};  // when it has failed
+constexpr std::chrono::seconds kAskedNoSooner{5};
 
 class FixedCredentials final : public CredentialsSource {
  public:
@@ -16,57 +18,49 @@ class FixedCredentials final : public CredentialsSource {
   const Credentials credentials_;
 };
 
-class ProfileCredentials final : public CredentialsSource {
- public:
-  ProfileCredentials(std::string profile, std::string credentials_file, std::string config_file)
-      : profile_(std::move(profile)),
-        credentials_file_(std::move(credentials_file)),
-        config_file_(std::move(config_file)) {}
-
-  // The files are small and local; they are read where we stand.
-  Task<Result<Credentials>> fetch() override {
-    CO_TRY(const ProfileFiles files, read_profile_files(credentials_file_, config_file_));
-    co_return credentials_of_profile(files, profile_);
-  }
-
- private:
-  const std::string profile_;
-  const std::string credentials_file_;
-  const std::string config_file_;
-};
-
 }  // namespace
 
 std::unique_ptr<CredentialsSource> make_fixed_credentials(Credentials credentials) {
   return std::make_unique<FixedCredentials>(std::move(credentials));
 }
 
-std::unique_ptr<CredentialsSource> make_profile_credentials(std::string profile,
-                                                            std::string credentials_file,
-                                                            std::string config_file) {
-  return std::make_unique<ProfileCredentials>(std::move(profile), std::move(credentials_file),
-                                              std::move(config_file));
-}
-
 CredentialsCache::CredentialsCache(std::vector<std::unique_ptr<CredentialsSource>> sources)
     : sources_(std::move(sources)) {}
 
 Task<Result<void>> CredentialsCache::fetch() {
-  for (const auto& source : sources_) {
-    auto fetched = co_await source->fetch();
-    if (!fetched) {
-      if (fetched.error().kind == ErrorKind::kNotFound) continue;
-      co_return std::move(fetched).error();
-    }
-    refresh_at_.reset();
-    if (fetched->expires) refresh_at_ = *fetched->expires - kRefreshEarly;
-    credentials_ = std::make_shared<const Credentials>(*std::move(fetched));
+  const Loop& loop = co_await current_loop();
+  if (chosen_) {
+    CO_TRY(Credentials fetched, co_await chosen_->fetch());
+    keep(std::move(fetched), loop.wall_now());
     co_return Result<void>();
   }
+  std::string looked_at;
+  for (const auto& source : sources_) {
+    auto fetched = co_await source->fetch();
+    if (fetched) {
+      chosen_ = source.get();
+      keep(*std::move(fetched), loop.wall_now());
+      co_return Result<void>();
+    }
+    if (fetched.error().kind != ErrorKind::kNotFound) co_return std::move(fetched).error();
+    looked_at += (looked_at.empty() ? "" : "; ") + fetched.error().message;
+  }
   co_return make_error(ErrorKind::kDenied,
-                       "No S3 credentials found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
-                       "or add a profile to ~/.aws/credentials, or use --no-sign-request for "
-                       "public buckets");
+                       "No S3 credentials found" +
+                           (looked_at.empty() ? "" : " (" + looked_at + ")") +
+                           ". Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or add a profile to "
+                           "~/.aws/credentials, or use --no-sign-request for public buckets");
+}
+
+void CredentialsCache::keep(Credentials fetched, WallTime now) {
+  refresh_at_.reset();
+  if (fetched.expires) {
+    // Whoever hands out what ends soon must not be asked at each request.
+    const auto left = *fetched.expires - now;
+    refresh_at_ =
+        std::max({*fetched.expires - kRefreshEarly, now + left / 2, now + kAskedNoSooner});
+  }
+  credentials_ = std::make_shared<const Credentials>(std::move(fetched));
 }
 
 Task<Result<CredentialsCache::Pointer>> CredentialsCache::refresh() {
@@ -75,11 +69,11 @@ Task<Result<CredentialsCache::Pointer>> CredentialsCache::refresh() {
   if (Pointer made_meanwhile = ready(loop.wall_now())) co_return made_meanwhile;
   auto fetched = co_await fetch();
   if (!fetched) {
-    // Until they have really expired, old ones are better than none.
-    if (!credentials_ || !credentials_->expires || loop.wall_now() >= *credentials_->expires) {
+    const WallTime now = loop.wall_now();
+    if (!credentials_ || !credentials_->expires || now >= *credentials_->expires) {
       co_return std::move(fetched).error();
     }
-    refresh_at_ = credentials_->expires;
+    refresh_at_ = std::min(*credentials_->expires, now + kAskedAgainAfter);
   }
   co_return credentials_;
 }

@@ -41,14 +41,9 @@ class CredentialsSource {
 
 /// Always the same ones: from flags or the environment, and anonymous access.
 std::unique_ptr<CredentialsSource> make_fixed_credentials(Credentials credentials);
-/// Reads the files anew each time, so that what another program has renewed is seen.
-/// @param credentials_file, config_file  need not exist
-std::unique_ptr<CredentialsSource> make_profile_credentials(std::string profile,
-                                                            std::string credentials_file,
-                                                            std::string config_file);
 
-/// Keeps what the sources gave, and asks again five minutes before it expires or when the store
-/// has refused it.
+/// Keeps what the first source with credentials gave, and asks that one again five minutes before
+/// they expire (of short-lived ones: at half of their time) or when the store has refused them.
 class CredentialsCache {
  public:
   explicit CredentialsCache(std::vector<std::unique_ptr<CredentialsSource>> sources);
@@ -59,15 +54,20 @@ class CredentialsCache {
   Pointer ready(WallTime now) const {
     return credentials_ && (!refresh_at_ || now < *refresh_at_) ? credentials_ : nullptr;
   }
-  /// Asks the sources. Errors: kDenied when none has any.
+  /// Asks the sources if need be. Credentials that have not expired yet are better than none: a
+  /// source that fails is then asked again a minute later. Errors: kDenied when none has any.
   Task<Result<Pointer>> refresh();
-  /// The store says that `refused` has expired. True when there are others now.
+  /// The store says that `refused` has expired. True when there are others now. Errors: those of
+  /// the source.
   Task<Result<bool>> replace(Pointer refused);
 
  private:
   Task<Result<void>> fetch();
 
+  void keep(Credentials fetched, WallTime now);
+
   std::vector<std::unique_ptr<CredentialsSource>> sources_;
+  CredentialsSource* chosen_ = nullptr;  // of sources_: the one that had some
   Pointer credentials_;
   std::optional<WallTime> refresh_at_;
   Semaphore fetching_{1};  // one fetch serves all who wait

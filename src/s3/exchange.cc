@@ -7,6 +7,15 @@
 #include "s3/response.h"
 
 namespace telpher {
+namespace {
+
+/// The keys were not taken; else they were, and may not do this.
+bool is_about_keys(std::string_view code) {
+  return code == "InvalidAccessKeyId" || code == "SignatureDoesNotMatch" ||
+         code == "InvalidToken" || code == "ExpiredToken" || code == "TokenRefreshRequired";
+}
+
+}  // namespace
 
 S3Store::S3Store(Loop& loop, HttpClient& http, S3StoreOptions options)
     : loop_(loop),
@@ -103,6 +112,7 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     }
     if (lesson == Lesson::kRepeatNow && may_repeat) continue;
     Error error = make_s3_error(request.target, answer);
+    if (is_about_keys(answer.code)) error.message += ". The keys are of: " + sent.keys->source;
     if (error.context.code == "ExpiredToken" || error.context.code == "RequestTimeTooSkewed" ||
         lesson != Lesson::kNothing) {
       error.persistence =
@@ -160,6 +170,7 @@ Task<S3Store::Lesson> S3Store::learn(const S3ErrorAnswer* answer, const Headers*
       answer->code == "RequestExpired") {
     const auto replaced = co_await credentials_.replace(std::move(sent.keys));
     if (replaced && *replaced) co_return Lesson::kRepeatLater;
+    if (!replaced) notice("No new credentials: " + replaced.error().message);
   }
   co_return Lesson::kNothing;
 }

@@ -1,6 +1,7 @@
 #include "s3/profile.h"
 
 #include "codec/text.h"
+#include "s3/credentials/chain.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -11,24 +12,7 @@ namespace telpher {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 1024 * 1024;
-
-Result<std::string> read_small_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    if (errno == ENOENT || errno == ENOTDIR || path.empty()) return std::string();
-    return make_errno_error(errno, "open '" + path + "'");
-  }
-  std::string text;
-  char chunk[8192];
-  ssize_t count = 0;
-  while (text.size() <= kFileBytesMax && (count = ::read(fd, chunk, sizeof chunk)) > 0) {
-    text.append(chunk, static_cast<std::size_t>(count));
-  }
-  const int failure = count < 0 ? errno : 0;
-  ::close(fd);
-  if (failure != 0) return make_errno_error(failure, "read '" + path + "'");
-  return text;
-}
+constexpr std::chrono::seconds kServiceConnectTimeout{10};  // of those that give credentials
 
 Result<IniFile> read_ini(const std::string& path) {
   TRY(const std::string text, read_small_file(path));
@@ -41,36 +25,10 @@ Result<IniFile> read_ini(const std::string& path) {
   return file;
 }
 
-/// A setting of a profile: the credentials file comes before the config file.
-const std::string* find_setting(const ProfileFiles& files, std::string_view profile,
-                                std::string_view name) {
-  const std::string* found =
-      files.credentials.find(aws_profile_section(profile, AwsFileKind::kCredentials), name);
-  if (!found) {
-    found = files.config.find(aws_profile_section(profile, AwsFileKind::kConfig), name);
-  }
-  return found && !found->empty() ? found : nullptr;
-}
-
-bool has_profile(const ProfileFiles& files, std::string_view profile) {
-  return files.credentials.sections.contains(
-             aws_profile_section(profile, AwsFileKind::kCredentials)) ||
-         files.config.sections.contains(aws_profile_section(profile, AwsFileKind::kConfig));
-}
-
 std::string setting_or(const ProfileFiles& files, std::string_view profile, std::string_view name,
                        std::string otherwise) {
   const std::string* found = find_setting(files, profile, name);
   return found ? *found : std::move(otherwise);
-}
-
-/// The profile's own endpoint for S3 (in its [services …] section) before its general one.
-std::string endpoint_of_profile(const ProfileFiles& files, std::string_view profile) {
-  if (const std::string* services = find_setting(files, profile, "services")) {
-    const std::string* url = files.config.find("services " + *services, "s3.endpoint_url");
-    if (url && !url->empty()) return *url;
-  }
-  return setting_or(files, profile, "endpoint_url", "");
 }
 
 /// Looks up the environment by several names, in order.
@@ -110,9 +68,7 @@ Result<void> choose_endpoint(S3Config& config, std::string url, const std::strin
   return {};
 }
 
-void choose_credentials(S3Config& config, const S3Flags& flags, const Variables& variables,
-                        const std::string& profile, const std::string& credentials_path,
-                        const std::string& config_path) {
+void choose_credentials(S3Config& config, const S3Flags& flags, CredentialsAccess access) {
   if (flags.no_sign_request) {
     Credentials anonymous;
     anonymous.source = "--no-sign-request";
@@ -124,17 +80,7 @@ void choose_credentials(S3Config& config, const S3Flags& flags, const Variables&
         {flags.access_key, flags.secret_key, flags.session_token, {}, "the caller"}));
     return;
   }
-  Credentials environment{variables.first_of({"AWS_ACCESS_KEY_ID"}),
-                          variables.first_of({"AWS_SECRET_ACCESS_KEY"}),
-                          variables.first_of({"AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN"}),
-                          {},
-                          "environment"};
-  // A profile that was typed is meant; one from the environment stands behind the keys there.
-  if (flags.profile.empty() && !environment.access_key.empty() && !environment.secret_key.empty()) {
-    config.credentials.push_back(make_fixed_credentials(std::move(environment)));
-  }
-  config.credentials.push_back(make_profile_credentials(profile, credentials_path, config_path));
-  // Web identity, container and instance roles follow here.
+  config.credentials = make_credentials_chain(std::move(access), !flags.profile.empty());
 }
 
 }  // namespace
@@ -147,6 +93,40 @@ Environment process_environment() {
   };
 }
 
+Result<std::string> read_small_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    if (errno == ENOENT || errno == ENOTDIR || path.empty()) return std::string();
+    return make_errno_error(errno, "open '" + path + "'");
+  }
+  std::string text;
+  char chunk[8192];
+  ssize_t count = 0;
+  while (text.size() <= kFileBytesMax && (count = ::read(fd, chunk, sizeof chunk)) > 0) {
+    text.append(chunk, static_cast<std::size_t>(count));
+  }
+  const int failure = count < 0 ? errno : 0;
+  ::close(fd);
+  if (failure != 0) return make_errno_error(failure, "read '" + path + "'");
+  return text;
+}
+
+const std::string* find_setting(const ProfileFiles& files, std::string_view profile,
+                                std::string_view name) {
+  const std::string* found =
+      files.credentials.find(aws_profile_section(profile, AwsFileKind::kCredentials), name);
+  if (!found) {
+    found = files.config.find(aws_profile_section(profile, AwsFileKind::kConfig), name);
+  }
+  return found && !found->empty() ? found : nullptr;
+}
+
+bool has_profile(const ProfileFiles& files, std::string_view profile) {
+  return files.credentials.sections.contains(
+             aws_profile_section(profile, AwsFileKind::kCredentials)) ||
+         files.config.sections.contains(aws_profile_section(profile, AwsFileKind::kConfig));
+}
+
 Result<ProfileFiles> read_profile_files(const std::string& credentials_path,
                                         const std::string& config_path) {
   ProfileFiles files;
@@ -157,32 +137,21 @@ Result<ProfileFiles> read_profile_files(const std::string& credentials_path,
   return files;
 }
 
-Result<Credentials> credentials_of_profile(const ProfileFiles& files, std::string_view profile) {
-  const std::string* access_key = find_setting(files, profile, "aws_access_key_id");
-  const std::string* secret_key = find_setting(files, profile, "aws_secret_access_key");
-  const std::string name = "profile '" + std::string(profile) + "'";
-  if (access_key && secret_key) {
-    Credentials credentials;
-    credentials.access_key = *access_key;
-    credentials.secret_key = *secret_key;
-    credentials.session_token = setting_or(files, profile, "aws_session_token", "");
-    credentials.source = name;
-    return credentials;
+std::string configured_endpoint(const Environment& environment, const ProfileFiles& files,
+                                std::string_view profile, ServiceName service) {
+  const Variables variables(environment);
+  if (iequals(variables.first_of({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}), "true") ||
+      iequals(setting_or(files, profile, "ignore_configured_endpoint_urls", ""), "true")) {
+    return "";
   }
-  if (access_key || secret_key) {
-    return make_error(ErrorKind::kInvalid,
-                      name + " has only one of aws_access_key_id and aws_secret_access_key");
+  const std::string own = "AWS_ENDPOINT_URL_" + std::string(service.variable);
+  if (std::string url = variables.first_of({own, "AWS_ENDPOINT_URL"}); !url.empty()) return url;
+  if (const std::string* services = find_setting(files, profile, "services")) {
+    const std::string* url =
+        files.config.find("services " + *services, std::string(service.setting) + ".endpoint_url");
+    if (url && !url->empty()) return *url;
   }
-  for (const std::string_view way : {"role_arn", "credential_process", "sso_session",
-                                     "sso_account_id", "web_identity_token_file"}) {
-    if (find_setting(files, profile, way)) {
-      return make_error(ErrorKind::kUnsupported,
-                        name + " gets its credentials by " + std::string(way) +
-                            ", which is not supported yet. Export them: aws configure "
-                            "export-credentials --format env");
-    }
-  }
-  return make_error(ErrorKind::kNotFound, name + " has no credentials");
+  return setting_or(files, profile, "endpoint_url", "");
 }
 
 Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment) {
@@ -214,18 +183,21 @@ Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& envi
   config.region_given = !config.region.empty();
 
   std::string url = flags.endpoint_url;
-  const bool ignored = iequals(variables.first_of({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}), "true");
-  if (url.empty() && !ignored) {
-    url = variables.first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
-    if (url.empty()) url = endpoint_of_profile(files, profile);
-  }
+  if (url.empty()) url = configured_endpoint(environment, files, profile, {"S3", "s3"});
   TRY_VOID(choose_endpoint(config, url, setting_or(files, profile, "s3.addressing_style", "")));
 
-  config.ca_bundle = flags.ca_bundle;
-  if (config.ca_bundle.empty()) config.ca_bundle = variables.first_of({"AWS_CA_BUNDLE"});
-  if (config.ca_bundle.empty()) config.ca_bundle = setting_or(files, profile, "ca_bundle", "");
+  CredentialsAccess access{
+      environment, credentials_path, config_path, profile, config.region_given ? config.region : "",
+      {}};
+  access.http.connect_timeout = kServiceConnectTimeout;
+  access.http.ca_bundle = variables.first_of({"AWS_CA_BUNDLE"});
+  if (access.http.ca_bundle.empty()) {
+    access.http.ca_bundle = setting_or(files, profile, "ca_bundle", "");
+  }
+  // Flags are about the store: whoever gives one its own certificate still believes AWS's.
+  config.ca_bundle = flags.ca_bundle.empty() ? access.http.ca_bundle : flags.ca_bundle;
   config.verify_tls = !flags.no_verify_tls;
-  choose_credentials(config, flags, variables, profile, credentials_path, config_path);
+  choose_credentials(config, flags, std::move(access));
   return config;
 }
 

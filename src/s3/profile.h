@@ -26,9 +26,14 @@ struct ProfileFiles {
 Result<ProfileFiles> read_profile_files(const std::string& credentials_path,
                                         const std::string& config_path);
 
-/// Errors: kNotFound (the profile has none), kInvalid (half a key), kUnsupported (a way of getting
-/// them that is not known here: role_arn, credential_process, sso_session).
-Result<Credentials> credentials_of_profile(const ProfileFiles& files, std::string_view profile);
+/// A small file's text; empty when there is no such file. Errors: kIo, kDenied.
+Result<std::string> read_small_file(const std::string& path);
+
+/// A setting of a profile, not empty: the credentials file comes before the config file. nullptr
+/// when there is none.
+const std::string* find_setting(const ProfileFiles& files, std::string_view profile,
+                                std::string_view name);
+bool has_profile(const ProfileFiles& files, std::string_view profile);
 
 /// What the user typed. Empty = not given.
 struct S3Flags {
@@ -47,6 +52,17 @@ struct S3Flags {
 using Environment = std::function<std::optional<std::string>(std::string_view name)>;
 /// The process's own.
 Environment process_environment();
+
+/// How a service is called in AWS_ENDPOINT_URL_… and in a [services …] section.
+struct ServiceName {
+  std::string_view variable;  // "S3", "SSO_OIDC"
+  std::string_view setting;   // "s3", "sso_oidc"
+};
+/// The service's variable, AWS_ENDPOINT_URL, the profile's [services …] section, its endpoint_url;
+/// "" when none is set, or AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is.
+/// Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
+std::string configured_endpoint(const Environment& environment, const ProfileFiles& files,
+                                std::string_view profile, ServiceName service);
 
 struct S3Config {
   S3Endpoint endpoint;

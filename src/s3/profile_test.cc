@@ -14,7 +14,10 @@ using namespace std::chrono_literals;
 
 class ProfileTest : public ::testing::Test {
  protected:
-  ProfileTest() { variables_["HOME"] = home_.path(); }
+  ProfileTest() {
+    variables_["HOME"] = home_.path();
+    variables_["AWS_EC2_METADATA_DISABLED"] = "true";
+  }
 
   void write(const std::string& name, const std::string& text) {
     home_.write(".aws/" + name, text);
@@ -72,12 +75,30 @@ TEST_F(ProfileTest, WhatIsWrongIsSaidWithoutSecrets) {
   const std::string half = credentials({.profile = "half"});
   EXPECT_NE(half.find("only one of"), std::string::npos) << half;
   EXPECT_EQ(half.find("hunter2"), std::string::npos);
-  EXPECT_NE(credentials({.profile = "role"}).find("role_arn"), std::string::npos);
+  EXPECT_NE(credentials({.profile = "role"}).find("'default'"), std::string::npos);
   EXPECT_NE(credentials({.profile = "absent"}).find("'absent'"), std::string::npos);
   write("credentials", "[default]\nnonsense hunter2\n");
   const std::string broken = credentials();
   EXPECT_NE(broken.find("credentials: "), std::string::npos) << broken;
   EXPECT_EQ(broken.find("hunter2"), std::string::npos);
+}
+
+TEST_F(ProfileTest, CredentialProcess) {
+  write("config",
+        "[profile good]\ncredential_process = printf "
+        "'{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"%s\"}' \"b c\"\n"
+        "[profile fails]\ncredential_process = sh -c 'echo not today >&2; echo hunter2; exit 3' "
+        "hunter3\n"
+        "[profile wrong]\ncredential_process = echo hunter2\n"
+        "[profile absent]\ncredential_process = /no/such/program hunter2\n");
+  EXPECT_EQ(credentials({.profile = "good"}), "a/b c/");
+  EXPECT_EQ(credentials({.profile = "fails"}),
+            "credential_process of profile 'fails': 'sh' failed with exit code 3: not today");
+  const std::string wrong = credentials({.profile = "wrong"});
+  EXPECT_NE(wrong.find("'echo' printed something else"), std::string::npos) << wrong;
+  const std::string absent = credentials({.profile = "absent"});
+  EXPECT_NE(absent.find("/no/such/program"), std::string::npos) << absent;
+  EXPECT_EQ((wrong + absent).find("hunter2"), std::string::npos);
 }
 
 TEST_F(ProfileTest, EndpointOrder) {
@@ -158,6 +179,53 @@ TEST(CredentialsCacheTest, RefreshesEarlyAndOnce) {
   sources.push_back(std::make_unique<Expiring>(&fetches));
   CredentialsCache cache(std::move(sources));
   const auto done = loop.run(use_for_hours(&cache, &fetches));
+  EXPECT_TRUE(done) << done.error().message;
+}
+
+/// Gives out credentials that are good for so long from now, or fails.
+class Changing final : public CredentialsSource {
+ public:
+  Duration lifetime = 1h;
+  bool fails = false;
+  int fetches = 0;
+  Task<Result<Credentials>> fetch() override {
+    const Loop& loop = co_await current_loop();
+    ++fetches;
+    if (fails) co_return make_error(ErrorKind::kNetwork, "nobody there");
+    co_return Credentials{"key" + std::to_string(fetches), "s", "", loop.wall_now() + lifetime, ""};
+  }
+};
+
+Task<Result<void>> use_what_ends_soon(CredentialsCache* cache, Changing* source) {
+  const Loop& loop = co_await current_loop();
+  source->lifetime = 4min;
+  CO_TRY_VOID(co_await cache->refresh());
+  EXPECT_TRUE(cache->ready(loop.wall_now())) << "not asked at each request";
+  CO_TRY_VOID(co_await sleep_for(3min));
+  EXPECT_FALSE(cache->ready(loop.wall_now()));
+  // Better than none until they end; and the source is asked again meanwhile.
+  source->fails = true;
+  CO_TRY(const auto old, co_await cache->refresh());
+  EXPECT_EQ(old->access_key, "key1");
+  CO_TRY_VOID(co_await sleep_for(30s));
+  EXPECT_TRUE(cache->ready(loop.wall_now()));
+  CO_TRY_VOID(co_await sleep_for(40s));
+  EXPECT_FALSE(cache->ready(loop.wall_now()));
+  EXPECT_FALSE(co_await cache->refresh());
+  source->fails = false;
+  CO_TRY(const auto fresh, co_await cache->refresh());
+  EXPECT_EQ(fresh->access_key, "key" + std::to_string(source->fetches));
+  co_return Result<void>();
+}
+
+TEST(CredentialsCacheTest, ShortLivedOnesAndAFailingSource) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  auto owned = std::make_unique<Changing>();
+  Changing* source = owned.get();
+  std::vector<std::unique_ptr<CredentialsSource>> sources;
+  sources.push_back(std::move(owned));
+  CredentialsCache cache(std::move(sources));
+  const auto done = loop.run(use_what_ends_soon(&cache, source));
   EXPECT_TRUE(done) << done.error().message;
 }
 

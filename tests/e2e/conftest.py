@@ -87,6 +87,7 @@ class Telpher:
         self.env = {k: v for k, v in os.environ.items()
                     if not k.startswith(("AWS_", "TELPHER_", "MAX_CONCURRENT"))}
         self.env |= {"TELPHER_HOME": str(self.home), "HOME": str(folder),
+                     "AWS_EC2_METADATA_DISABLED": "true",  # tests ask nobody outside
                      "UBSAN_OPTIONS": "print_stacktrace=1"}
 
     def command(self, args):
