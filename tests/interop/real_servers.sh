@@ -1,8 +1,10 @@
 #!/bin/bash
-# The store contract on real S3 services from Debian: starts each, runs, stops. What is not
-# installed is skipped, saying so. Bounded: 10 minutes a service.
+# The store contract on real S3 services from Debian, and on the RADOS gateway the command lines of
+# tests/e2e/command_rows.py: starts each, runs, stops. What is not installed is skipped, saying so.
+# Bounded: 20 minutes a service.
 #   real_servers.sh [PROGRAM] [rgw] [swift]
-# PROGRAM: s3_contract_test (default: the newest below build/). An endpoint of your own:
+# PROGRAM: s3_contract_test (default: the newest below build/); the command lines run with its
+# build's telpher. RESULTS in the environment: a folder for their JUnit file. An endpoint of your own:
 #   TELPHER_TEST_S3_ENDPOINT=… AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… s3_contract_test
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -11,6 +13,13 @@ if [ $# -gt 0 ] && [ -x "$1" ]; then program=$1; shift; fi
 [ -n "$program" ] || program=$(ls -t "$here"/../../build/*/tests/contract/s3_contract_test 2>/dev/null | head -n 1)
 [ -x "$program" ] || { echo "real_servers.sh: build s3_contract_test first" >&2; exit 2; }
 [ $# -gt 0 ] || set -- rgw swift
+
+command_lines() {  # url, access key, secret key
+  local build=$(cd "$(dirname "$program")/../.." && pwd)
+  TELPHER_BUILD=${build##*/} TELPHER_RGW_ENDPOINT=$1 TELPHER_RGW_ACCESS_KEY=$2 \
+    TELPHER_RGW_SECRET_KEY=$3 timeout 600 /usr/bin/python3 -m pytest "$here/../e2e/test_commands.py" \
+    -k rgw: -q -n 2 -p no:cacheprovider ${RESULTS:+--junitxml="$RESULTS/commands-rgw.xml"}
+}
 
 script=
 trap '[ -z "$script" ] || "$script" stop' EXIT
@@ -30,9 +39,12 @@ for service in "$@"; do
   esac
   read -r _ url access secret <<<"$answer"
   echo "== $service at $url"
-  if env -u AWS_PROFILE -u AWS_SESSION_TOKEN TELPHER_TEST_S3_ENDPOINT="$url" AWS_REGION=us-east-1 \
+  passed=1
+  env -u AWS_PROFILE -u AWS_SESSION_TOKEN TELPHER_TEST_S3_ENDPOINT="$url" AWS_REGION=us-east-1 \
       AWS_ACCESS_KEY_ID="$access" AWS_SECRET_ACCESS_KEY="$secret" \
-      timeout 600 "$program" --gtest_filter='RealServer/*' --gtest_brief=1; then
+      timeout 600 "$program" --gtest_filter='RealServer/*' --gtest_brief=1 || passed=
+  if [ "$service" = rgw ]; then command_lines "$url" "$access" "$secret" || passed=; fi
+  if [ -n "$passed" ]; then
     echo "PASSED $service"
   else
     echo "FAILED $service"
