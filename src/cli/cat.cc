@@ -33,6 +33,8 @@ class Concatenation final : public Verb {
       if (!address) co_return report_error(address.error());
       addresses.push_back(*std::move(address));
     }
+    Result<void> chosen = choose_version(addresses, version_id_);
+    if (!chosen) co_return report_error(chosen.error());
     Session session(command->loop, command->settings, access_);
     Reading reading(command->settings.memory);
     session_ = &session;
@@ -66,7 +68,8 @@ class Concatenation final : public Verb {
   }
 
   Task<Result<void>> write(Address address) {
-    if (!address.in_store()) co_return co_await write_one(std::move(address));
+    const bool one = !address.in_store() || !address.object.version_id.empty();
+    if (one) co_return co_await write_one(std::move(address));
     CO_TRY(ObjectWalk walk,
            co_await ObjectWalk::open(session_, address, {.plain = PlainKey::kObject}));
     if (!walk.single().empty()) co_return co_await write_one(std::move(address));
@@ -94,6 +97,7 @@ class Concatenation final : public Verb {
   }
 
   StoreAccess access_;
+  std::string version_id_;
   std::optional<RangeRequest> range_;
   Session* session_ = nullptr;
   Engine* engine_ = nullptr;
@@ -109,6 +113,7 @@ void Concatenation::describe(CommandLine& line, const Settings&) {
       "telpher cat s3://bucket/notes.txt\ntelpher cat 's3://logs/2026-11/*.gz' | zcat | grep -c "
       "error\ntelpher cat --range 0-1023 s3://bucket/big.iso | xxd | head";
   line.group("What to read");
+  add_version_option(line, version_id_);
   line.add({.names = "--range",
             .value = "FIRST-LAST",
             .help = "of each only these bytes, counted from 0; 100- is all from the 101st on, "

@@ -46,10 +46,11 @@ class ObjectListing final : public Verb {
  private:
   Task<Result<void>> list(Session* session, Address address) {
     if (address.object.bucket.empty()) co_return co_await list_buckets(session, address.kind);
-    CO_TRY(ObjectWalk walk,
-           co_await ObjectWalk::open(
-               session, address,
-               {.plain = PlainKey::kPrefix, .one_level = !recursive_, .filter = filter_}));
+    CO_TRY(ObjectWalk walk, co_await ObjectWalk::open(session, address,
+                                                      {.plain = PlainKey::kPrefix,
+                                                       .one_level = !recursive_,
+                                                       .versions = versions_,
+                                                       .filter = filter_}));
     std::uint64_t shown = 0;
     CO_TRY_VOID(co_await walk.for_each(
         [&](WalkPage page) { return print(&walk, std::move(page), &shown); }));
@@ -90,7 +91,9 @@ class ObjectListing final : public Verb {
       JsonLine().text("bucket", walk.bucket()).text("prefix", prefix).print();
       return;
     }
-    std::printf("%20s  %12s  %s", "", "", details_ ? "                " : "");
+    // Below the columns that only objects have.
+    const int columns = 36 + (details_ ? 54 : 0) + (versions_ ? 36 : 0);
+    std::printf("%*s", columns, "");
     print_name(walk, prefix);
   }
 
@@ -104,15 +107,24 @@ class ObjectListing final : public Verb {
       if (entry.checksum != ChecksumAlgorithm::kNone) {
         line.text("checksum", to_string(entry.checksum)).boolean("composite", entry.composite);
       }
+      if (versions_) {
+        line.text("version_id", entry.version_id).boolean("is_latest", entry.is_latest);
+        line.boolean("delete_marker", entry.delete_marker);
+      }
       line.print();
       return;
     }
-    const std::string size = human_ ? format_size(entry.size) : std::to_string(entry.size);
+    const std::string size = entry.delete_marker ? "removed"
+                             : human_            ? format_size(entry.size)
+                                                 : std::to_string(entry.size);
     std::printf("%s  %12s  ", time.c_str(), size.c_str());
     if (details_) {
       std::printf("%-14s  %-36s  ",
                   entry.storage_class.empty() ? "-" : printable(entry.storage_class).c_str(),
                   printable(bare_etag(entry.etag)).c_str());
+    }
+    if (versions_) {
+      std::printf("%s %-32s  ", entry.is_latest ? "*" : " ", printable(entry.version_id).c_str());
     }
     print_name(walk, entry.key);
   }
@@ -143,6 +155,7 @@ class ObjectListing final : public Verb {
   bool details_ = false;
   bool full_ = false;
   bool total_ = false;
+  bool versions_ = false;
   bool json_ = false;
   std::uint64_t objects_ = 0;
   ByteCount bytes_ = 0;
@@ -159,6 +172,8 @@ void ObjectListing::describe(CommandLine& line, const Settings&) {
       "telpher ls -r --json local://demo | jq -r .key";
   line.group("What to list");
   line.flag("-r,--recursive", "all objects below the prefix", recursive_);
+  line.flag("--all-versions,--versions",
+            "every version of them (* is the current one), and removals", versions_);
   line.list("--include", "GLOB", "only names that match; repeatable", include_);
   line.list("--exclude", "GLOB", "… and none that match this", exclude_);
   line.group("Output");

@@ -1,5 +1,6 @@
 #include "cli/object_walk.h"
 
+#include "cli/command_line.h"
 #include "runtime/task_group.h"
 
 #include <utility>
@@ -33,6 +34,7 @@ Task<Result<ObjectWalk>> ObjectWalk::open(Session* session, Address address, Wal
   walk.key_ = std::move(address.object.key);
   walk.filter_ = std::move(options.filter);
   walk.one_level_ = options.one_level;
+  walk.versions_ = options.versions;
   CO_TRY_VOID(co_await walk.settle(options.plain));
   co_return walk;
 }
@@ -68,6 +70,14 @@ Task<Result<void>> ObjectWalk::settle(PlainKey plain) {
     single_ = key_;
     base_ = key_.substr(0, key_.rfind('/') + 1);
   }
+  if (versions_ && prefix_ != key_) {
+    // Only a listing tells the versions of an object.
+    prefix_ = key_;
+    stem_ = key_;
+    if (single_.empty()) stem_tree_ = key_ + '/';
+    single_.clear();
+    itself_.reset();
+  }
   co_return Result<void>();
 }
 
@@ -76,6 +86,8 @@ std::string ObjectWalk::address_of(std::string_view key) const {
 }
 
 bool ObjectWalk::wants(std::string_view key) const {
+  const bool below_stem = !stem_tree_.empty() && key.starts_with(stem_tree_);
+  if (!stem_.empty() && key != stem_ && !below_stem) return false;
   // The object a tree is called after, or the empty one some tools keep for a folder.
   const std::string_view name = key.size() > base_.size() ? key.substr(base_.size()) : key;
   const bool matches = !pattern_ || pattern_->matches(name) || (below_ && below_->matches(name));
@@ -107,7 +119,7 @@ Task<Result<void>> ObjectWalk::list_pages(BoundedQueue<WalkPage>* pages) {
     CO_TRY_VOID(co_await pages->push(std::move(page)));
     if (prefix_.empty()) co_return Result<void>();  // and nothing else is meant
   }
-  ListOptions options{.prefix = prefix_};
+  ListOptions options{.prefix = prefix_, .versions = versions_};
   if (one_level_) options.delimiter = "/";
   do {
     CO_TRY(ListPage listed, co_await store_->list(bucket_, options));
@@ -149,6 +161,19 @@ Result<std::vector<Address>> parse_store_addresses(const std::vector<std::string
     addresses.push_back(std::move(address));
   }
   return addresses;
+}
+
+Result<void> choose_version(std::vector<Address>& addresses, const std::string& version_id) {
+  if (version_id.empty()) return {};
+  if (addresses.size() != 1 || !addresses[0].in_store() || addresses[0].object.key.empty()) {
+    return make_error(ErrorKind::kInvalid, "--version-id is about one object of a store");
+  }
+  addresses[0].object.version_id = version_id;
+  return {};
+}
+
+void add_version_option(CommandLine& line, std::string& version_id) {
+  line.text("--version-id", "ID", "this version of the one object that is named", version_id);
 }
 
 }  // namespace telpher

@@ -27,6 +27,7 @@ enum class PlainKey {
 struct WalkOptions {
   PlainKey plain = PlainKey::kObject;
   bool one_level = false;  // what lies deeper shows as a prefix
+  bool versions = false;   // all versions and delete markers
   NameFilter filter = {};  // of objects, by their names relative to base()
 };
 
@@ -38,7 +39,7 @@ struct WalkPage {
 class ObjectWalk {
  public:
   /// Patterns: an object of that very name goes before what the pattern matches. With kTree
-  /// a pattern means all below what it matches, too.
+  /// a pattern means all below what it matches, too. A version that is named is a plain object's.
   /// `session` outlives the walk. Errors: kInvalid (no bucket, pattern), those of head().
   static Task<Result<ObjectWalk>> open(Session* session, Address address, WalkOptions options);
 
@@ -75,16 +76,24 @@ class ObjectWalk {
   std::string single_;
   std::string base_;
   std::string prefix_;  // listed; base_ or longer
+  // Of what prefix_ lists, only this key, and what lies below the tree; empty = all.
+  std::string stem_;
+  std::string stem_tree_;
   std::optional<Glob> pattern_;
   std::optional<Glob> below_;        // what lies below a match
   std::optional<ListEntry> itself_;  // known from a HEAD
   NameFilter filter_;
   bool one_level_ = false;
+  bool versions_ = false;
   std::uint64_t found_ = 0;
 };
 
 /// Errors: kInvalid when one is no address of a store: "`verb` is about s3://… and local://…".
 Result<std::vector<Address>> parse_store_addresses(const std::vector<std::string>& texts,
                                                    std::string_view verb);
+
+/// --version-id: means that version of the one object that is named. Errors: kInvalid.
+Result<void> choose_version(std::vector<Address>& addresses, const std::string& version_id);
+void add_version_option(CommandLine& line, std::string& version_id);
 
 }  // namespace telpher

@@ -59,21 +59,33 @@ class BucketRemoval final : public Verb {
     CO_TRY(ObjectStore * store, session_->store(address.kind));
     if (force_) CO_TRY_VOID(co_await empty(store, address, report));
     Result<void> removed = co_await store->remove_bucket(address.object.bucket);
-    if (!removed && removed.error().context.code == "BucketNotEmpty") {
+    if (!removed && is_not_empty(removed.error()) && force_) {
+      // What has been removed lives on where versions are kept.
+      CO_TRY_VOID(co_await remove_objects(address, report, {.versions = true}));
+      removed = co_await store->remove_bucket(address.object.bucket);
+    }
+    if (!removed && is_not_empty(removed.error())) {
       removed.error().kind = ErrorKind::kPrecondition;  // waiting would not help
-      removed.error().message =
-          "S3 bucket '" + address.object.bucket + "' is not empty (BucketNotEmpty). " +
-          (force_ ? "Somebody writes to it, or it keeps old versions of its objects"
-                  : "With what is in it: telpher rb --force " + address.text);
+      removed.error().message = "S3 bucket '" + address.object.bucket +
+                                "' is not empty (BucketNotEmpty). " +
+                                (force_ ? "Somebody writes to it: run the same command again"
+                                        : "With what is in it: telpher rb --force " + address.text);
     }
     co_return removed;
   }
 
-  Task<Result<void>> empty(ObjectStore* store, Address address, ItemReport* report) {
-    const std::string& bucket = address.object.bucket;
-    CO_TRY(ObjectWalk walk, co_await ObjectWalk::open(session_, address, {}));
+  static bool is_not_empty(const Error& error) { return error.context.code == "BucketNotEmpty"; }
+
+  Task<Result<void>> remove_objects(Address address, ItemReport* report, WalkOptions options) {
+    CO_TRY(ObjectWalk walk, co_await ObjectWalk::open(session_, address, std::move(options)));
     Removal removal({}, *report);
     CO_TRY_VOID(co_await removal.remove_all(&walk));
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> empty(ObjectStore* store, Address address, ItemReport* report) {
+    const std::string& bucket = address.object.bucket;
+    CO_TRY_VOID(co_await remove_objects(address, report, {}));
     ListUploadsOptions options;
     do {
       CO_TRY(const UploadsPage page, co_await store->list_uploads(bucket, options));

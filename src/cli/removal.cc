@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kKeysInRequest = 1000;  // S3 takes no more
 constexpr std::size_t kSinglesAtOnce = 16;    // of one batch
+constexpr std::size_t kVersionsAtOnce = 64;
 
 }  // namespace
 
@@ -60,7 +61,13 @@ Task<Result<void>> Removal::remove_listed(ObjectStore* store, Address::Kind kind
 
 Task<Result<void>> Removal::take(TaskGroup* requests, const Place* place, WalkPage page) {
   for (ListEntry& entry : page.objects) {
-    CO_TRY_VOID(co_await add(requests, place, std::move(entry.key)));
+    if (entry.version_id.empty() || options_.dry_run) {
+      CO_TRY_VOID(co_await add(requests, place, std::move(entry.key)));
+      continue;
+    }
+    co_await requests->wait_until_at_most(kVersionsAtOnce - 1);
+    if (requests->cancelled()) co_return make_error(ErrorKind::kCancelled, "cancelled");
+    requests->spawn(remove_one(place, std::move(entry.key), std::move(entry.version_id)));
   }
   co_return Result<void>();
 }
@@ -112,13 +119,15 @@ Task<Result<void>> Removal::remove_each(const Place* place, Keys keys) {
   for (std::string& key : keys) {
     co_await group.wait_until_at_most(kSinglesAtOnce - 1);
     if (group.cancelled()) break;
-    group.spawn(remove_one(place, std::move(key)));
+    group.spawn(remove_one(place, std::move(key), ""));
   }
   co_return co_await group.join();
 }
 
-Task<Result<void>> Removal::remove_one(const Place* place, std::string key) {
-  const Result<void> removed = co_await place->store->remove({place->bucket, key});
+Task<Result<void>> Removal::remove_one(const Place* place, std::string key,
+                                       std::string version_id) {
+  const Result<void> removed =
+      co_await place->store->remove({place->bucket, key, std::move(version_id)});
   if (!removed && removed.error().kind == ErrorKind::kCancelled) co_return removed.error();
   if (removed) {
     print_gone(*place, key);

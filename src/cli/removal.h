@@ -26,9 +26,9 @@ class Removal {
 
   /// Removes one object by a request of its own; what is not there is removed already.
   Task<Result<void>> remove_object(ObjectStore* store, Address::Kind kind, ObjectAddress object);
-  /// Removes all that `walk` finds. Returns how many it found. Objects that cannot be removed are
-  /// reported, the others go on. Errors: what would fail for all alike (no such bucket, no
-  /// permission, the store gives no answer), kCancelled.
+  /// Removes all that `walk` finds, where it finds versions each of them. Returns how many it
+  /// found. Objects that cannot be removed are reported, the others go on. Errors: what would fail
+  /// for all alike (no such bucket, no permission, the store gives no answer), kCancelled.
   Task<Result<std::uint64_t>> remove_all(ObjectWalk* walk);
   /// The same for keys of a list: `next` returns the next one, empty at the end.
   using NextKey = std::function<Result<std::optional<std::string>>()>;
@@ -53,7 +53,7 @@ class Removal {
   Task<Result<void>> flush(TaskGroup* requests, const Place* place);
   Task<Result<void>> remove_batch(const Place* place, Keys keys);
   Task<Result<void>> remove_each(const Place* place, Keys keys);
-  Task<Result<void>> remove_one(const Place* place, std::string key);
+  Task<Result<void>> remove_one(const Place* place, std::string key, std::string version_id);
   void print_gone(const Place& place, const std::string& key);
   void fail(const Place& place, const std::string& key, const Error& error);
 

@@ -19,7 +19,8 @@ class ObjectRemoval final : public Verb {
   Task<int> run(Command* command) override {
     Result<std::vector<Address>> addresses = parse_store_addresses(command->arguments, "rm");
     if (!addresses) co_return report_error(addresses.error());
-    Result<void> checked = check(*addresses);
+    Result<void> checked = choose_version(*addresses, version_id_);
+    if (checked) checked = check(*addresses);
     if (checked) {
       Result<NameFilter> filter = NameFilter::make(include_, exclude_);
       if (filter) filter_ = *std::move(filter);
@@ -54,7 +55,8 @@ class ObjectRemoval final : public Verb {
  private:
   /// How many of the first ones are plain objects of one bucket: they go in one request.
   std::size_t plain_alike(std::span<const Address> addresses) const {
-    if (recursive_ || !from_file_.empty()) return 0;
+    const bool plain = !recursive_ && !all_versions_ && from_file_.empty() && version_id_.empty();
+    if (!plain) return 0;
     const Address& first = addresses.front();
     const auto other = std::ranges::find_if(addresses, [&first](const Address& address) {
       return address.kind != first.kind || address.object.bucket != first.object.bucket ||
@@ -81,7 +83,8 @@ class ObjectRemoval final : public Verb {
       if (address.object.bucket.empty()) {
         return make_error(ErrorKind::kInvalid, "'" + address.text + "' names no bucket");
       }
-      if (!from_file_.empty() || recursive_ || !address.is_prefix() || is_glob(key)) continue;
+      const bool plain = !address.is_prefix() || is_glob(key) || !version_id_.empty();
+      if (plain || !from_file_.empty() || recursive_) continue;
       return make_error(
           ErrorKind::kInvalid,
           key.empty()
@@ -90,6 +93,13 @@ class ObjectRemoval final : public Verb {
                     "removed; the bucket itself: telpher rb " +
                     address.text
               : "'" + address.text + "' is a prefix: with -r all objects below it are removed");
+    }
+    if (all_versions_ && (!version_id_.empty() || !from_file_.empty())) {
+      return make_error(ErrorKind::kInvalid,
+                        "--all-versions goes with neither --version-id nor --from-file");
+    }
+    if (!version_id_.empty() && (recursive_ || !from_file_.empty())) {
+      return make_error(ErrorKind::kInvalid, "--version-id is about one object of a store");
     }
     if (!from_file_.empty() && (recursive_ || addresses.size() != 1)) {
       return make_error(ErrorKind::kInvalid, "--from-file takes one bucket or prefix, and no -r");
@@ -100,12 +110,14 @@ class ObjectRemoval final : public Verb {
   Task<Result<void>> remove(Address address) {
     if (!from_file_.empty()) co_return co_await remove_listed(std::move(address));
     CO_TRY(ObjectStore * store, session_->store(address.kind));
-    const bool plain = !recursive_ && !is_glob(address.object.key);
+    const bool plain =
+        !recursive_ && !all_versions_ && (!is_glob(address.object.key) || !version_id_.empty());
     if (plain) co_return co_await removal_->remove_object(store, address.kind, address.object);
     CO_TRY(ObjectWalk walk,
-           co_await ObjectWalk::open(
-               session_, address,
-               {.plain = recursive_ ? PlainKey::kTree : PlainKey::kObject, .filter = filter_}));
+           co_await ObjectWalk::open(session_, address,
+                                     {.plain = recursive_ ? PlainKey::kTree : PlainKey::kObject,
+                                      .versions = all_versions_,
+                                      .filter = filter_}));
     said_ = true;
     CO_TRY(const std::uint64_t found, co_await removal_->remove_all(&walk));
     // Nothing in a bucket is what -r was to bring about; a name that fits nothing is a mistake.
@@ -126,12 +138,14 @@ class ObjectRemoval final : public Verb {
   }
 
   StoreAccess access_;
+  std::string version_id_;
   RemovalOptions options_;
   NameFilter filter_;
   std::vector<std::string> include_;
   std::vector<std::string> exclude_;
   std::string from_file_;
   bool recursive_ = false;
+  bool all_versions_ = false;
   bool quiet_ = false;
   bool said_ = false;  // more than one object was meant: a line says how many there were
   Session* session_ = nullptr;
@@ -158,6 +172,8 @@ void ObjectRemoval::describe(CommandLine& line, const Settings&) {
   line.text("--from-file", "LIST",
             "the keys that stand in this file, one a line, below the address; - is standard input",
             from_file_);
+  add_version_option(line, version_id_);
+  line.flag("--all-versions", "every version of what is named, for good", all_versions_);
   line.flag("-n,--dryrun,--dry-run", "say what would be removed, and remove nothing",
             options_.dry_run);
   line.number("--concurrency", "requests at once (default 8)", {1, 256}, options_.requests_max);

@@ -105,6 +105,8 @@ class Statement final : public Verb {
       if (!address) co_return report_error(address.error());
       addresses.push_back(*std::move(address));
     }
+    Result<void> chosen = choose_version(addresses, version_id_);
+    if (!chosen) co_return report_error(chosen.error());
     Session session(command->loop, command->settings, access_);
     session_ = &session;
     ItemReport report(kReads, json_);
@@ -127,7 +129,8 @@ class Statement final : public Verb {
     }
     CO_TRY(ObjectStore * store, session_->store(address.kind));
     if (address.object.key.empty()) co_return co_await tell_bucket(store, std::move(address));
-    if (!is_glob(address.object.key)) co_return co_await tell_object(store, std::move(address));
+    const bool one = !is_glob(address.object.key) || !address.object.version_id.empty();
+    if (one) co_return co_await tell_object(store, std::move(address));
     CO_TRY(ObjectWalk walk,
            co_await ObjectWalk::open(session_, address, {.plain = PlainKey::kObject}));
     CO_TRY_VOID(
@@ -222,6 +225,7 @@ class Statement final : public Verb {
   }
 
   StoreAccess access_;
+  std::string version_id_;
   std::vector<std::string> headers_;
   bool json_ = false;
   Session* session_ = nullptr;
@@ -236,7 +240,8 @@ void Statement::describe(CommandLine& line, const Settings&) {
   line.examples =
       "telpher stat s3://bucket/big.iso\ntelpher stat --json 's3://bucket/2026/*' | jq .size\n"
       "telpher stat https://example.com/big.iso";
-  line.group("Sources");
+  line.group("What to tell of");
+  add_version_option(line, version_id_);
   line.list("--header", "'NAME: VALUE'", "sent to http(s) servers; repeatable", headers_);
   line.group("Output");
   line.flag("--json", "one JSON object per line", json_);

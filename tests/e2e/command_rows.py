@@ -8,6 +8,8 @@ A row is one line in the list of its verb:
                 bucket of the row's own, `s3://NAME` or `local://NAME`; `{bucket}` is NAME; `{other}`
                 a second bucket, empty.
   objects       what is in the bucket before: {key: bytes}. None: there is no such bucket.
+  versions      {key: [bytes, …]}, the oldest first, in a bucket that keeps versions; `{v1}`, `{v2}` …
+                are their ids, all keys' one after the other. With only="rgw".
   files         what is in the folder before: {path: bytes}.
   exit          the exit code, default 0.
   out, err      regular expressions, searched in standard output and standard error (`^` and `$` are
@@ -16,7 +18,7 @@ A row is one line in the list of its verb:
   left          the keys that are there afterwards; {key: bytes} asks for their bytes, too. None (not
                 given): what was there before, unchanged. GONE: the bucket is not there.
   left_files    {path: bytes} in the folder afterwards; other files are nobody's affair.
-  only          "local" or "s3" when it makes sense there only ("s3" is any endpoint).
+  only          "local", "s3" (any endpoint) or "rgw" when it makes sense there only.
 
 Every row runs on the embedded store, on our endpoint and, where one is named in the environment, on
 any S3 service (the RADOS gateway in `./dev test --all`).
@@ -38,6 +40,7 @@ class Row:
     left: object = None
     left_files: dict = dataclasses.field(default_factory=dict)
     only: str = ""
+    versions: dict = dataclasses.field(default_factory=dict)
 
 
 TREE = {"logs/a.gz": b"aa", "logs/b.txt": b"bbb", "logs/old/c.gz": b"cccc", "logs.txt": b"l",
@@ -251,4 +254,33 @@ CP = [
         left=GONE),
 ]
 
-ROWS = LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + CP
+# Our endpoint and the embedded store keep no versions: theirs is called "null".
+OLD = {"k": [b"old", b"newer"]}
+VERSIONS = [
+    Row("telpher ls --versions {store}", THREE, out=r" 4  \* null +a\n"),
+    Row("telpher ls --versions {store}", versions=OLD, only="rgw",
+        out=r"\A.* 5  \* {v2} +k\n.* 3    {v1} +k\n\Z", left=["k"]),
+    Row("telpher rm {store}/k && telpher ls --versions --json {store} | jq -c '[.delete_marker,.is_latest]'",
+        versions=OLD, only="rgw", out=r"\A\[true,true\]\n\[false,false\]\n\[false,false\]\n\Z",
+        left=[]),
+    Row("telpher cat --version-id {v1} {store}/k", versions=OLD, only="rgw", out=r"\Aold\Z",
+        left=["k"]),
+    Row("telpher cat --version-id null {store}/a", THREE, out=r"\Aone\n\Z"),
+    Row("telpher cat --version-id nix {store}/a", THREE, exit=3, err="a"),
+    Row("telpher stat --version-id {v1} {store}/k", versions=OLD, only="rgw",
+        out=r"Size +3\n(.*\n)* +Version +{v1}$", left=["k"]),
+    Row("telpher rm --version-id {v2} {store}/k", versions=OLD, only="rgw", left={"k": b"old"}),
+    Row("telpher rm --version-id null {store}/a", THREE, left=["b", "c"]),
+    Row("telpher rm --all-versions {store}/k", {"k2": b""}, versions=OLD, only="rgw", left=["k2"],
+        out="removed 2 objects"),
+    Row("telpher rm -r --all-versions {store}", versions=OLD, only="rgw", left=[]),
+    Row("telpher rm --all-versions {store}/a", THREE | {"a/x": b"", "ab": b""},
+        left=["b", "c", "a/x", "ab"]),
+    Row("telpher rm -r --all-versions {store}/a", THREE | {"a/x": b"", "ab": b""},
+        left=["b", "c", "ab"]),
+    Row("telpher rb --force {store}", versions=OLD, only="rgw", left=GONE),
+    Row("telpher rm --version-id null {store}/a {store}/b", THREE, exit=2, err="--version-id"),
+    Row("telpher cat --version-id null f", files={"f": b""}, exit=2, err="--version-id"),
+]
+
+ROWS = LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERSIONS + CP

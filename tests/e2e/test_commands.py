@@ -40,6 +40,13 @@ class Service:
         for key, data in objects.items():
             self.client.put_object(Bucket=bucket, Key=key, Body=data)
 
+    def make_versions(self, bucket, versions):
+        """Returns their ids."""
+        self.client.put_bucket_versioning(Bucket=bucket,
+                                          VersioningConfiguration={"Status": "Enabled"})
+        return [self.client.put_object(Bucket=bucket, Key=key, Body=data)["VersionId"]
+                for key, contents in versions.items() for data in contents]
+
     def keys(self, bucket):
         """None: there is no such bucket."""
         try:
@@ -52,9 +59,14 @@ class Service:
     def read(self, bucket, key):
         return self.client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
-    def drop(self, bucket):
+    def drop(self, bucket, versions=False):
         for key in self.keys(bucket) or []:
             self.client.delete_object(Bucket=bucket, Key=key)
+        if versions and self.keys(bucket) is not None:
+            listed = self.client.list_object_versions(Bucket=bucket)
+            for entry in listed.get("Versions", []) + listed.get("DeleteMarkers", []):
+                self.client.delete_object(Bucket=bucket, Key=entry["Key"],
+                                          VersionId=entry["VersionId"])
         try:
             self.client.delete_bucket(Bucket=bucket)
         except botocore.exceptions.ClientError:
@@ -100,6 +112,9 @@ class Typed:
     def prepare(self, programs):
         if self.row.objects is not None:
             self.service.make(self.bucket, self.row.objects)
+        if self.row.versions:
+            ids = self.service.make_versions(self.bucket, self.row.versions)
+            self.names |= {f"v{number}": id for number, id in enumerate(ids, 1)}
         if "{other}" in self.row.command:
             self.service.make(f"{self.bucket}-2", {})
         work = self.folder / "work"
@@ -176,5 +191,5 @@ def test(store, row, request, programs, tmp_path):
         typed.check_left()
         typed.check_files()
     finally:
-        for bucket in (typed.bucket, f"{typed.bucket}-2"):
-            service.drop(bucket)
+        service.drop(typed.bucket, bool(row.versions))
+        service.drop(f"{typed.bucket}-2")
