@@ -1,0 +1,190 @@
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <telpher/telpher.h>
+#include <thread>
+
+namespace telpher {
+namespace {
+
+using std::filesystem::path;
+
+class ClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/telpher-client-XXXXXX";
+    ASSERT_TRUE(::mkdtemp(name));
+    folder_ = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  Client::Options options() const { return {.home = folder_ / "home"}; }
+
+  std::string file(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name) << text;
+    return folder_ / name;
+  }
+  /// Enough for several parts.
+  std::string large_file() { return file("large", std::string(24 << 20, 'x')); }
+  std::string text_of(const std::string& name) const {
+    std::ifstream in(folder_ / name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  /// A copy that would take a minute.
+  Client slow_client() const {
+    Client::Options slow = options();
+    slow.rate_bytes_per_s = 400'000;
+    return Client(slow);
+  }
+
+  path folder_;
+};
+
+TEST_F(ClientTest, ThereAndBack) {
+  Client client(options());
+  const auto up = client.copy(file("a.txt", "hello"), "local://bucket/docs/");
+  ASSERT_TRUE(up) << up.failure().message;
+  EXPECT_EQ(up->destination, "local://bucket/docs/a.txt");
+  EXPECT_EQ(up->size_bytes, 5U);
+  EXPECT_FALSE(up->etag.empty());
+  const auto down = client.copy("local://bucket/docs/a.txt", folder_ / "back");
+  ASSERT_TRUE(down) << down.failure().message;
+  EXPECT_EQ(text_of("back"), "hello");
+}
+
+TEST_F(ClientTest, HeadListRemove) {
+  Client client(options());
+  Client::CopyOptions typed;
+  typed.content_type = "text/x-telpher";
+  typed.metadata = {{"origin", "here"}};
+  const std::string source = file("a", "12345");
+  for (const char* key : {"a", "b/c", "b/d"}) {
+    ASSERT_TRUE(client.copy(source, std::string("local://bucket/") + key, typed));
+  }
+  const auto head = client.head("local://bucket/b/c");
+  ASSERT_TRUE(head);
+  EXPECT_EQ(head->size_bytes, 5U);
+  EXPECT_EQ(head->content_type, "text/x-telpher");
+  EXPECT_EQ(head->metadata, typed.metadata);
+
+  std::vector<std::string> keys;
+  const auto note = [&](const Client::Entry& entry) { return keys.push_back(entry.key), true; };
+  ASSERT_TRUE(client.list("local://bucket", note));
+  EXPECT_EQ(keys, (std::vector<std::string>{"a", "b/c", "b/d"}));
+  keys.clear();
+  ASSERT_TRUE(client.list("local://bucket/", note, false));
+  EXPECT_EQ(keys, (std::vector<std::string>{"b/", "a"}));
+
+  ASSERT_TRUE(client.remove("local://bucket/a"));
+  ASSERT_TRUE(client.remove("local://bucket/a"));
+  EXPECT_EQ(client.head("local://bucket/a").failure().kind, "not-found");
+}
+
+TEST_F(ClientTest, FailuresSayWhoseTheyAre) {
+  Client client(options());
+  const auto missing = client.copy(folder_ / "missing", "local://bucket/x");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.failure().side, FailureSide::kSource);
+  EXPECT_THROW((void)missing.value(), std::runtime_error);
+
+  const std::string source = file("a", "hello");
+  EXPECT_EQ(client.copy(source, "local://B").failure().side, FailureSide::kUsage);
+  EXPECT_EQ(client.copy(folder_, "local://bucket/").failure().side, FailureSide::kUsage);
+  EXPECT_EQ(client.copy(source, "https://example.com/").failure().side, FailureSide::kUsage);
+  EXPECT_EQ(client.copy(source, folder_ / "none" / "x").failure().side, FailureSide::kDestination);
+
+  Client::CopyOptions wrong;
+  wrong.expect = "md5:00000000000000000000000000000000";
+  EXPECT_EQ(client.copy(source, "local://bucket/x", wrong).failure().side, FailureSide::kIntegrity);
+  EXPECT_FALSE(client.head("local://bucket/x"));
+  wrong.expect = "md5";
+  EXPECT_EQ(client.copy(source, "local://bucket/x", wrong).failure().side, FailureSide::kUsage);
+}
+
+TEST_F(ClientTest, CancelledFromAnotherThreadAndContinued) {
+  const std::string source = large_file();
+  Client::CopyOptions options;
+  options.part_size_bytes = 5 << 20;
+  options.cancel.emplace();
+  options.progress_interval = std::chrono::milliseconds(10);
+  std::promise<void> started;
+  bool told = false;
+  options.progress = [&](const Client::Progress&) {
+    if (!std::exchange(told, true)) started.set_value();
+  };
+  std::thread other([&, token = *options.cancel] {
+    started.get_future().wait();
+    token.cancel();
+  });
+  Client slow = slow_client();
+  const auto cut = slow.copy(source, "local://bucket/large", options);
+  other.join();
+  ASSERT_FALSE(cut);
+  EXPECT_EQ(cut.failure().side, FailureSide::kCancelled);
+
+  Client client(this->options());
+  EXPECT_FALSE(client.head("local://bucket/large"));
+  ASSERT_TRUE(client.copy(source, "local://bucket/large"));
+  ASSERT_TRUE(client.copy("local://bucket/large", folder_ / "back"));
+  EXPECT_EQ(text_of("back"), text_of("large"));
+}
+
+TEST_F(ClientTest, ACancelledTokenEndsACallAtOnce) {
+  Client slow = slow_client();
+  Client::CopyOptions options;
+  options.cancel.emplace().cancel();
+  EXPECT_TRUE(options.cancel->cancelled());
+  const auto copied = slow.copy(large_file(), "local://bucket/large", options);
+  ASSERT_FALSE(copied);
+  EXPECT_EQ(copied.failure().side, FailureSide::kCancelled);
+}
+
+TEST_F(ClientTest, WhatACallbackThrowsComesOut) {
+  Client slow = slow_client();
+  Client::CopyOptions options;
+  options.progress_interval = std::chrono::milliseconds(10);
+  options.progress = [](const Client::Progress&) { throw std::length_error("enough"); };
+  EXPECT_THROW((void)slow.copy(large_file(), "local://bucket/large", options), std::length_error);
+  EXPECT_THROW((void)slow.list("local://", [](const auto&) -> bool { throw 1; }), int);
+  // It is of use afterwards.
+  EXPECT_TRUE(slow.copy(file("a", "hello"), "local://bucket/a"));
+}
+
+TEST_F(ClientTest, SignalsAreLeftAsTheyWere) {
+  sigset_t before;
+  sigset_t after;
+  pthread_sigmask(SIG_SETMASK, nullptr, &before);
+  Client client(options());
+  ASSERT_TRUE(client.copy(file("a", "hello"), "local://bucket/a"));
+  pthread_sigmask(SIG_SETMASK, nullptr, &after);
+  for (const int signal : {SIGPIPE, SIGXFSZ, SIGINT}) {
+    EXPECT_EQ(sigismember(&before, signal), sigismember(&after, signal));
+  }
+  struct sigaction action{};
+  sigaction(SIGPIPE, nullptr, &action);
+  EXPECT_EQ(action.sa_handler, SIG_DFL);
+}
+
+TEST_F(ClientTest, ThreadsShareAClientOrHaveTheirOwn) {
+  Client shared(options());
+  const std::string source = file("a", "hello");
+  std::vector<std::thread> threads;
+  std::atomic<int> copied = 0;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&, i] {
+      Client own(options());
+      const std::string key = "local://bucket/" + std::to_string(i);
+      copied += shared.copy(source, key + "-shared").ok();
+      copied += own.copy(source, key + "-own").ok();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(copied, 8);
+}
+
+}  // namespace
+}  // namespace telpher
