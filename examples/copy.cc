@@ -1,8 +1,7 @@
 // copy SOURCE DESTINATION: with progress, ended by Ctrl-C, continued by the next run.
-#include <telpher/telpher.h>
-
 #include <csignal>
 #include <cstdio>
+#include <telpher/telpher.h>
 
 static const telpher::CancelToken stop;
 
@@ -14,7 +13,7 @@ int main(int argc, char** argv) {
   telpher::Client::CopyOptions options;
   options.cancel = stop;
   options.progress = [](const auto& now) {
-    std::printf("%s: %llu bytes\n", now.phase.c_str(), (unsigned long long)now.done_bytes);
+    std::fprintf(stderr, "%s: %llu bytes\n", now.phase.c_str(), (unsigned long long)now.done_bytes);
   };
   const auto copied = client.copy(argv[1], argv[2], options);
   if (!copied) std::fprintf(stderr, "%s\n", copied.failure().message.c_str());

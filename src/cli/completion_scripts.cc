@@ -53,7 +53,7 @@ _telpher() {
       *) candidates+=("${text//:/\\:}${help:+:$help}") ;;
     esac
   done
-  (( $#candidates )) && _describe -V -t telpher telpher candidates $space
+  (( $#candidates )) && _describe -V -t telpher telpher candidates "${space[@]}"
   if [[ -n $files ]]; then
     compset -P '--*='
     _files

@@ -91,7 +91,7 @@ def test_zsh_takes_the_script(telpher, shell_env):
     # What it hands to the completion system, which needs a terminal to show it.
     program = rf"""
 compdef() {{ :; }}
-_describe() {{ print -rl -- "describe $*" $candidates; }}
+_describe() {{ print -rl -- "describe ${{(j:|:)@}}" $candidates; }}
 _files() {{ print files; }}
 compset() {{ :; }}
 source {path}
@@ -108,7 +108,7 @@ _telpher
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert ["always", "never", "if-different"] == lines[1:4]
-    assert lines[4].endswith("-S") or "-S" in lines[4]
+    assert lines[4].endswith("|candidates|-S|")  # no space after "photos/"
     assert r"local\://photos/" in lines
     assert lines[-1] == "files"
 
