@@ -109,7 +109,7 @@ def main():
         if not (folder / "README.md").exists():
             problems.append(f"src/{folder.name}: no README.md (why it exists, what belongs, what does not)")
     count = 0
-    for top in ("src", "tests", "bench"):
+    for top in ("src", "include", "tests", "bench", "examples", "packaging"):
         for path in sorted((ROOT / top).rglob("*")):
             if BANNED_NAMES.search(path.name):
                 problems.append(f"{path.relative_to(ROOT)}: a name that says nothing")

@@ -168,8 +168,8 @@ class TELPHER_API Client {
     bool skipped = false;             // by `overwrite`: it was there
     std::string etag;                 // of objects
     std::string version_id;           // of buckets with versions
-    std::string digest;               // "crc64nvme:HEX" of the whole, when it was computed
-    std::string verified_by;          // "crc64nvme of the store", "md5 of each part" …
+    std::string digest;  // "crc64nvme:HEX" of the whole; empty = not computed (SHA-256 of parts)
+    std::string verified_by;  // "crc64nvme of the store", "md5 of each part" …
   };
 
   /// An object, a prefix (key ends in "/", no size) or a bucket (empty key).

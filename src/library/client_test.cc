@@ -105,6 +105,26 @@ TEST_F(ClientTest, FailuresSayWhoseTheyAre) {
   EXPECT_EQ(client.copy(source, "local://bucket/x", wrong).failure().side, FailureSide::kUsage);
 }
 
+TEST_F(ClientTest, OptionsThatCannotBeAreRefused) {
+  const auto refused = [&](auto change) {
+    Client::Options wrong = options();
+    change(wrong);
+    const auto copied = Client(wrong).copy(file("a", "hello"), "local://bucket/a");
+    return !copied && copied.failure().side == FailureSide::kUsage;
+  };
+  EXPECT_TRUE(refused([](Client::Options& wrong) { wrong.memory_bytes = 1 << 20; }));
+  EXPECT_TRUE(refused([](Client::Options& wrong) { wrong.attempts = 0; }));
+  EXPECT_TRUE(refused([](Client::Options& wrong) { wrong.idle_timeout = {}; }));
+  EXPECT_TRUE(refused([](Client::Options& wrong) { wrong.access_key_id = "half"; }));
+  Client client(options());
+  Client::CopyOptions wrong;
+  wrong.part_size_bytes = 1;
+  EXPECT_EQ(client.copy("a", "local://bucket/a", wrong).failure().side, FailureSide::kUsage);
+  wrong = {};
+  wrong.concurrency = 257;
+  EXPECT_EQ(client.copy("a", "local://bucket/a", wrong).failure().side, FailureSide::kUsage);
+}
+
 TEST_F(ClientTest, CancelledFromAnotherThreadAndContinued) {
   const std::string source = large_file();
   Client::CopyOptions options;

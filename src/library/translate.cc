@@ -74,6 +74,7 @@ Result<Settings> settings_of(const Client::Options& options) {
   };
   TRY(Settings settings, read_settings(std::move(environment), machine_memory()));
   if (options.memory_bytes > 0) settings.memory = options.memory_bytes;
+  if (settings.memory < 10 * kMiB) return usage("memory_bytes: two parts of 5 MiB must fit");
   return settings;
 }
 

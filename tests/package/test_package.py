@@ -52,6 +52,15 @@ class CleanRoot:
                 and not name.startswith(f"{self.folder}/tmp/")}
 
 
+def debian_mirror():
+    """Where this machine gets Debian 12 from."""
+    targets = run("apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME) $(ORIGIN)",
+                  "Identifier: Packages", check=False).stdout
+    mirrors = [line.split()[0] for line in targets.splitlines()
+               if line.split()[1:] == ["bookworm", "Debian"]]
+    return mirrors[0] if mirrors else "http://deb.debian.org/debian"
+
+
 def make_base():
     """debootstrap, once: with the lists of packages and what telpher's own need, as downloads."""
     base = CACHE / "bookworm.tar"
@@ -60,7 +69,7 @@ def make_base():
     CACHE.mkdir(parents=True, exist_ok=True)
     folder = CACHE / "bookworm"
     run(*SUDO, "rm", "-rf", folder)
-    run(*SUDO, "debootstrap", "--variant=minbase", "bookworm", folder)
+    run(*SUDO, "debootstrap", "--variant=minbase", "bookworm", folder, debian_mirror())
     run(*SUDO, "cp", "/etc/resolv.conf", folder / "etc")
     root = CleanRoot(folder)
     root.run("apt-get", "update", "-qq")
@@ -114,6 +123,20 @@ def test_apt_get_install_telpher_and_remove(clean_root):
     assert root.files() == before
 
 
+def test_apt_get_install_the_library_and_remove(clean_root):
+    root = clean_root
+    before = root.files()
+    packages = [root.put(only("libtelpher0*.deb")), root.put(only("libtelpher-dev_*.deb"))]
+    root.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
+    assert "libtelpher.so.0.1 " in root.run("ldconfig", "-p").stdout
+    added = root.files() - before
+    assert {"/usr/include/telpher/telpher.h", "/usr/lib/libtelpher.so",
+            "/usr/lib/cmake/telpher/telpherConfig.cmake",
+            "/usr/lib/pkgconfig/telpher.pc"} <= added
+    root.run("apt-get", "remove", "-y", "-qq", "libtelpher-dev", "libtelpher0.1")
+    assert root.files() == before
+
+
 def test_the_tarball_runs_where_it_is_unpacked(clean_root):
     root = clean_root
     root.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "libcurl4")
@@ -159,11 +182,11 @@ def installed(tmp_path_factory):
     return next(folder.iterdir())
 
 
-def built_with_pkg_config(installed, folder):
+def built_with_pkg_config(installed, folder, source=ROOT / "examples" / "copy.cc"):
     env = os.environ | {"PKG_CONFIG_PATH": str(installed / "lib" / "pkgconfig")}
     flags = run("pkg-config", "--cflags", "--libs", "telpher", env=env).stdout.split()
     run("/usr/bin/g++", "-std=c++20", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
-        ROOT / "examples" / "copy.cc", "-o", folder / "copy", *flags)
+        source, "-o", folder / "copy", *flags)
     return folder / "copy"
 
 
@@ -193,6 +216,23 @@ def test_the_example_in_a_strangers_build(installed, tmp_path, built):
     assert (tmp_path / "back").read_bytes() == (tmp_path / "source").read_bytes()
     missing = run(program, tmp_path / "missing", "local://bucket/x", env=env, check=False)
     assert missing.returncode == 3 and "missing" in missing.stderr
+
+
+def test_a_strangers_program_and_an_s3_service(installed, tmp_path):
+    program = built_with_pkg_config(installed, tmp_path,
+                                    ROOT / "tests" / "package" / "stranger.cc")
+    (tmp_path / "source").write_bytes(os.urandom(18_000_000))
+    env = os.environ | {"TELPHER_HOME": str(tmp_path / "home"),
+                        "LD_LIBRARY_PATH": str(installed / "lib"),
+                        "TELPHER_S3_ACCESS_KEY": "a-key", "TELPHER_S3_SECRET_KEY": "a-secret-key"}
+    with subprocess.Popen([installed / "bin" / "telpher", "s3", "--store", "memory", "--listen",
+                           "127.0.0.1:0", "--bucket", "bucket"], env=env, cwd=tmp_path, text=True,
+                          stdout=subprocess.PIPE) as server:
+        endpoint = server.stdout.readline().split()[-1]
+        done = run(program, endpoint, "a-key", "a-secret-key", tmp_path / "source", env=env,
+                   check=False)
+        server.terminate()
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_ctrl_c_ends_the_example(installed, tmp_path):
