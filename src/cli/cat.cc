@@ -3,6 +3,7 @@
 #include "cli/command_line.h"
 #include "cli/item_report.h"
 #include "cli/object_walk.h"
+#include "cli/reading.h"
 #include "cli/signals.h"
 #include "cli/sliced_source.h"
 #include "cli/verbs.h"
@@ -11,15 +12,6 @@
 
 namespace telpher {
 namespace {
-
-/// What reading shares. Nothing is resumed, so there is no journal.
-struct Reading {
-  explicit Reading(ByteCount memory) : buffers(memory) {}
-  BufferPool buffers;
-  RateLimiter rate{0};
-  TransferStats stats;
-  Engine engine{buffers, nullptr, rate, stats};
-};
 
 class Concatenation final : public Verb {
  public:

@@ -23,7 +23,8 @@ ListEntry entry_of(std::string key, const ObjectInfo& info) {
 
 }  // namespace
 
-Task<Result<ObjectWalk>> ObjectWalk::open(Session* session, Address address, WalkOptions options) {
+Task<Result<ObjectWalk>> ObjectWalk::open(Session* session, Address address,
+                                          ObjectWalkOptions options) {
   if (!address.in_store() || address.object.bucket.empty()) {
     co_return make_error(ErrorKind::kInvalid, "'" + redacted(address) + "' names no bucket");
   }

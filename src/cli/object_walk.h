@@ -24,7 +24,7 @@ enum class PlainKey {
   kTree     // the object of that name, and all below it: "KEY" and "KEY/…"
 };
 
-struct WalkOptions {
+struct ObjectWalkOptions {
   PlainKey plain = PlainKey::kObject;
   bool one_level = false;  // what lies deeper shows as a prefix
   bool versions = false;   // all versions and delete markers
@@ -41,7 +41,8 @@ class ObjectWalk {
   /// Patterns: an object of that very name goes before what the pattern matches. With kTree
   /// a pattern means all below what it matches, too. A version that is named is a plain object's.
   /// `session` outlives the walk. Errors: kInvalid (no bucket, pattern), those of head().
-  static Task<Result<ObjectWalk>> open(Session* session, Address address, WalkOptions options);
+  static Task<Result<ObjectWalk>> open(Session* session, Address address,
+                                       ObjectWalkOptions options);
 
   ObjectStore& store() const { return *store_; }
   const std::string& bucket() const { return bucket_; }

@@ -76,7 +76,8 @@ class BucketRemoval final : public Verb {
 
   static bool is_not_empty(const Error& error) { return error.context.code == "BucketNotEmpty"; }
 
-  Task<Result<void>> remove_objects(Address address, ItemReport* report, WalkOptions options) {
+  Task<Result<void>> remove_objects(Address address, ItemReport* report,
+                                    ObjectWalkOptions options) {
     CO_TRY(ObjectWalk walk, co_await ObjectWalk::open(session_, address, std::move(options)));
     Removal removal({}, *report);
     CO_TRY_VOID(co_await removal.remove_all(&walk));

@@ -16,6 +16,8 @@ std::span<const VerbEntry> all_verbs() {
       {"rm", "remove objects", make_rm},
       {"du", "count the bytes and objects below an address", make_du},
       {"presign", "make a link that lets anyone read or write an object for a while", make_presign},
+      {"verify", "tell whether two things, or all below two addresses, are the same bytes",
+       make_verify},
       {"mb", "make a bucket", make_mb},
       {"rb", "remove buckets", make_rb},
       {"jobs", "list unfinished transfers", make_jobs},

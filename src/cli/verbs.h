@@ -12,6 +12,7 @@ std::unique_ptr<Verb> make_cat();
 std::unique_ptr<Verb> make_rm();
 std::unique_ptr<Verb> make_du();
 std::unique_ptr<Verb> make_presign();
+std::unique_ptr<Verb> make_verify();
 std::unique_ptr<Verb> make_mb();
 std::unique_ptr<Verb> make_rb();
 std::unique_ptr<Verb> make_jobs();

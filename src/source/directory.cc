@@ -2,9 +2,12 @@
 
 #include "codec/utf8.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
+#include <functional>
+#include <limits>
 #include <sys/stat.h>
 #include <utility>
 
@@ -33,12 +36,22 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 struct DirectoryWalk::Level {
+  /// Of a sorted walk. Directories end in "/" here: that is what the paths below them sort by.
+  struct SortedName {
+    std::uint32_t offset;  // in `names`, NUL at the end
+    std::uint32_t size;
+    unsigned char type;
+  };
+
   UniqueFd fd;
   dev_t device = 0;
   ino_t inode = 0;
   std::size_t path_size = 0;  // of this directory's path with its "/"
-  std::size_t next = 0;
+  std::size_t next = 0;       // in `batch`, or of `sorted`
   std::size_t filled = 0;
+  std::string names;
+  std::vector<SortedName> sorted;
+  bool read = false;  // into `sorted`
   alignas(dirent64) char batch[kBatchSize];
 };
 
@@ -92,35 +105,97 @@ Result<void> DirectoryWalk::enter(UniqueFd fd, bool through_link) {
   level->device = status.st_dev;
   level->inode = status.st_ino;
   level->next = level->filled = 0;
+  level->read = false;
   if (!levels_.empty()) path_ += '/';
   level->path_size = path_.size();
   levels_.push_back(std::move(level));
   return {};
 }
 
+/// The next batch of names; false at the end of the directory.
+Result<bool> DirectoryWalk::read_batch(Level& level) {
+  const ssize_t size = getdents64(level.fd.get(), level.batch, kBatchSize);
+  if (size < 0) return make_errno_error(errno, "read directory " + quoted_path());
+  level.next = 0;
+  level.filled = static_cast<std::size_t>(size);
+  return size > 0;
+}
+
+/// Of the batch; nullopt at its end.
+std::optional<DirectoryWalk::Name> DirectoryWalk::next_in_batch(Level& level) {
+  while (level.next < level.filled) {
+    const auto* entry = reinterpret_cast<const dirent64*>(level.batch + level.next);
+    level.next += entry->d_reclen;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") return Name{entry->d_name, entry->d_type};
+  }
+  return std::nullopt;
+}
+
+/// Whether paths go on below it: a link, and what the file system does not tell, must be looked at.
+bool DirectoryWalk::is_directory(const Level& level, const Name& name) {
+  if (name.type != DT_LNK && name.type != DT_UNKNOWN) return name.type == DT_DIR;
+  struct stat status;
+  return fstatat(level.fd.get(), name.text, &status, 0) == 0 && S_ISDIR(status.st_mode);
+}
+
+Result<void> DirectoryWalk::read_sorted(Level& level) {
+  level.names.clear();
+  level.sorted.clear();
+  for (;;) {
+    TRY(const bool more, read_batch(level));
+    if (!more) break;
+    while (const std::optional<Name> name = next_in_batch(level)) {
+      const std::size_t offset = level.names.size();
+      level.names += name->text;
+      if (is_directory(level, *name)) level.names += '/';
+      const std::size_t size = level.names.size() - offset;
+      level.names += '\0';
+      if (level.names.size() > std::numeric_limits<std::uint32_t>::max()) {
+        return make_error(ErrorKind::kLimit, quoted_path() + " holds too many names to be sorted");
+      }
+      level.sorted.push_back(
+          {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(size), name->type});
+    }
+  }
+  const auto text = [&](const Level::SortedName& name) {
+    return std::string_view(level.names).substr(name.offset, name.size);
+  };
+  std::ranges::sort(level.sorted, std::less<>(), text);
+  level.next = 0;
+  return {};
+}
+
+Result<std::optional<DirectoryWalk::Name>> DirectoryWalk::next_name(Level& level) {
+  if (options_.sorted) {
+    if (!std::exchange(level.read, true)) TRY_VOID(read_sorted(level));
+    if (level.next == level.sorted.size()) return std::nullopt;
+    const Level::SortedName& name = level.sorted[level.next++];
+    char* text = level.names.data() + name.offset;
+    if (text[name.size - 1] == '/') text[name.size - 1] = '\0';
+    return Name{text, name.type};
+  }
+  for (;;) {
+    if (const std::optional<Name> name = next_in_batch(level)) return name;
+    TRY(const bool more, read_batch(level));
+    if (!more) return std::nullopt;
+  }
+}
+
 Result<std::optional<FileEntry>> DirectoryWalk::next() {
   while (!levels_.empty()) {
     Level& level = *levels_.back();
     path_.resize(level.path_size);
-    if (level.next == level.filled) {
-      const ssize_t size = getdents64(level.fd.get(), level.batch, kBatchSize);
-      const int error = size < 0 ? errno : 0;
-      if (size <= 0) {
-        level.fd = UniqueFd();
-        idle_ = std::move(levels_.back());
-        levels_.pop_back();
-        if (error) return make_errno_error(error, "read directory " + quoted_path());
-        continue;
-      }
-      level.next = 0;
-      level.filled = static_cast<std::size_t>(size);
+    Result<std::optional<Name>> name = next_name(level);
+    if (!name || !*name) {
+      level.fd = UniqueFd();
+      idle_ = std::move(levels_.back());
+      levels_.pop_back();
+      if (!name) return std::move(name).error();
+      continue;
     }
-    const auto* entry = reinterpret_cast<const dirent64*>(level.batch + level.next);
-    level.next += entry->d_reclen;
-    const std::string_view name = entry->d_name;
-    if (name == "." || name == "..") continue;
-    path_ += name;
-    TRY(std::optional<FileEntry> file, visit({entry->d_name, entry->d_type}));
+    path_ += (*name)->text;
+    TRY(std::optional<FileEntry> file, visit(**name));
     if (file) return file;
   }
   return std::nullopt;

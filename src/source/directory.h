@@ -1,6 +1,7 @@
 #pragma once
-// The files below a directory, one at a time, in the order the file system gives them: memory is
-// bounded by the depth of the tree, not by its size. Makes blocking calls (about 1 µs a file).
+// The files below a directory, one at a time, in the order the file system gives them (memory is
+// bounded by the depth of the tree, not by its size) or in byte order of their paths (the names of
+// the directories on the way are held). Makes blocking calls (about 1 µs a file).
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -23,6 +24,7 @@ struct FileEntry {
 
 struct WalkOptions {
   std::optional<Glob> pattern;  // only paths that match; its base() has been made part of the root
+  bool sorted = false;          // in byte order of paths
   bool attributes = false;      // size and time of modification of every file
   int depth_max = 256;
 };
@@ -52,6 +54,12 @@ class DirectoryWalk {
   struct Name;
   DirectoryWalk(std::string root, WalkOptions options);
   Result<void> enter(UniqueFd fd, bool through_link);
+  Result<bool> read_batch(Level& level);
+  static std::optional<Name> next_in_batch(Level& level);
+  static bool is_directory(const Level& level, const Name& name);
+  Result<void> read_sorted(Level& level);
+  /// The next name of the innermost directory; nullopt at its end.
+  Result<std::optional<Name>> next_name(Level& level);
   Result<std::optional<FileEntry>> visit(const Name& name);
   std::string quoted_path() const;
 

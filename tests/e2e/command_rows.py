@@ -254,6 +254,47 @@ CP = [
         left=GONE),
 ]
 
+FILES = {"d/a.gz": b"aa", "d/b.txt": b"bbb", "d/old/c.gz": b"cccc"}
+VERIFY = [
+    Row("telpher verify f {store}/z", TREE, {"f": b"zz"}, out=r"\Asame: f and {store}/z: 2 bytes, "),
+    Row("telpher verify {store}/z f", TREE, {"f": b"zz"}, out=r"\Asame: {store}/z and f: 2 bytes, "),
+    Row("telpher verify f {store}/", {"f": b"x"}, {"f": b"x"}, out="^same: f and {store}/f: 1 bytes"),
+    Row("telpher verify f {store}/z", TREE, {"f": b"yy"}, exit=6,
+        out=r"\Adifferent: f and {store}/z: "),
+    Row("telpher verify --read f {store}/z", TREE, {"f": b"zy"}, exit=6,
+        out="different: .*: first at byte 1$"),
+    Row("telpher verify f {store}/z", TREE, {"f": b"zzz"}, exit=6, out="3 and 2 bytes$"),
+    Row("telpher verify - {store}/z < f", TREE, {"f": b"zz"}, out="^same: - and {store}/z"),
+    Row("telpher verify {store}/a {store}/b", {"a": b"same", "b": b"same"},
+        out="^same: .*: 4 bytes, (crc64nvme|MD5 .ETag.) at both ends$"),
+    Row("telpher verify --read {store}/a {store}/b", {"a": b"same", "b": b"same"},
+        out="read at both ends$"),
+    Row("telpher verify -q f {store}/z", TREE, {"f": b"zz"}, out=r"\A\Z"),
+    Row("telpher verify d {store}/logs", TREE, FILES, out=r"\A3 same \(.*\), 0 different, 0 missing\n\Z"),
+    Row("telpher verify {store}/logs d", TREE, FILES, out="^3 same "),
+    Row("telpher verify d {store}/logs/", TREE, FILES | {"d/b.txt": b"xxx", "d/new": b""}, exit=6,
+        out=r"^different: d/b\.txt and {store}/logs/b\.txt: (.*\n)*2 same .*, 1 different, 1 missing$"),
+    Row("telpher verify d {store}", {"a": b"1", "b/c": b"2"}, {"d/b-c": b"3", "d/b/c": b"2"}, exit=6,
+        out=r"\Amissing: d/a\nmissing: {store}/b-c\n1 same .*, 0 different, 2 missing\n\Z"),
+    Row("telpher verify d {store}/logs/ --exclude '*.gz'", TREE, {"d/b.txt": b"bbb"}, out="^1 same"),
+    Row("telpher verify '{store}/logs/*.gz' d", TREE, FILES, out="^1 same"),
+    Row("telpher cp -q {store}/logs/ {other}/ && telpher verify {store}/logs/ {other}", TREE,
+        out="^3 same .* at both ends"),
+    Row("telpher verify --json d {store}/logs/ | jq -c '[.event, .same]' | tail -1", TREE, FILES,
+        out=r'^\["summary",3\]$'),
+    Row("telpher verify d {store}/dir/", ODD, {"d/x": b"5"}, out="^1 same"),
+    Row("telpher verify d e", files={"d/x": b"1", "e/x": b"1"}, out="^1 same .read at both ends.,"),
+    Row("telpher verify {store}/z --version-id null f", TREE, {"f": b"zz"}, out="^same"),
+    Row("telpher verify nix {store}/z", TREE, exit=3, err="nix"),
+    Row("telpher verify f {store}/nothing", TREE, {"f": b""}, exit=3, err="nothing"),
+    Row("telpher verify d {store}/nothing/", TREE, FILES, exit=3, out=r"\A\Z", err="nothing"),
+    Row("telpher verify {store}/nothing/ d", TREE, FILES, exit=3, out=r"\A\Z", err="nothing"),
+    Row("telpher verify d {store}", None, FILES, exit=3, err="'{bucket}' does not exist", left=GONE),
+    Row("telpher verify d nix", files=FILES, exit=3, err="nix"),
+    Row("telpher verify - -", exit=2, err="only once"),
+    Row("telpher verify {store}/z", TREE, exit=2, err="A B"),
+]
+
 # Our endpoint and the embedded store keep no versions: theirs is called "null".
 OLD = {"k": [b"old", b"newer"]}
 VERSIONS = [
@@ -283,4 +324,4 @@ VERSIONS = [
     Row("telpher cat --version-id null f", files={"f": b""}, exit=2, err="--version-id"),
 ]
 
-ROWS = LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERSIONS + CP
+ROWS = LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + VERSIONS + CP

@@ -20,8 +20,8 @@ def test_help(telpher, args):
     assert "cp " in out and "Examples" in out
 
 
-@pytest.mark.parametrize("verb", ["cp", "ls", "stat", "cat", "rm", "du", "presign", "mb", "rb", "jobs",
-                                  "bench", "sweep"])
+@pytest.mark.parametrize("verb", ["cp", "ls", "stat", "cat", "rm", "du", "presign", "verify", "mb",
+                                  "rb", "jobs", "bench", "sweep"])
 def test_help_of_verbs_has_examples(telpher, verb):
     assert f"telpher {verb}" in telpher.ok(verb, "--help").out
     assert telpher.ok("help", verb).out == telpher.ok(verb, "--help").out

@@ -1,0 +1,67 @@
+#pragma once
+// VerifyRun: what `verify` does: compares one thing with another, or two trees side by side. Lives
+// in the verb's frame, on its loop.
+
+#include "cli/copy_settings.h"
+#include "cli/item_report.h"
+#include "cli/session.h"
+#include "runtime/task_group.h"
+#include "source/tree.h"
+#include "transfer/compare.h"
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace telpher {
+
+struct VerifyOptions {
+  bool read_both = false;
+  bool json = false;
+  bool quiet = false;
+  int concurrency = 10;  // pairs at once
+  NameFilter filter;
+};
+
+class VerifyRun {
+ public:
+  VerifyRun(Session& session, Engine& engine, VerifyOptions options, ItemReport& report)
+      : session_(session), engine_(engine), options_(std::move(options)), report_(report) {}
+
+  /// Says what is the same, different or missing; the report knows what that means.
+  /// Errors: kInvalid (usage), kCancelled, and what keeps the whole from being compared.
+  Task<Result<void>> run(Address a, Address b);
+  bool found_differences() const { return different_ + missing_ > 0; }
+
+ private:
+  struct Side;  // one of two trees
+  Task<Result<bool>> is_tree(const Address* address);
+  Task<Result<void>> run_single(Address a, Address b);
+  Task<Result<void>> run_trees(Address a, Address b);
+  /// False when one of them is not there at all, which has been said.
+  Task<Result<bool>> merge(Side* a, Side* b, TaskGroup* pairs);
+  /// The side's next entry into `next`. Errors: those that end the tree.
+  Task<Result<void>> advance(Side* side);
+  Task<Result<std::unique_ptr<Source>>> open_probed(Address address);
+  Task<Result<void>> compare_pair(Address a, Address b);
+  Task<Result<void>> compare_sources(Address a, Source* first, Address b, Source* second);
+  bool known_the_same(const Side& a, const Side& b) const;
+  Task<Result<void>> start_pair(Side* a, Side* b, TaskGroup* pairs);
+  bool has_md5_etags(const Address& address);
+
+  void tell(const Address& a, const Address& b, const Comparison& compared);
+  void tell_missing(const Address& address);
+  void tell_total() const;
+
+  Session& session_;
+  Engine& engine_;
+  const VerifyOptions options_;
+  ItemReport& report_;
+  bool several_ = false;
+  std::uint64_t same_ = 0;
+  std::uint64_t different_ = 0;
+  std::uint64_t missing_ = 0;
+  std::map<std::string, std::uint64_t> proofs_;  // how often each way
+};
+
+}  // namespace telpher

@@ -1,0 +1,65 @@
+#include "source/tree.h"
+
+#include <sys/stat.h>
+#include <utility>
+
+namespace telpher {
+
+Result<std::unique_ptr<FileTree>> FileTree::open(const std::string& path, WalkOptions options,
+                                                 NameTest wanted) {
+  std::string root = path;
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    TRY(options.pattern, Glob::parse(path));
+    root = options.pattern->base().empty() ? "." : options.pattern->base();
+  }
+  TRY(std::unique_ptr<DirectoryWalk> opened, DirectoryWalk::open(std::move(root), std::move(options)));
+  return std::unique_ptr<FileTree>(new FileTree(std::move(opened), std::move(wanted)));
+}
+
+Task<Result<std::optional<TreeEntry>>> FileTree::next() {
+  for (;;) {
+    CO_TRY(std::optional<FileEntry> file, walk_->next());
+    if (!file) co_return std::optional<TreeEntry>();
+    if (!wanted_(file->path)) continue;
+    TreeEntry entry{.name = std::move(file->path), .size = file->size};
+    entry.modified =
+        std::chrono::system_clock::time_point(std::chrono::nanoseconds(file->modified_ns));
+    co_return entry;
+  }
+}
+
+Result<std::unique_ptr<ObjectTree>> ObjectTree::open(ObjectStore& store,
+                                                     const ObjectAddress& address,
+                                                     NameTest wanted) {
+  std::unique_ptr<ObjectTree> tree(new ObjectTree(store, address.bucket, std::move(wanted)));
+  tree->options_.prefix = address.key;
+  if (is_glob(address.key)) {
+    TRY(tree->pattern_, Glob::parse(address.key));
+    tree->options_.prefix = tree->pattern_->base();
+  }
+  return tree;
+}
+
+Task<Result<std::optional<TreeEntry>>> ObjectTree::next() {
+  for (;;) {
+    while (next_ < page_.objects.size()) {
+      ListEntry& object = page_.objects[next_++];
+      std::string name = object.key.substr(base().size());
+      if (name.empty() || (pattern_ && !pattern_->matches(name)) || !wanted_(name)) {
+        continue;
+      }
+      co_return TreeEntry{.name = std::move(name),
+                          .size = object.size,
+                          .modified = object.last_modified,
+                          .etag = std::move(object.etag)};
+    }
+    if (std::exchange(last_page_, true)) co_return std::optional<TreeEntry>();
+    CO_TRY(page_, co_await store_.list(bucket_, options_));
+    options_.continuation = std::move(page_.continuation);
+    last_page_ = options_.continuation.empty();
+    next_ = 0;
+  }
+}
+
+}  // namespace telpher

@@ -1,0 +1,87 @@
+#pragma once
+// Tree: what lies below a directory or prefix, or matches a pattern, one name at a time. Trees that
+// are sorted give names in byte order, so that two of them can be compared side by side whatever
+// their size. One loop.
+
+#include "runtime/task.h"
+#include "source/directory.h"
+#include "store/object_store.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace telpher {
+
+struct TreeEntry {
+  std::string name;               // relative to the root, "/" between segments, UTF-8
+  std::optional<ByteCount> size;  // objects have one; files when they were asked for attributes
+  std::chrono::system_clock::time_point modified{};  // with the size
+  std::string etag;                                  // of an object
+  /// Its size says nothing: to be compared by content before it is copied. Set by SyncTree.
+  bool in_doubt = false;
+};
+
+/// Whether a name is meant.
+using NameTest = std::function<bool(std::string_view name)>;
+
+class Tree {
+ public:
+  virtual ~Tree() = default;
+  /// The next entry; nullopt at the end. An error is about current() only, and the next call goes
+  /// on behind it; when it is about the whole, current() is empty and the next call gives nullopt.
+  /// Errors: those of DirectoryWalk::next() and of listing; kCancelled.
+  virtual Task<Result<std::optional<TreeEntry>>> next() = 0;
+  virtual std::string current() const = 0;
+};
+
+class FileTree final : public Tree {
+ public:
+  /// @param path  a directory, or a pattern
+  /// Errors: kNotFound, kDenied, kIo, kInvalid (the pattern).
+  static Result<std::unique_ptr<FileTree>> open(const std::string& path, WalkOptions options,
+                                                NameTest wanted);
+
+  Task<Result<std::optional<TreeEntry>>> next() override;
+  std::string current() const override { return walk_->current_path(); }
+  const DirectoryWalk& walk() const { return *walk_; }
+
+ private:
+  FileTree(std::unique_ptr<DirectoryWalk> walk, NameTest wanted)
+      : walk_(std::move(walk)), wanted_(std::move(wanted)) {}
+
+  const std::unique_ptr<DirectoryWalk> walk_;
+  const NameTest wanted_;
+};
+
+class ObjectTree final : public Tree {
+ public:
+  /// @param address  its key is a prefix or a pattern
+  /// @param store  must outlive the tree
+  /// Errors: kInvalid (the pattern).
+  static Result<std::unique_ptr<ObjectTree>> open(ObjectStore& store, const ObjectAddress& address,
+                                                  NameTest wanted);
+
+  /// Sorted.
+  Task<Result<std::optional<TreeEntry>>> next() override;
+  std::string current() const override { return ""; }
+  /// What stands in front of every name in its key.
+  const std::string& base() const { return options_.prefix; }
+
+ private:
+  ObjectTree(ObjectStore& store, std::string bucket, NameTest wanted)
+      : store_(store), bucket_(std::move(bucket)), wanted_(std::move(wanted)) {}
+
+  ObjectStore& store_;
+  const std::string bucket_;
+  const NameTest wanted_;
+  std::optional<Glob> pattern_;
+  ListOptions options_;
+  ListPage page_;
+  std::size_t next_ = 0;  // on page_
+  bool last_page_ = false;
+};
+
+}  // namespace telpher
