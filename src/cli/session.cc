@@ -52,12 +52,16 @@ Result<S3Store*> Session::s3_store() {
 
 Result<ObjectStore*> Session::open_s3() {
   if (!s3_) {
-    TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment));
-    auto http = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
-                                         .idle_timeout = access_.idle_timeout,
-                                         .connections_per_origin_max = connections_max,
-                                         .ca_bundle = config.ca_bundle,
-                                         .verify_tls = config.verify_tls});
+    TRY(const Network* const network, this->network());
+    TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment,
+                                           [network](Loop& loop, HttpClientOptions http) {
+                                             return network->make_client(loop, std::move(http));
+                                           }));
+    auto http = network->make_client(loop_, {.connect_timeout = access_.connect_timeout,
+                                             .idle_timeout = access_.idle_timeout,
+                                             .connections_per_origin_max = connections_max,
+                                             .ca_bundle = config.ca_bundle,
+                                             .verify_tls = config.verify_tls});
     S3StoreOptions options;
     options.endpoint = config.endpoint;
     options.provider = config.provider;
@@ -89,14 +93,22 @@ DestinationName Session::name_of(Address::Kind kind, const ObjectAddress& object
   return "s3://" + (s3_ ? authority_of(s3_->endpoint.origin) : std::string()) + place;
 }
 
-HttpClient& Session::source_client() {
-  if (!source_client_) {
-    source_client_ = make_http_client(loop_, {.connect_timeout = access_.connect_timeout,
-                                              .idle_timeout = access_.idle_timeout,
-                                              .ca_bundle = access_.s3.ca_bundle,
-                                              .verify_tls = !access_.s3.no_verify_tls});
+Result<const Network*> Session::network() {
+  if (!network_) {
+    TRY(network_, Network::choose(access_.proxy, settings_.environment));
   }
-  return *source_client_;
+  return &*network_;
+}
+
+Result<HttpClient*> Session::source_client() {
+  if (!source_client_) {
+    TRY(const Network* const network, this->network());
+    source_client_ = network->make_client(loop_, {.connect_timeout = access_.connect_timeout,
+                                                  .idle_timeout = access_.idle_timeout,
+                                                  .ca_bundle = access_.s3.ca_bundle,
+                                                  .verify_tls = !access_.s3.no_verify_tls});
+  }
+  return source_client_.get();
 }
 
 Task<Result<std::unique_ptr<Source>>> Session::open_source(
@@ -112,11 +124,15 @@ Task<Result<std::unique_ptr<Source>>> Session::open_source(
     case Address::Kind::kUrl: break;
   }
   CO_TRY(Uri uri, parse_uri(address.text));
-  UrlAccess url{.http = &source_client()};
+  UrlAccess url;
+  CO_TRY(url.http, source_client());
+  CO_TRY(const Network* const network, this->network());
   CO_TRY(url.http_options.headers, parse_user_headers(headers));
   url.http_options.attempts_max = access_.attempts;
   url.curl_options = {.connect_timeout = access_.connect_timeout,
                       .idle_timeout = access_.idle_timeout,
+                      .proxy = network->typed(),
+                      .direct = network->is_direct(),
                       .ca_bundle = access_.s3.ca_bundle,
                       .verify_tls = !access_.s3.no_verify_tls};
   co_return make_url_source(std::move(uri), std::move(url));

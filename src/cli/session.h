@@ -5,6 +5,7 @@
 
 #include "cli/address.h"
 #include "cli/copy_settings.h"
+#include "cli/network.h"
 #include "cli/reporter.h"
 #include "cli/settings.h"
 #include "cli/store_options.h"
@@ -17,6 +18,7 @@
 #include "transfer/transfer.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -73,12 +75,14 @@ class Session {
   struct S3Access;
   Result<ObjectStore*> open_s3();
   Result<ObjectStore*> open_local();
-  HttpClient& source_client();
+  Result<const Network*> network();
+  Result<HttpClient*> source_client();
   StatsGroup network_stats() const;
 
   Loop& loop_;
   Settings settings_;
   StoreAccess access_;
+  std::optional<Network> network_;
   std::unique_ptr<HttpClient> source_client_;
   std::unique_ptr<S3Access> s3_;
   const HttpClient* s3_client_ = nullptr;  // of s3_

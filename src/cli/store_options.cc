@@ -28,6 +28,20 @@ void add_store_options(CommandLine& line, StoreAccess& access) {
   line.text("--profile", "NAME", "of ~/.aws/config and ~/.aws/credentials", access.s3.profile);
   line.flag("--no-sign-request", "without credentials, for public buckets",
             access.s3.no_sign_request);
+  line.add({.names = "--addressing",
+            .value = "auto|path|virtual",
+            .help = "HOST/BUCKET or BUCKET.HOST (default: virtual at AWS, else path)",
+            .set = [&access](std::string_view text) -> Result<void> {
+              if (text != "auto" && text != "path" && text != "virtual") {
+                return make_error(ErrorKind::kInvalid, "auto, path or virtual is expected, not '" +
+                                                           std::string(text) + "'");
+              }
+              access.s3.addressing = text;
+              return {};
+            }});
+  line.text("--proxy", "URL",
+            "http://HOST:PORT, socks5h://HOST:PORT or none (else HTTPS_PROXY, HTTP_PROXY)",
+            access.proxy);
   line.text("--ca-bundle", "FILE", "certificates to trust (else AWS_CA_BUNDLE, the system's)",
             access.s3.ca_bundle);
   line.flag("--no-verify-ssl", "do not check certificates: anyone may listen",

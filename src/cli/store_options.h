@@ -11,7 +11,8 @@ class CommandLine;
 
 struct StoreAccess {
   S3Flags s3;
-  int attempts = 8;  // of each call, the first included
+  std::string proxy;  // a URL, "none"; empty = as the environment says
+  int attempts = 8;   // of each call, the first included
   std::chrono::milliseconds connect_timeout{60'000};
   std::chrono::milliseconds idle_timeout{60'000};
 };

@@ -32,14 +32,15 @@ bool is_target(std::string_view target) {
   return good;
 }
 
-Result<void> append_request_head(std::string& out, std::string_view host,
+Result<void> append_request_head(std::string& out, const ConnectionPool::Site& site,
                                  const HttpRequest& request) {
   if (!is_token(request.method) || !is_target(request.target)) {
     return make_error(ErrorKind::kInvalid,
                       "a request line cannot hold '" + request.method + " " + request.target + "'");
   }
-  out.append(request.method).append(" ").append(request.target);
-  out.append(" HTTP/1.1\r\nHost: ").append(host).append("\r\n");
+  out.append(request.method).append(" ").append(site.target_prefix).append(request.target);
+  out.append(" HTTP/1.1\r\nHost: ").append(site.host_field).append("\r\n");
+  out.append(site.proxy_fields);
   for (const Header header : request.headers) {
     if (!is_valid_field(header.name, header.value)) {
       return make_error(ErrorKind::kInvalid,
@@ -61,7 +62,7 @@ Result<void> append_request_head(std::string& out, std::string_view host,
 struct Exchange {
   HttpConnection& connection;
   const HttpRequest& request;
-  const std::string& host_field;
+  const ConnectionPool::Site& site;
   const HttpClientOptions& options;
   HttpClient::Stats& stats;  // counted as it moves: progress is read from it
 
@@ -166,7 +167,7 @@ Task<Result<void>> run_exchange(Exchange& exchange) {
   Loop& loop = co_await current_loop();
   HttpConnection& connection = exchange.connection;
   connection.head_text.clear();
-  CO_TRY_VOID(append_request_head(connection.head_text, exchange.host_field, exchange.request));
+  CO_TRY_VOID(append_request_head(connection.head_text, exchange.site, exchange.request));
   std::string_view head = connection.head_text;
   if (exchange.request.expect_continue) {
     CO_TRY_VOID(co_await ask_for_continue(exchange));
@@ -249,7 +250,7 @@ Task<Result<std::unique_ptr<HttpResponse>>> Client::send(Origin origin, HttpRequ
     CO_TRY(lease, co_await pool_.acquire(site, !repeatable));
   }
   for (;;) {
-    Exchange exchange{*lease.connection, request, site.host_field, options_, stats_};
+    Exchange exchange{*lease.connection, request, site, options_, stats_};
     Result<void> done = co_await run_exchange(exchange);
     if (done) co_return make_response(std::move(lease), exchange);
     const bool stale = lease.reused && !exchange.heard_anything &&
@@ -264,6 +265,9 @@ Task<Result<std::unique_ptr<HttpResponse>>> Client::send(Origin origin, HttpRequ
 Result<std::unique_ptr<HttpResponse>> Client::make_response(ConnectionPool::Lease lease,
                                                             Exchange& exchange) {
   const std::string& name = lease.site->name;
+  if (exchange.head.status == 407 && lease.site->proxy) {
+    return proxy_log_in_error(*lease.site->proxy);
+  }
   Result<BodyFraming> framing = response_framing(exchange.head, exchange.request.method);
   if (!framing) return explain(std::move(framing).error(), name);
   const bool reusable = exchange.all_sent &&

@@ -3,6 +3,7 @@
 // retries nor follows redirects: the layers above decide that. Every wait has a deadline.
 
 #include "codec/http_head.h"
+#include "net/proxy.h"
 #include "runtime/body.h"
 #include "runtime/loop.h"
 
@@ -29,6 +30,7 @@ struct HttpClientOptions {
   std::size_t head_bytes_max = 64 * 1024;
   std::string ca_bundle;  // file; empty = the system's
   bool verify_tls = true;
+  ProxyRules proxies;  // https goes through them by CONNECT
 };
 
 struct HttpRequest {
@@ -74,7 +76,7 @@ class HttpClient {
   /// kNetwork (DNS: code "DNS", message `Unable to resolve URL: DNS lookup failed`; refused;
   /// reset), kTimeout, kProtocol (TLS, malformed head): temporary but for certificate errors and
   /// names that do not exist; kIo when a file body cannot be read, kSourceChanged when it is
-  /// shorter than announced.
+  /// shorter than announced; kDenied when a proxy refuses.
   virtual Task<Result<std::unique_ptr<HttpResponse>>> send(Origin origin, HttpRequest request) = 0;
   virtual const Stats& stats() const = 0;
 };

@@ -21,12 +21,23 @@ std::string host_field_of(const Origin& origin) {
   return bracketed(origin.host) + (usual_port ? "" : ":" + std::to_string(origin.port));
 }
 
+const HttpProxy* proxy_of(const Origin& origin, const HttpClientOptions& options) {
+  return options.proxies.find(origin.tls, origin.host, origin.port);
+}
+
+std::string proxy_fields_of(const HttpProxy& proxy) {
+  return proxy.authorization.empty() ? "" : "Proxy-Authorization: " + proxy.authorization + "\r\n";
+}
+
 }  // namespace
 
 ConnectionPool::Site::Site(Origin site_origin, const HttpClientOptions& options)
     : origin(std::move(site_origin)),
       host_field(host_field_of(origin)),
       name(bracketed(origin.host) + ":" + std::to_string(origin.port)),
+      proxy(proxy_of(origin, options)),
+      target_prefix(proxy && !origin.tls ? "http://" + host_field : ""),
+      proxy_fields(proxy && !origin.tls ? proxy_fields_of(*proxy) : ""),
       room(static_cast<std::uint64_t>(std::max(1, options.connections_per_origin_max))) {}
 
 ConnectionPool::ConnectionPool(Loop& loop, const HttpClientOptions& options,
@@ -79,8 +90,9 @@ Task<Result<void>> ConnectionPool::renew(Lease& lease) {
     lease.site->addresses_until = {};
     Error error = std::move(stream).error();
     if (error.kind == ErrorKind::kTimeout) {
-      error.message = "no connection to " + lease.site->name + " within " +
-                      std::to_string(options_.connect_timeout.count()) + " ms";
+      error.message = "no connection to " + lease.site->name +
+                      (lease.site->proxy ? " by the proxy " + lease.site->proxy->name() : "") +
+                      " within " + std::to_string(options_.connect_timeout.count()) + " ms";
     }
     co_return error;
   }
@@ -97,7 +109,11 @@ Task<Result<void>> ConnectionPool::look_up(Site& site, TimePoint deadline) {
   CO_TRY(Semaphore::Permit alone, co_await site.lookup.acquire(1, deadline));
   if (site.lookups == lookups_before) {
     Result<std::vector<SocketAddress>> found =
-        co_await resolve(site.origin.host, site.origin.port, deadline);
+        co_await resolve(site.proxy ? site.proxy->host : site.origin.host,
+                         site.proxy ? site.proxy->port : site.origin.port, deadline);
+    if (!found && site.proxy) {
+      found.error().message = "the proxy " + site.proxy->name() + ": " + found.error().message;
+    }
     if (!found && found.error().kind != ErrorKind::kNetwork) co_return std::move(found).error();
     ++site.lookups;
     site.lookup_error.reset();
@@ -128,7 +144,15 @@ Task<Result<std::vector<SocketAddress>>> ConnectionPool::addresses_of(Site& site
 
 Task<Result<std::unique_ptr<Stream>>> ConnectionPool::connect(Site& site, TimePoint deadline) {
   CO_TRY(std::vector<SocketAddress> addresses, co_await addresses_of(site, deadline));
-  CO_TRY(std::unique_ptr<Socket> socket, co_await connect_tcp(std::move(addresses), deadline));
+  auto connected = co_await connect_tcp(std::move(addresses), deadline);
+  if (!connected && site.proxy && connected.error().kind == ErrorKind::kNetwork) {
+    connected.error().message =
+        "the proxy " + site.proxy->name() + ": " + connected.error().message;
+  }
+  CO_TRY(std::unique_ptr<Socket> socket, std::move(connected));
+  if (site.proxy && site.origin.tls) {
+    CO_TRY_VOID(co_await open_tunnel(socket.get(), site.proxy, site.name, deadline));
+  }
   if (!site.origin.tls) co_return std::make_unique<PlainStream>(std::move(socket));
   if (!tls_) {
     CO_TRY(tls_, TlsClientContext::make({options_.ca_bundle, options_.verify_tls}));

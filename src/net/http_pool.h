@@ -69,6 +69,11 @@ class ConnectionPool::Site {
   const Origin origin;
   const std::string host_field;  // "host" or "host:port", as the Host header wants it
   const std::string name;        // "host:port", for messages
+  const HttpProxy* const proxy;  // of the client's options; nullptr = reached directly
+  /// What requests to a proxy have more than others: "http://host:port" before the target, and a
+  /// log-in. Empty where there is none, and within tunnels.
+  const std::string target_prefix;
+  const std::string proxy_fields;
 
  private:
   friend class ConnectionPool;

@@ -44,6 +44,10 @@ class S3Store final : public ObjectStore {
   /// What the store's clock is ahead of ours, once it has been learned.
   std::chrono::seconds clock_offset() const { return clock_offset_; }
 
+  /// What requests are signed with now, and where it is from. Errors: kDenied (none), and those of
+  /// the source that was asked.
+  Task<Result<CredentialsCache::Pointer>> credentials() { return credentials_.refresh(); }
+
   /// A link that lets anyone `method` ("GET", "PUT") the object until `expires` from now.
   /// Errors: kInvalid (over 7 days, anonymous), kDenied (no credentials).
   Task<Result<std::string>> presign(ObjectAddress object, std::string method,

@@ -25,11 +25,17 @@ Result<S3Endpoint> parse_endpoint(std::string_view url, Addressing addressing) {
   return endpoint;
 }
 
-S3Endpoint aws_endpoint(std::string_view region) {
+S3Endpoint aws_endpoint(std::string_view region, AwsVariant variant) {
   const std::string_view suffix =
       region.starts_with("cn-") ? ".amazonaws.com.cn" : ".amazonaws.com";
-  return {
-      {true, "s3." + std::string(region) + std::string(suffix), 443}, "", Addressing::kVirtualHost};
+  std::string host = variant.fips ? "s3-fips." : "s3.";
+  if (variant.dualstack) host += "dualstack.";
+  host.append(region).append(suffix);
+  return {{true, std::move(host), 443}, "", Addressing::kVirtualHost};
+}
+
+AwsVariant aws_variant_of(std::string_view host) {
+  return {host.starts_with("s3-fips."), host.find(".dualstack.") != host.npos};
 }
 
 std::string authority_of(const Origin& origin) {

@@ -20,8 +20,15 @@ struct S3Endpoint {
 /// "http://127.0.0.1:9000", "https://s3.example.com/prefix". Errors: kInvalid (another scheme, a
 /// user, a query).
 Result<S3Endpoint> parse_endpoint(std::string_view url, Addressing addressing);
+/// Which of AWS's endpoints. Source: Amazon S3 endpoints and quotas.
+struct AwsVariant {
+  bool fips = false;
+  bool dualstack = false;
+};
 /// AWS's own, of a region.
-S3Endpoint aws_endpoint(std::string_view region);
+S3Endpoint aws_endpoint(std::string_view region, AwsVariant variant = {});
+/// Which variant a host of AWS is.
+AwsVariant aws_variant_of(std::string_view host);
 
 /// "host" or "host:port" where the port is not the scheme's own.
 std::string authority_of(const Origin& origin);

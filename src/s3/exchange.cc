@@ -188,7 +188,8 @@ bool S3Store::learn_region(const S3ErrorAnswer& answer, const Headers& headers, 
     if (answer.region == at.signer->region()) return true;
     at.signer = &signer(answer.region);
     if (provider_of_host(endpoint_.origin.host).name == "AWS") {
-      at.route = make_route(aws_endpoint(answer.region), at.route.bucket);
+      at.route = make_route(aws_endpoint(answer.region, aws_variant_of(endpoint_.origin.host)),
+                            at.route.bucket);
     }
     at.settled = false;
     notice("Bucket '" + at.route.bucket + "' is in region " + answer.region + ", not " + region_ +

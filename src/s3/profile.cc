@@ -52,11 +52,12 @@ Addressing addressing_of(const Provider& provider, const std::string& style) {
   return provider.addressing;
 }
 
-Result<void> choose_endpoint(S3Config& config, std::string url, const std::string& style) {
+Result<void> choose_endpoint(S3Config& config, std::string url, const std::string& style,
+                             AwsVariant variant) {
   if (url.empty()) {
     config.provider = provider_named("AWS");
     if (config.region.empty()) config.region = "us-east-1";
-    config.endpoint = aws_endpoint(config.region);
+    config.endpoint = aws_endpoint(config.region, variant);
     if (style == "path") config.endpoint.addressing = Addressing::kPath;
     return {};
   }
@@ -154,7 +155,8 @@ std::string configured_endpoint(const Environment& environment, const ProfileFil
   return setting_or(files, profile, "endpoint_url", "");
 }
 
-Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment) {
+Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment,
+                                   HttpClientFactory make_client) {
   const Variables variables(environment);
   const std::string home = variables.first_of({"HOME"});
   const auto path_or = [&](std::string_view variable, const char* otherwise) {
@@ -184,11 +186,27 @@ Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& envi
 
   std::string url = flags.endpoint_url;
   if (url.empty()) url = configured_endpoint(environment, files, profile, {"S3", "s3"});
-  TRY_VOID(choose_endpoint(config, url, setting_or(files, profile, "s3.addressing_style", "")));
+  const auto is_on = [&](std::string_view variable, std::string_view setting) {
+    const std::string value = variables.first_of({variable});
+    return iequals(value.empty() ? setting_or(files, profile, setting, "") : value, "true");
+  };
+  const AwsVariant variant{
+      is_on("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+      is_on("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint") ||
+          iequals(setting_or(files, profile, "s3.use_dualstack_endpoint", ""), "true")};
+  const std::string style = flags.addressing.empty()
+                                ? setting_or(files, profile, "s3.addressing_style", "")
+                                : flags.addressing;
+  TRY_VOID(choose_endpoint(config, url, style, variant));
 
-  CredentialsAccess access{
-      environment, credentials_path, config_path, profile, config.region_given ? config.region : "",
-      {}};
+  CredentialsAccess access;
+  access.environment = environment;
+  access.credentials_path = credentials_path;
+  access.config_path = config_path;
+  access.profile = profile;
+  if (config.region_given) access.region = config.region;
+  access.use_fips = variant.fips;
+  access.make_client = std::move(make_client);
   access.http.connect_timeout = kServiceConnectTimeout;
   access.http.ca_bundle = variables.first_of({"AWS_CA_BUNDLE"});
   if (access.http.ca_bundle.empty()) {

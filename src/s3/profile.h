@@ -4,6 +4,7 @@
 // Source: AWS SDKs and Tools Reference Guide, "Shared config and credentials files", "Settings".
 
 #include "codec/ini.h"
+#include "net/http_client.h"
 #include "s3/credentials.h"
 #include "s3/endpoint.h"
 
@@ -35,11 +36,15 @@ const std::string* find_setting(const ProfileFiles& files, std::string_view prof
                                 std::string_view name);
 bool has_profile(const ProfileFiles& files, std::string_view profile);
 
+/// Makes a client for the services that give credentials.
+using HttpClientFactory = std::function<std::unique_ptr<HttpClient>(Loop&, HttpClientOptions)>;
+
 /// What the user typed. Empty = not given.
 struct S3Flags {
   std::string endpoint_url;
   std::string region;
   std::string profile;
+  std::string addressing;  // "path", "virtual"; "auto" or empty = as the profile or provider says
   std::string ca_bundle;
   bool no_sign_request = false;
   bool no_verify_tls = false;
@@ -76,6 +81,9 @@ struct S3Config {
 
 /// Flags before environment before profile. Errors: kInvalid (endpoint URL, unknown profile that
 /// was asked for), and those of read_profile_files().
-Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment);
+/// @param make_client  how services that give credentials are reached; kept by the sources of
+///                     credentials
+Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment,
+                                   HttpClientFactory make_client = make_http_client);
 
 }  // namespace telpher

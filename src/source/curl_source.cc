@@ -113,6 +113,7 @@ std::unique_ptr<CurlTransfer> CurlSource::prepare(Loop& loop) {
                    static_cast<long>(options_.connect_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_SERVER_RESPONSE_TIMEOUT,
                    static_cast<long>(options_.idle_timeout.count() / 1000 + 1));
+  if (options_.direct) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
   if (!options_.proxy.empty()) {
     curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
     curl_easy_setopt(easy, CURLOPT_HTTPPROXYTUNNEL, 1L);  // FTP "over HTTP" would be another file

@@ -15,6 +15,7 @@ struct CurlOptions {
   std::chrono::milliseconds connect_timeout{60'000};
   std::chrono::milliseconds idle_timeout{60'000};
   std::string proxy;      // URL of an HTTP or SOCKS proxy; empty = the environment's, if any
+  bool direct = false;    // no proxy, whatever the environment says
   std::string ca_bundle;  // file; empty = the system's
   bool verify_tls = true;
   /// Keys of SSH hosts; empty = ~/.ssh/known_hosts. Hosts that are not in it are refused.

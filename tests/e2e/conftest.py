@@ -85,7 +85,8 @@ class Telpher:
         self.home = folder / "home"
         self.cwd = folder
         self.env = {k: v for k, v in os.environ.items()
-                    if not k.startswith(("AWS_", "TELPHER_", "MAX_CONCURRENT"))}
+                    if not k.startswith(("AWS_", "TELPHER_", "MAX_CONCURRENT"))
+                    and not k.lower().endswith("_proxy")}
         self.env |= {"TELPHER_HOME": str(self.home), "HOME": str(folder),
                      "AWS_EC2_METADATA_DISABLED": "true",  # tests ask nobody outside
                      "UBSAN_OPTIONS": "print_stacktrace=1"}

@@ -15,8 +15,10 @@ struct CredentialsAccess {
   std::string credentials_path;
   std::string config_path;
   std::string profile;
-  std::string region;      // as the user said; empty = not said
+  std::string region;  // as the user said; empty = not said
+  bool use_fips = false;
   HttpClientOptions http;  // for services on the network; what is on this machine has its own
+  HttpClientFactory make_client = make_http_client;
 };
 
 struct ServiceAnswer {

@@ -52,7 +52,7 @@ class Login {
       : loop_(loop),
         access_(std::move(access)),
         login_(std::move(login)),
-        http_(make_http_client(loop, access_.http)) {}
+        http_(access_.make_client(loop, access_.http)) {}
 
   Task<Result<Credentials>> use() {
     CO_TRY(files_, read_profile_files(access_.credentials_path, access_.config_path));

@@ -106,7 +106,7 @@ Result<StsPlace> find_sts(const CredentialsAccess& access, const ProfileFiles& f
   place.region = "us-east-1";
   if (is_aws_region(access.region)) {
     place.region = access.region;
-    host = "sts." + access.region + ".amazonaws.com";
+    host = (access.use_fips ? "sts-fips." : "sts.") + access.region + ".amazonaws.com";
     if (access.region.starts_with("cn-")) host += ".cn";
   }
   place.endpoint.origin = {true, std::move(host), 443};
@@ -124,7 +124,7 @@ Task<Result<Credentials>> assume_role(CredentialsAccess access, Credentials with
   form.add("RoleSessionName", session_name_or_made(role.session_name, loop.wall_now()));
   form.add("ExternalId", role.external_id);
   form.add("DurationSeconds", role.duration_seconds);
-  const auto http = make_http_client(loop, access.http);
+  const auto http = access.make_client(loop, access.http);
   auto answer = co_await ask_signed(http.get(), std::move(sts), std::move(with), form.take());
   if (!answer) co_return meant(what, std::move(answer).error());
   CO_TRY(Credentials credentials, read_answer(*answer, what));
@@ -148,7 +148,7 @@ Task<Result<Credentials>> assume_role_with_web_identity(CredentialsAccess access
   form.add("RoleArn", identity.role_arn);
   form.add("RoleSessionName", session_name_or_made(identity.session_name, loop.wall_now()));
   form.add("WebIdentityToken", trim(*token));
-  const auto http = make_http_client(loop, access.http);
+  const auto http = access.make_client(loop, access.http);
   auto answer = co_await ask_service(http.get(), sts.endpoint.origin, make_form_request(sts),
                                      form.take(), kAttempts);
   if (!answer) co_return meant(what, std::move(answer).error());
