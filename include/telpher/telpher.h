@@ -67,8 +67,11 @@ class [[nodiscard]] Outcome {
   explicit operator bool() const { return ok(); }
 
   /// Throws std::runtime_error with the message when there is none: for those who like exceptions.
+  /// Where exceptions are off it ends the program instead.
   Value& value() {
+#if defined(__cpp_exceptions)
     if (!ok()) throw std::runtime_error(failure().message);
+#endif
     return std::get<0>(state_);
   }
   const Value& value() const { return const_cast<Outcome*>(this)->value(); }

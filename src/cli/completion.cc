@@ -30,18 +30,21 @@ const Option* find_option(const CommandLine& line, const std::string& name) {
   return nullptr;
 }
 
-/// Those of "auto|tiered|SIZE" that can be typed as they stand.
+bool has_capitals(std::string_view word) {
+  return std::ranges::any_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+/// Those of "auto|tiered|SIZE" that can be typed as they stand: capitals are one to be filled in,
+/// unless all are capitals ("GET|PUT").
 std::vector<std::string> alternatives(std::string_view value) {
   std::vector<std::string> words;
   if (value.find('|') == std::string_view::npos) return words;
   while (!value.empty()) {
     const std::size_t bar = std::min(value.find('|'), value.size());
-    const std::string_view word = value.substr(0, bar);
-    const bool is_placeholder =
-        std::ranges::any_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
-    if (!is_placeholder && !word.empty()) words.emplace_back(word);
+    words.emplace_back(value.substr(0, bar));
     value.remove_prefix(std::min(bar + 1, value.size()));
   }
+  if (!std::ranges::all_of(words, has_capitals)) std::erase_if(words, has_capitals);
   return words;
 }
 

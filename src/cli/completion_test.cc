@@ -33,6 +33,7 @@ TEST(Completion, ValuesThatCanBeTyped) {
   EXPECT_EQ(words_after({"cp", "--progress=n"}), Words{"--progress=never"});
   EXPECT_EQ(words_after({"cp", "--part-size", ""}), (Words{"auto", "tiered"}));
   EXPECT_EQ(words_after({"cp", "--checksum", "crc"}), (Words{"crc64nvme", "crc32c"}));
+  EXPECT_EQ(words_after({"presign", "--method", ""}), (Words{"GET", "PUT"}));
   EXPECT_EQ(words_after({"completion", "f"}), Words{"fish"});
 }
 

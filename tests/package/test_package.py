@@ -255,7 +255,7 @@ def test_the_header_alone(installed, tmp_path, standard):
     (tmp_path / "alone.cc").write_text("#include <telpher/telpher.h>\n")
     for compiler in ("/usr/bin/g++", "clang++-19"):
         run(compiler, f"-std={standard}", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
-            "-fno-rtti", "-fsyntax-only", f"-I{installed}/include", tmp_path / "alone.cc")
+            "-fno-rtti", "-fno-exceptions", "-fsyntax-only", f"-I{installed}/include", tmp_path / "alone.cc")
 
 
 def test_the_same_commit_makes_the_same_packages(tmp_path):
