@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/count_view.h"
 #include "cli/item_report.h"
 #include "cli/json_line.h"
 #include "cli/object_walk.h"
@@ -36,9 +37,12 @@ class DiskUsage final : public Verb {
     filter_ = *std::move(filter);
     Session session(command->loop, command->settings, access_);
     ItemReport report(kReads, json_);
+    CountView view(command->loop, !json_);
+    view_ = &view;
     Usage total;
     for (const Address& address : *addresses) {
       const Result<Usage> usage = co_await measure(&session, address);
+      view.clear();
       if (usage) {
         report.done();
         total.add(*usage);
@@ -82,6 +86,10 @@ class DiskUsage final : public Verb {
       if (depth_ > 0) open_folders_of(*walk, entry.key, *open);
       if (!open->empty()) open->back().usage.add({1, entry.size});
     }
+    if (view_->due()) {
+      view_->draw("counted " + std::to_string(usage->objects) + " objects, " +
+                  format_size(usage->bytes));
+    }
     co_return stdout_is_open();
   }
 
@@ -110,6 +118,7 @@ class DiskUsage final : public Verb {
   }
 
   void print(const std::string& address, const Usage& usage) const {
+    view_->clear();
     if (json_) {
       JsonLine line;
       if (address.empty()) {
@@ -129,6 +138,7 @@ class DiskUsage final : public Verb {
   NameFilter filter_;
   std::vector<std::string> include_;
   std::vector<std::string> exclude_;
+  CountView* view_ = nullptr;
   int depth_ = 0;
   bool human_ = false;
   bool json_ = false;

@@ -79,7 +79,8 @@ class BucketRemoval final : public Verb {
   Task<Result<void>> remove_objects(Address address, ItemReport* report,
                                     ObjectWalkOptions options) {
     CO_TRY(ObjectWalk walk, co_await ObjectWalk::open(session_, address, std::move(options)));
-    Removal removal({}, *report);
+    CountView view(session_->loop(), !json_);
+    Removal removal({}, *report, view);
     CO_TRY_VOID(co_await removal.remove_all(&walk));
     co_return Result<void>();
   }

@@ -140,6 +140,7 @@ Task<Result<void>> Removal::remove_one(const Place* place, std::string key,
 void Removal::print_gone(const Place& place, const std::string& key) {
   ++removed_;
   report_.done();
+  if (view_.due()) view_.draw("removed " + std::to_string(removed_) + " objects");
   if (options_.json) {
     JsonLine line;
     line.text("event", options_.dry_run ? "planned" : "done");
@@ -153,10 +154,12 @@ void Removal::print_gone(const Place& place, const std::string& key) {
 
 void Removal::fail(const Place& place, const std::string& key, const Error& error) {
   ++failed_;
+  view_.clear();
   report_.failed(destination_text(place.kind, {place.bucket, key}), error);
 }
 
-void Removal::print_summary() const {
+void Removal::print_summary() {
+  view_.clear();
   if (options_.json) {
     JsonLine line;
     line.text("event", "summary").number("removed", options_.dry_run ? 0 : removed_);

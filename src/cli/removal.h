@@ -2,6 +2,7 @@
 // Removal: takes objects away, up to 1000 in a request and several requests at once, and says which
 // could not be. Memory is that of the requests under way. One for each command.
 
+#include "cli/count_view.h"
 #include "cli/item_report.h"
 #include "cli/object_walk.h"
 #include "cli/verb.h"
@@ -21,8 +22,9 @@ struct RemovalOptions {
 
 class Removal {
  public:
-  /// `report` outlives it.
-  Removal(RemovalOptions options, ItemReport& report) : options_(options), report_(report) {}
+  /// Both outlive it.
+  Removal(RemovalOptions options, ItemReport& report, CountView& view)
+      : options_(options), report_(report), view_(view) {}
 
   /// Removes one object by a request of its own; what is not there is removed already.
   Task<Result<void>> remove_object(ObjectStore* store, Address::Kind kind, ObjectAddress object);
@@ -38,7 +40,7 @@ class Removal {
   std::uint64_t removed() const { return removed_; }
   std::uint64_t failed() const { return failed_; }
   /// One line for all.
-  void print_summary() const;
+  void print_summary();
 
  private:
   struct Place {
@@ -59,6 +61,7 @@ class Removal {
 
   const RemovalOptions options_;
   ItemReport& report_;
+  CountView& view_;
   Keys pending_;
   bool in_batches_ = true;  // the store knows requests for many keys
   std::uint64_t removed_ = 0;

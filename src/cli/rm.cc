@@ -21,17 +21,18 @@ class ObjectRemoval final : public Verb {
     if (!addresses) co_return report_error(addresses.error());
     Result<void> checked = choose_version(*addresses, version_id_);
     if (checked) checked = check(*addresses);
-    if (checked) {
-      Result<NameFilter> filter = NameFilter::make(include_, exclude_);
-      if (filter) filter_ = *std::move(filter);
-      if (!filter) checked = filter.error();
-    }
     if (!checked) co_return report_error(checked.error());
+    Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+    if (!filter) co_return report_error(filter.error());
+    filter_ = *std::move(filter);
     options_.verbose = options_.verbose && !quiet_;
 
     Session session(command->loop, command->settings, access_);
     ItemReport report(kWrites, options_.json);
-    Removal removal(options_, report);
+    // What is named one by one is progress enough.
+    CountView view(command->loop,
+                   !quiet_ && !options_.json && !options_.verbose && !options_.dry_run);
+    Removal removal(options_, report, view);
     session_ = &session;
     removal_ = &removal;
     for (std::size_t i = 0; i < addresses->size() && !co_await is_cancelled();) {
@@ -40,6 +41,7 @@ class ObjectRemoval final : public Verb {
       Result<void> removed = alike > 1
                                  ? co_await remove_plain(std::span(*addresses).subspan(i, alike))
                                  : co_await remove(first);
+      view.clear();
       if (!removed) report.failed(first.text, removed.error());
       i += std::max<std::size_t>(alike, 1);
     }
@@ -93,6 +95,13 @@ class ObjectRemoval final : public Verb {
                     "removed; the bucket itself: telpher rb " +
                     address.text
               : "'" + address.text + "' is a prefix: with -r all objects below it are removed");
+    }
+    const bool filtered = !include_.empty() || !exclude_.empty();
+    for (const Address& address : addresses) {
+      if (!filtered || recursive_ || is_glob(address.object.key)) continue;
+      return make_error(ErrorKind::kInvalid,
+                        "--include and --exclude choose from what -r or a pattern finds; '" +
+                            address.text + "' is one object");
     }
     if (all_versions_ && (!version_id_.empty() || !from_file_.empty())) {
       return make_error(ErrorKind::kInvalid,

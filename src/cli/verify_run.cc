@@ -99,12 +99,12 @@ Task<Result<bool>> VerifyRun::is_tree(const Address* address) {
 Task<Result<std::unique_ptr<Source>>> VerifyRun::open_probed(Address address) {
   Result<std::unique_ptr<Source>> source = co_await session_.open_source(address, {});
   if (!source) {
-    report_.failed(redacted(address), source.error());
+    fail(redacted(address), source.error());
     co_return std::move(source).error();
   }
   Result<SourceInfo> seen = co_await (*source)->probe();
   if (!seen) {
-    report_.failed(redacted(address), seen.error());
+    fail(redacted(address), seen.error());
     co_return std::move(seen).error();
   }
   co_return std::make_unique<ProbedSource>(*std::move(source), *std::move(seen));
@@ -138,7 +138,7 @@ Task<Result<void>> VerifyRun::compare_sources(Address a, Source* first, Address 
   } else if (co_await is_cancelled()) {
     co_return compared.error();
   } else {
-    report_.failed(redacted(a) + " and " + redacted(b), compared.error());
+    fail(redacted(a) + " and " + redacted(b), compared.error());
   }
   co_return Result<void>();
 }
@@ -160,7 +160,7 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
     co_return usage("'" + redacted(b) + "' cannot hold what '" + redacted(a) + "' does");
   }
   if (b.kind == Address::Kind::kPath && !is_directory(b.path)) {
-    report_.failed(b.text, make_error(ErrorKind::kNotFound, "'" + b.path + "' is no directory"));
+    fail(b.text, make_error(ErrorKind::kNotFound, "'" + b.path + "' is no directory"));
     co_return Result<void>();
   }
   Side sides[2] = {{.address = std::move(a)}, {.address = std::move(b)}};
@@ -203,7 +203,7 @@ Task<Result<bool>> VerifyRun::merge(Side* a, Side* b, TaskGroup* pairs) {
   for (Side* side : {a, b}) {
     CO_TRY_VOID(co_await advance(side));
     if (side->next || !is_missing(side->address)) continue;
-    report_.failed(side->address.text, make_error(ErrorKind::kNotFound, "no object is there"));
+    fail(side->address.text, make_error(ErrorKind::kNotFound, "no object is there"));
     co_return false;
   }
   while (a->next || b->next) {
@@ -236,7 +236,7 @@ Task<Result<void>> VerifyRun::advance(Side* side) {
       if (name.empty() || !at) {
         co_return std::move(entry).error();
       }
-      report_.failed(at->text, entry.error());
+      fail(at->text, entry.error());
       continue;
     }
     side->next = *std::move(entry);
@@ -276,11 +276,17 @@ Task<Result<void>> VerifyRun::start_pair(Side* a, Side* b, TaskGroup* pairs) {
 
 // --- saying it -------------------------------------------------------------------------------
 
+void VerifyRun::fail(const std::string& address, const Error& error) {
+  view_.clear();
+  report_.failed(address, error);
+}
+
 void VerifyRun::tell(const Address& a, const Address& b, const Comparison& compared) {
   ++(compared.same ? same_ : different_);
   if (compared.same) {
     report_.done();
     ++proofs_[compared.how];
+    if (view_.due()) view_.draw("compared " + std::to_string(same_ + different_) + " names");
   } else {
     report_.failed_with(kExitIntegrity);
   }
@@ -295,6 +301,7 @@ void VerifyRun::tell(const Address& a, const Address& b, const Comparison& compa
     return;
   }
   const std::string names = printable(redacted(a)) + " and " + printable(redacted(b));
+  if (!compared.same || !several_) view_.clear();
   if (!compared.same) {
     std::printf("different: %s: %s\n", names.c_str(), printable(compared.difference).c_str());
   } else if (!several_ && !options_.quiet) {
@@ -305,6 +312,7 @@ void VerifyRun::tell(const Address& a, const Address& b, const Comparison& compa
 
 void VerifyRun::tell_missing(const Address& address) {
   ++missing_;
+  view_.clear();
   report_.failed_with(kExitIntegrity);
   if (options_.json) {
     JsonLine().text("event", "missing").text("address", redacted(address)).print();
@@ -313,7 +321,8 @@ void VerifyRun::tell_missing(const Address& address) {
   }
 }
 
-void VerifyRun::tell_total() const {
+void VerifyRun::tell_total() {
+  view_.clear();
   if (options_.json) {
     JsonLine line;
     line.text("event", "summary").number("same", same_).number("different", different_);

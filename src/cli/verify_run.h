@@ -3,6 +3,7 @@
 // in the verb's frame, on its loop.
 
 #include "cli/copy_settings.h"
+#include "cli/count_view.h"
 #include "cli/item_report.h"
 #include "cli/session.h"
 #include "runtime/task_group.h"
@@ -26,7 +27,11 @@ struct VerifyOptions {
 class VerifyRun {
  public:
   VerifyRun(Session& session, Engine& engine, VerifyOptions options, ItemReport& report)
-      : session_(session), engine_(engine), options_(std::move(options)), report_(report) {}
+      : session_(session),
+        engine_(engine),
+        options_(std::move(options)),
+        report_(report),
+        view_(session.loop(), !options_.json && !options_.quiet) {}
 
   /// Says what is the same, different or missing; the report knows what that means.
   /// Errors: kInvalid (usage), kCancelled, and what keeps the whole from being compared.
@@ -51,12 +56,14 @@ class VerifyRun {
 
   void tell(const Address& a, const Address& b, const Comparison& compared);
   void tell_missing(const Address& address);
-  void tell_total() const;
+  void tell_total();
+  void fail(const std::string& address, const Error& error);
 
   Session& session_;
   Engine& engine_;
   const VerifyOptions options_;
   ItemReport& report_;
+  CountView view_;
   bool several_ = false;
   std::uint64_t same_ = 0;
   std::uint64_t different_ = 0;

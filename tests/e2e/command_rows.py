@@ -174,6 +174,7 @@ RM = [
     Row("telpher rm -r s3://", exit=2, err="names no bucket"),
     Row("telpher rm", exit=2, err="ADDRESS"),
     Row("telpher rm f", {}, {"f": b""}, exit=2, err="rm is about", left_files={"f": b""}),
+    Row("telpher rm {store}/a --exclude '*'", THREE, exit=2, err="is one object"),
     Row("telpher rm {store}/a f", THREE, {"f": b""}, exit=2, err="rm is about"),
     Row("telpher rm '{store}/*.iso'", THREE, exit=3, err="no object matches"),
     Row("telpher rm -r {store}/nothing/", THREE, exit=3, err="no object is there"),
