@@ -43,7 +43,8 @@ Task<Result<void>> CredentialsCache::fetch() {
       co_return Result<void>();
     }
     if (fetched.error().kind != ErrorKind::kNotFound) co_return std::move(fetched).error();
-    looked_at += (looked_at.empty() ? "" : "; ") + fetched.error().message;
+    const std::string& why = fetched.error().message;
+    if (!why.empty()) looked_at += (looked_at.empty() ? "" : "; ") + why;
   }
   co_return make_error(ErrorKind::kDenied,
                        "No S3 credentials found" +

@@ -34,8 +34,8 @@ struct Credentials {
 class CredentialsSource {
  public:
   virtual ~CredentialsSource() = default;
-  /// Errors: kNotFound when this source has none (the next one is asked); anything else ends the
-  /// search.
+  /// Errors: kNotFound when this source has none (the next one is asked; the message, if any, says
+  /// what was looked at); anything else ends the search.
   virtual Task<Result<Credentials>> fetch() = 0;
 };
 

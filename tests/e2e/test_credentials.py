@@ -129,8 +129,11 @@ def test_a_typed_profile_comes_before_the_environment(bench):
 
 
 def test_without_any_the_message_says_where_was_looked(bench):
-    bench.fails("No S3 credentials found", "profile 'default' has no credentials",
-                "AWS_EC2_METADATA_DISABLED", "Set AWS_ACCESS_KEY_ID")
+    said = bench.fails("No S3 credentials found", "profile 'default' has no credentials",
+                       "AWS_EC2_METADATA_DISABLED", "Set AWS_ACCESS_KEY_ID")
+    assert "WEB_IDENTITY" not in said and "CONTAINER" not in said  # nobody has thought of them
+    bench.fails("AWS_ACCESS_KEY_ID is not set, and the other half of the keys is",
+                env={"AWS_SECRET_ACCESS_KEY": FIRST.secret})
 
 
 # --- credential_process --------------------------------------------------------------------------

@@ -12,6 +12,9 @@ std::string variable(const Environment& environment, std::string_view name) {
   return environment(name).value_or("");
 }
 
+/// Nobody has thought of this source: nothing needs to be said about it.
+Result<Credentials> not_set_up() { return make_error(ErrorKind::kNotFound, ""); }
+
 /// Errors: kNotFound.
 Result<Credentials> keys_of_environment(const Environment& environment) {
   Credentials keys;
@@ -100,9 +103,7 @@ class WebIdentityCredentials final : public CredentialsSource {
                          variable(access_.environment, "AWS_ROLE_ARN"),
                          variable(access_.environment, "AWS_ROLE_SESSION_NAME"),
                          "AWS_WEB_IDENTITY_TOKEN_FILE"};
-    if (identity.token_file.empty()) {
-      co_return make_error(ErrorKind::kNotFound, "AWS_WEB_IDENTITY_TOKEN_FILE is not set");
-    }
+    if (identity.token_file.empty()) co_return not_set_up();
     if (identity.role_arn.empty()) {
       co_return make_error(ErrorKind::kInvalid,
                            "AWS_WEB_IDENTITY_TOKEN_FILE is set, and AWS_ROLE_ARN is not: which "
@@ -118,7 +119,11 @@ class WebIdentityCredentials final : public CredentialsSource {
 class ContainerCredentials final : public CredentialsSource {
  public:
   explicit ContainerCredentials(CredentialsAccess access) : access_(std::move(access)) {}
-  Task<Result<Credentials>> fetch() override { co_return co_await ask_container(access_); }
+  Task<Result<Credentials>> fetch() override {
+    auto credentials = co_await ask_container(access_);
+    if (!credentials && credentials.error().kind == ErrorKind::kNotFound) co_return not_set_up();
+    co_return credentials;
+  }
 
  private:
   const CredentialsAccess access_;

@@ -112,6 +112,8 @@ class Visit {
     }
     if (!answer && http_->stats().connections_opened == 0) co_return nobody(answer.error());
     const int status = answer ? answer->status : 0;
+    // Who has let us wait twice is asked once more, in the old way.
+    if (!answer) attempts_ = 1;
     if (may_use_v1_ && (!answer || status == 403 || status == 404 || status == 405)) {
       co_return Result<void>();
     }
@@ -121,7 +123,7 @@ class Visit {
   }
 
   const S3Endpoint service_;
-  const int attempts_;
+  int attempts_;
   const bool may_use_v1_;
   std::unique_ptr<HttpClient> http_;
   std::string token_;
