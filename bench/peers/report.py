@@ -57,9 +57,10 @@ def judge(row, target):
         return "–", "not measured"
     value = subject[target["figure"]]
     if target["of"]:
-        if value == 0 or other["figure"] == 0:
+        beside = other[target["figure"]]
+        if value == 0 or beside == 0:
             return "–", "not measured"
-        value = value / other["figure"]
+        value = value / beside
         if target["kind"] == "times-below":
             value = 1 / value
         text = f"{value:.2f} ×"

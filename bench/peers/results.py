@@ -9,6 +9,7 @@ import subprocess
 import contenders
 import real_server
 import report
+import sets
 from lab import REPOSITORY
 
 RESULTS_JSON = REPOSITORY / "bench" / "results.json"
@@ -72,5 +73,5 @@ def store(path, part, name, record):
     results.setdefault(part, {})[name] = record
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     if path == RESULTS_JSON:
-        order = [make().name for make in (*contenders.ROWS, *real_server.ROWS)]
+        order = [make().name for make in (*contenders.ROWS, *sets.ROWS, *real_server.ROWS)]
         RESULTS_MD.write_text(report.markdown(results, order))

@@ -21,6 +21,7 @@ import contenders
 import real_server
 import report
 import results
+import sets
 from lab import REPOSITORY, Command, Failure, Lab, wait_until_quiet
 
 PACKAGES = ["rclone", "awscli", "python3-awscrt", "s3cmd", "curl", "nginx-light", "openssl"]
@@ -61,7 +62,7 @@ def setup():
 
 
 def pick_rows(options):
-    rows = [make() for make in contenders.ROWS]
+    rows = [make() for make in (*contenders.ROWS, *sets.ROWS)]
     if options.s3_endpoint or options.list:
         rows += [make() for make in real_server.ROWS]
     return results.pick(rows, options.rows)

@@ -1,6 +1,7 @@
 #include "cli/copy_run.h"
 
 #include "base/units.h"
+#include "cli/copy_list.h"
 #include "cli/probed_source.h"
 
 #include <algorithm>
@@ -37,6 +38,16 @@ Result<void> make_parents(const std::string& path) {
 }
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
+
+Task<Result<std::unique_ptr<ByteReader>>> open_whole(Source* source) {
+  CO_TRY(SourceInfo seen, co_await source->probe());
+  co_return co_await source->open(std::nullopt, std::move(seen));
+}
+
+Error bad_list(const Address& list, const Error& why) {
+  if (why.kind == ErrorKind::kCancelled) return why;
+  return usage("--from-file: the list '" + redacted(list) + "': " + why.message);
+}
 
 Error no_name(const Address& destination) {
   return usage("standard input has no name: say which object it is to become, as in " +
@@ -94,6 +105,26 @@ Result<void> CopyRun::settle_destination(std::size_t sources, std::size_t trees)
   return usage("several sources need a destination that ends in '/', not '" + to.text + "'");
 }
 
+Result<void> CopyRun::settle_sync_source(Address& source) const {
+  const bool glob =
+      source.in_store() ? is_glob(source.object.key) : is_glob(source.path) && !exists(source.path);
+  if (glob) {
+    return usage(
+        "sync compares a whole directory or prefix. Choose from it with --include, as in "
+        "--include '*.txt', instead of '" +
+        source.text + "'");
+  }
+  if (source.in_store()) {
+    if (!source.is_prefix()) source.object.key += '/';
+    return {};
+  }
+  if (!exists(source.path)) {
+    return make_error(ErrorKind::kNotFound, "the directory '" + source.path + "' does not exist");
+  }
+  if (is_directory(source.path)) return {};
+  return usage("'" + source.text + "' is no directory: telpher cp copies one file");
+}
+
 Task<Result<void>> CopyRun::prepare_destination() {
   if (!destination_.in_store()) co_return Result<void>();
   CO_TRY(ObjectStore * store, session_.store(destination_.kind));
@@ -110,6 +141,16 @@ Task<Result<void>> CopyRun::prepare_destination() {
 Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination) {
   destination_ = std::move(destination);
   CO_TRY(filter_, NameFilter::make(copy_.include, copy_.exclude));
+  if (job_.verb == CopyVerb::kSync) {
+    Address& source = sources.front();
+    const Result<void> settled = settle_sync_source(source);
+    if (!settled && settled.error().kind != ErrorKind::kNotFound) co_return settled.error();
+    if (!settled) {
+      fail(source.text, redacted(destination_), settled.error(), ends_of(source));
+      co_return exit_code_;
+    }
+    reporter_.expect_sync();
+  }
   std::vector<Address> trees;
   std::vector<Address> files;
   std::vector<Address> singles;
@@ -119,6 +160,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
     (shape == Shape::kTree ? trees : file ? files : singles).push_back(std::move(source));
   }
   trees_ = trees.size();
+  if (job_.verb == CopyVerb::kMove) reporter_.expect_move();
   CO_TRY_VOID(settle_destination(sources.size(), trees.size()));
   for (const Address& tree : trees) CO_TRY_VOID(check_not_into_itself(tree));
   const bool several = sources.size() > 1 || !trees.empty();
@@ -140,7 +182,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   TaskGroup group(co_await current_context());
   Result<void> outcome;
   for (std::size_t i = 0; i < singles.size() && outcome; ++i) {
-    outcome = co_await spawn(&group, singles[i], destination_, std::nullopt);
+    outcome = co_await spawn(&group, {.source = singles[i], .destination = destination_});
   }
   Result<void> joined = co_await group.join();
   listed_ = false;
@@ -149,9 +191,75 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   }
   if (!outcome) co_return outcome.error();
   if (!joined) co_return joined.error();
-  const bool any = reporter_.copies_done() + reporter_.copies_skipped() > 0;
+  co_return exit_code(several);
+}
+
+Task<Result<int>> CopyRun::run_list(std::string list, Address destination) {
+  destination_ = std::move(destination);
+  CO_TRY_VOID(settle_destination(1, 1));
+  CO_TRY(const Address from, parse_address(list));
+  const Result<std::unique_ptr<Source>> source = co_await session_.open_source(from, {});
+  if (!source) co_return bad_list(from, source.error());
+  Result<std::unique_ptr<ByteReader>> bytes = co_await open_whole(source->get());
+  if (!bytes) co_return bad_list(from, bytes.error());
+  ListReader rows(*std::move(bytes));
+  if (Result<void> opened = co_await rows.open(); !opened) {
+    co_return bad_list(from, opened.error());
+  }
+  if (const std::string unknown = rows.format().unknown_columns(); !unknown.empty()) {
+    reporter_.note("columns that mean nothing here: " + unknown);
+  }
+  reporter_.expect_several();
+  if (copy_.dry_run) reporter_.expect_dry_run();
+  CO_TRY(engine_, co_await session_.engine(copy_));
+  CO_TRY_VOID(co_await prepare_destination());
+  listed_ = true;
+  TaskGroup group(co_await current_context());
+  Result<void> outcome;
+  while (outcome) {
+    Result<std::optional<ListRow>> row = co_await rows.next();
+    if (row && !*row) break;
+    const std::string name = redacted(from) + ", row " + std::to_string(rows.number());
+    if (row) {
+      outcome = co_await start_row(&group, name, **std::move(row));
+    } else if (row.error().kind == ErrorKind::kInvalid) {
+      fail(name, "", row.error(), {});
+    } else {
+      outcome = std::move(row).error();
+    }
+  }
+  Result<void> joined = co_await group.join();
+  if (!outcome) co_return outcome.error();
+  if (!joined) co_return joined.error();
+  co_return exit_code(true);
+}
+
+Task<Result<void>> CopyRun::start_row(TaskGroup* group, std::string name, ListRow row) {
+  CopyItem item{.size = row.size,
+                .expect = std::move(row.digest),
+                .expected_size = row.size,
+                .content_type = std::move(row.content_type),
+                .headers = std::move(row.headers)};
+  Result<Address> source = parse_address(row.url);
+  if (source && source->kind == Address::Kind::kStdio) {
+    source = make_error(ErrorKind::kInvalid, "standard input cannot stand in a list");
+  }
+  Result<Address> to = row.key.empty() ? destination_ : below_destination(row.key);
+  if (!source || !to) {
+    const Error& error = source ? to.error() : source.error();
+    fail(name, "", error, {});
+    co_return Result<void>();
+  }
+  item.source = *std::move(source);
+  item.destination = *std::move(to);
+  co_return co_await spawn(group, std::move(item));
+}
+
+int CopyRun::exit_code(bool several) const {
+  const bool any =
+      reporter_.copies_done() + reporter_.copies_skipped() > 0 || reporter_.copies_unchanged() > 0;
   // When nothing could be done, and for one reason, that reason is the answer.
-  co_return exit_code_ != 0 && several && (any || mixed_) ? kExitSomeFailed : exit_code_;
+  return exit_code_ != 0 && several && (any || mixed_) ? kExitSomeFailed : exit_code_;
 }
 
 void CopyRun::fail(std::string source, std::string destination, const Error& error, CopyEnds ends) {
@@ -176,31 +284,42 @@ Result<void> CopyRun::claim(const std::string& destination, const std::string& s
 
 // --- singles ---------------------------------------------------------------------------------
 
-Task<Result<void>> CopyRun::spawn(TaskGroup* group, Address source, Address destination,
-                                  std::optional<ByteCount> size) {
-  if (copy_.dry_run) co_return co_await describe(std::move(source), std::move(destination), size);
+Task<Result<void>> CopyRun::spawn(TaskGroup* group, CopyItem item) {
+  if (copy_.dry_run) co_return co_await describe(std::move(item));
   // A copy takes as many slots as it can have parts in flight; one whose size is not known yet
   // leaves room for others.
   const auto limit = static_cast<std::uint64_t>(copy_.transfer.concurrency);
   std::uint64_t slots = reporter_.several() ? std::max<std::uint64_t>(1, limit / 4) : limit;
-  if (size) slots = std::clamp<std::uint64_t>(*size / (16 * kMiB) + 1, 1, limit);
+  if (item.size) slots = std::clamp<std::uint64_t>(*item.size / (16 * kMiB) + 1, 1, limit);
   CO_TRY(Semaphore::Permit permit, co_await slots_.acquire(slots));
-  group->spawn(copy_in_slot(std::move(source), std::move(destination), slots, std::move(permit)));
+  group->spawn(copy_in_slot(std::move(item), slots, std::move(permit)));
   co_return Result<void>();
 }
 
-Task<Result<void>> CopyRun::copy_in_slot(Address source, Address destination, std::uint64_t slots,
+Task<Result<void>> CopyRun::copy_in_slot(CopyItem item, std::uint64_t slots,
                                          Semaphore::Permit permit) {
-  Result<void> copied = co_await copy_single(std::move(source), std::move(destination), slots);
+  Result<void> copied = co_await copy_single(std::move(item), slots);
   permit.release();
   co_return copied;
 }
 
-Task<Result<void>> CopyRun::copy_single(Address source, Address destination, std::uint64_t slots) {
-  TransferOptions options = copy_.transfer;
+Task<Result<void>> CopyRun::copy_single(CopyItem item, std::uint64_t slots) {
+  TransferOptions options = options_for(item);
   options.concurrency = static_cast<int>(slots);
-  Reporter::Copy& copy = reporter_.start({redacted(source), redacted(destination)});
-  Result<TransferResult> result = co_await move(&source, &destination, std::move(options), &copy);
+  Reporter::Copy& copy = reporter_.start({redacted(item.source), redacted(item.destination)});
+  Result<void> ready;
+  std::optional<SeenSource> seen;
+  if (job_.verb == CopyVerb::kMove) {
+    Result<SeenSource> looked = co_await look_at(&item);
+    if (looked) seen = *std::move(looked);
+    if (!looked) ready = looked.error();
+  }
+  Result<TransferResult> result = ready ? co_await transfer(&item, std::move(options), &copy)
+                                        : Result<TransferResult>(ready.error());
+  if (result && seen && result->mode != TransferMode::kSkipped) {
+    Result<void> removed = co_await remove_source(&item, &*seen);
+    if (!removed) result = std::move(removed).error();
+  }
   if (result) {
     reporter_.done(copy, *result);
     co_return Result<void>();
@@ -209,27 +328,48 @@ Task<Result<void>> CopyRun::copy_single(Address source, Address destination, std
     reporter_.cancelled(copy);
     co_return std::move(result).error();
   }
-  const ExitCode code = exit_code_for(result.error(), ends_of(source));
+  const ExitCode code = exit_code_for(result.error(), ends_of(item.source));
   note_failure(code);
   reporter_.failed(copy, result.error(), code);
   co_return Result<void>();
 }
 
-Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address* destination,
-                                           TransferOptions options, Reporter::Copy* copy) {
-  if (destination->in_store()) {
-    co_return co_await into_store(source, destination, std::move(options), copy);
+TransferOptions CopyRun::options_for(const CopyItem& item) const {
+  TransferOptions options = copy_.transfer;
+  if (item.in_doubt) options.overwrite = OverwritePolicy::kIfDifferent;
+  if (item.expect) options.expect = item.expect;
+  if (!item.content_type.empty()) options.metadata.content_type = item.content_type;
+  return options;
+}
+
+Task<Result<std::unique_ptr<Source>>> CopyRun::open_item(const CopyItem* item) {
+  std::vector<std::string> headers = copy_.source_headers;
+  headers.insert(headers.end(), item->headers.begin(), item->headers.end());
+  CO_TRY(std::unique_ptr<Source> source,
+         co_await session_.open_source(item->source, std::move(headers)));
+  if (!item->expected_size) co_return source;
+  CO_TRY(SourceInfo seen, co_await source->probe());
+  if (seen.size && seen.size != item->expected_size) {
+    co_return make_error(ErrorKind::kCorrupt, "the source has " + std::to_string(*seen.size) +
+                                                  " bytes, the list says " +
+                                                  std::to_string(*item->expected_size));
   }
-  CO_TRY(std::unique_ptr<Source> from,
-         co_await session_.open_source(*source, copy_.source_headers));
-  if (destination->kind == Address::Kind::kStdio) {
+  co_return std::make_unique<ProbedSource>(std::move(source), std::move(seen));
+}
+
+Task<Result<TransferResult>> CopyRun::transfer(const CopyItem* item, TransferOptions options,
+                                               Reporter::Copy* copy) {
+  const Address& destination = item->destination;
+  if (destination.in_store()) co_return co_await into_store(item, std::move(options), copy);
+  CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
+  if (destination.kind == Address::Kind::kStdio) {
     co_return co_await download_stream(*engine_, *from, 1, std::move(options), copy->progress);
   }
-  std::string path = destination->path;
-  if (destination->is_prefix()) {
+  std::string path = destination.path;
+  if (destination.is_prefix()) {
     CO_TRY(SourceInfo seen, co_await from->probe());
     CO_TRY(path, file_for(path, seen.name));
-    CO_TRY_VOID(claim(path, redacted(*source)));
+    CO_TRY_VOID(claim(path, redacted(item->source)));
     copy->names.destination = path;
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
@@ -237,83 +377,81 @@ Task<Result<TransferResult>> CopyRun::move(const Address* source, const Address*
   co_return co_await download(*engine_, *from, std::move(path), std::move(options), copy->progress);
 }
 
-Task<Result<TransferResult>> CopyRun::into_store(const Address* source, const Address* destination,
-                                                 TransferOptions options, Reporter::Copy* copy) {
-  CO_TRY(ObjectStore * store, session_.store(destination->kind));
-  ObjectAddress object = destination->object;
-  if (source->kind == Address::Kind::kStdio && destination->is_prefix()) {
-    co_return no_name(*destination);
+Task<Result<TransferResult>> CopyRun::into_store(const CopyItem* item, TransferOptions options,
+                                                 Reporter::Copy* copy) {
+  const Address& source = item->source;
+  const Address& destination = item->destination;
+  CO_TRY(ObjectStore * store, session_.store(destination.kind));
+  ObjectAddress object = destination.object;
+  if (source.kind == Address::Kind::kStdio && destination.is_prefix()) {
+    co_return no_name(destination);
   }
-  if (source->in_store() && destination->is_prefix()) {
-    object = object_for(*destination, last_segment(source->object.key));
+  if (source.in_store() && destination.is_prefix()) {
+    object = object_for(destination, last_segment(source.object.key));
   }
-  const bool named = !destination->is_prefix() || source->in_store();
+  const bool named = !destination.is_prefix() || source.in_store();
   if (named) {
-    CO_TRY_VOID(claim(destination_text(destination->kind, object), redacted(*source)));
+    CO_TRY_VOID(claim(destination_text(destination.kind, object), redacted(source)));
   }
-  if (source->kind == destination->kind && store->capabilities().server_side_copy) {
-    copy->names.destination = destination_text(destination->kind, object);
-    co_return co_await copy_within(*engine_, *store, source->object, object,
-                                   session_.name_of(destination->kind, object), std::move(options),
+  if (source.kind == destination.kind && store->capabilities().server_side_copy) {
+    copy->names.destination = destination_text(destination.kind, object);
+    co_return co_await copy_within(*engine_, *store, source.object, object,
+                                   session_.name_of(destination.kind, object), std::move(options),
                                    copy->progress);
   }
-  CO_TRY(std::unique_ptr<Source> from,
-         co_await session_.open_source(*source, copy_.source_headers));
+  CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
   if (!named) {
     CO_TRY(SourceInfo seen, co_await from->probe());
-    object = object_for(*destination, seen.name);
-    CO_TRY_VOID(claim(destination_text(destination->kind, object), redacted(*source)));
+    object = object_for(destination, seen.name);
+    CO_TRY_VOID(claim(destination_text(destination.kind, object), redacted(source)));
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
   CO_TRY_VOID(check_key(object.key));
-  copy->names.destination = destination_text(destination->kind, object);
-  DestinationName name = session_.name_of(destination->kind, object);
+  copy->names.destination = destination_text(destination.kind, object);
+  DestinationName name = session_.name_of(destination.kind, object);
   co_return co_await upload(*engine_, *from, *store, std::move(object), std::move(name),
                             std::move(options), copy->progress);
 }
 
-Task<Result<CopyPlan>> CopyRun::plan_upload(const Address* source, Address* destination) {
-  CO_TRY(std::unique_ptr<Source> from,
-         co_await session_.open_source(*source, copy_.source_headers));
-  ObjectAddress& object = destination->object;
-  if (destination->is_prefix()) {
-    if (source->kind == Address::Kind::kStdio) co_return no_name(*destination);
+Task<Result<CopyPlan>> CopyRun::plan_upload(CopyItem* item) {
+  CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
+  Address& destination = item->destination;
+  ObjectAddress& object = destination.object;
+  if (destination.is_prefix()) {
+    if (item->source.kind == Address::Kind::kStdio) co_return no_name(destination);
     CO_TRY(SourceInfo seen, co_await from->probe());
-    object = object_for(*destination, seen.name);
+    object = object_for(destination, seen.name);
     from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
   }
   CO_TRY_VOID(check_key(object.key));
-  destination->text = destination_text(destination->kind, object);
-  CO_TRY_VOID(claim(destination->text, redacted(*source)));
-  CO_TRY(ObjectStore * store, session_.store(destination->kind));
+  destination.text = destination_text(destination.kind, object);
+  CO_TRY_VOID(claim(destination.text, redacted(item->source)));
+  CO_TRY(ObjectStore * store, session_.store(destination.kind));
   CO_TRY(UploadOutlook outlook,
-         co_await describe_upload(*engine_, *from, *store, object, copy_.transfer));
+         co_await describe_upload(*engine_, *from, *store, object, options_for(*item)));
   co_return CopyPlan{std::move(outlook.how), outlook.size, outlook.skipped};
 }
 
-Task<Result<CopyPlan>> CopyRun::plan_copy(const Address* source, Address* destination,
-                                          std::optional<ByteCount> size) {
-  if (destination->in_store() && source->kind != destination->kind) {
-    co_return co_await plan_upload(source, destination);
+Task<Result<CopyPlan>> CopyRun::plan_copy(CopyItem* item) {
+  if (item->destination.in_store() && item->source.kind != item->destination.kind) {
+    co_return co_await plan_upload(item);
   }
-  if (!size && source->kind != Address::Kind::kStdio) {
-    CO_TRY(std::unique_ptr<Source> from,
-           co_await session_.open_source(*source, copy_.source_headers));
+  if (!item->size && item->source.kind != Address::Kind::kStdio) {
+    CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
     CO_TRY(const SourceInfo seen, co_await from->probe());
-    size = seen.size;
+    item->size = seen.size;
   }
-  co_return CopyPlan{"copy", size, false};
+  co_return CopyPlan{"copy", item->size, false};
 }
 
-Task<Result<void>> CopyRun::describe(Address source, Address destination,
-                                     std::optional<ByteCount> size) {
-  const Result<CopyPlan> plan = co_await plan_copy(&source, &destination, size);
+Task<Result<void>> CopyRun::describe(CopyItem item) {
+  const Result<CopyPlan> plan = co_await plan_copy(&item);
   if (!plan) {
     if (plan.error().kind == ErrorKind::kCancelled) co_return plan.error();
-    fail(redacted(source), redacted(destination), plan.error(), ends_of(source));
+    fail(redacted(item.source), redacted(item.destination), plan.error(), ends_of(item.source));
     co_return Result<void>();
   }
-  reporter_.planned({redacted(source), redacted(destination)}, *plan);
+  reporter_.planned({redacted(item.source), redacted(item.destination)}, *plan);
   co_return Result<void>();
 }
 

@@ -1,81 +1,161 @@
 #pragma once
-// CopyRun: what `cp` does with its sources, one after the other or side by side. Lives in the
-// verb's frame, on its loop.
+// CopyRun: what `cp`, `mv` and `sync` do with their sources, one after the other or side by side.
+// Lives in the verb's frame, on its loop.
 
 #include "cli/address.h"
+#include "cli/copy_list.h"
 #include "cli/copy_settings.h"
 #include "cli/reporter.h"
 #include "cli/session.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
+#include "source/sync_tree.h"
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 namespace telpher {
 
+/// What happens to the rest once something has been copied.
+enum class CopyVerb {
+  kCopy,  // nothing
+  kMove,  // the source goes when its copy is there
+  kSync,  // what is the same already is left alone
+};
+
+struct CopyJob {
+  CopyVerb verb = CopyVerb::kCopy;
+  Compare compare = Compare::kTime;  // of kSync
+  bool remove_extra = false;         // of kSync: what only the destination has goes
+  std::uint64_t removals_max = ~std::uint64_t{0};
+};
+
+/// One source that is copied by itself.
+struct CopyItem {
+  Address source;
+  Address destination;
+  std::optional<ByteCount> size;  // when known
+  std::string etag;               // of an object that was listed
+  bool in_doubt = false;          // only if what is there differs
+  // What a row of a list says besides:
+  std::optional<Digest> expect;
+  std::optional<ByteCount> expected_size;
+  std::string content_type;
+  std::vector<std::string> headers;
+};
+
+/// Tells whether a file has been written to.
+struct FileState {
+  ByteCount size = 0;
+  std::chrono::system_clock::time_point modified{};
+  bool operator==(const FileState&) const = default;
+};
+/// Follows links. Errors: kNotFound, kDenied, kIo.
+Result<FileState> state_of_file(int directory_fd, const std::string& path);
+
 class CopyRun {
  public:
-  CopyRun(Session& session, Reporter& reporter, const CopySettings& copy)
+  CopyRun(Session& session, Reporter& reporter, const CopySettings& copy, CopyJob job = {})
       : session_(session),
         reporter_(reporter),
         copy_(copy),
+        job_(job),
         slots_(static_cast<std::uint64_t>(copy.transfer.concurrency)) {}
 
   /// Copies all sources; each failure is reported and the others go on. Returns the exit code.
   /// Errors: usage (kInvalid), kCancelled, and what would fail for every copy alike.
   Task<Result<int>> run(std::vector<Address> sources, Address destination);
+  /// The same for the rows of a list (copy_list.h): a file's path, or "-".
+  Task<Result<int>> run_list(std::string list, Address destination);
 
  private:
   enum class Shape { kSingle, kTree };
+  /// A directory, a glob or a prefix that is being walked.
+  struct TreeRun {
+    Address source;
+    FileTree* files = nullptr;  // the tree of a directory
+    Tree* tree = nullptr;       // what is to be copied of it
+    SyncTree* sync = nullptr;   // when that is not all
+    bool is_pattern = false;
+    bool any = false;
+  };
 
   Task<Result<Shape>> shape_of(const Address* source);
+  Result<void> settle_sync_source(Address& source) const;
   Result<void> settle_destination(std::size_t sources, std::size_t trees);
   Task<Result<void>> prepare_destination();
   CopyEnds ends_of(const Address& source) const;
+  int exit_code(bool several) const;
 
   /// Singles: each opens one source and moves it. They report their own failures.
-  Task<Result<void>> copy_single(Address source, Address destination, std::uint64_t slots);
-  Task<Result<TransferResult>> move(const Address* source, const Address* destination,
-                                    TransferOptions options, Reporter::Copy* copy);
-  Task<Result<TransferResult>> into_store(const Address* source, const Address* destination,
-                                          TransferOptions options, Reporter::Copy* copy);
+  Task<Result<void>> copy_single(CopyItem item, std::uint64_t slots);
+  Task<Result<TransferResult>> transfer(const CopyItem* item, TransferOptions options,
+                                        Reporter::Copy* copy);
+  Task<Result<TransferResult>> into_store(const CopyItem* item, TransferOptions options,
+                                          Reporter::Copy* copy);
+  TransferOptions options_for(const CopyItem& item) const;
+  Task<Result<std::unique_ptr<Source>>> open_item(const CopyItem* item);
   /// For --dry-run. A source that nobody has seen yet is probed: one that is missing fails here as
   /// it would for real.
-  Task<Result<void>> describe(Address source, Address destination, std::optional<ByteCount> size);
+  Task<Result<void>> describe(CopyItem item);
   /// Settles the destination, too, where the source gives it its name.
-  Task<Result<CopyPlan>> plan_copy(const Address* source, Address* destination,
-                                   std::optional<ByteCount> size);
-  Task<Result<CopyPlan>> plan_upload(const Address* source, Address* destination);
-  /// Waits until there is room for a copy of `size` bytes, then starts it.
-  Task<Result<void>> spawn(TaskGroup* group, Address source, Address destination,
-                           std::optional<ByteCount> size);
-  Task<Result<void>> copy_in_slot(Address source, Address destination, std::uint64_t slots,
-                                  Semaphore::Permit permit);
+  Task<Result<CopyPlan>> plan_copy(CopyItem* item);
+  Task<Result<CopyPlan>> plan_upload(CopyItem* item);
+  /// Waits until there is room for a copy, then starts it.
+  Task<Result<void>> spawn(TaskGroup* group, CopyItem item);
+  Task<Result<void>> copy_in_slot(CopyItem item, std::uint64_t slots, Semaphore::Permit permit);
 
-  /// Trees: a directory, a glob, a prefix.
+  Task<Result<void>> start_row(TaskGroup* group, std::string name, ListRow row);
+
+  /// Trees.
   Task<Result<void>> copy_tree(Address source);
+  Task<Result<void>> sync_tree(TreeRun* run);
+  Task<Result<void>> copy_entries(TreeRun* run);
+  static Task<Result<std::optional<TreeEntry>>> next_entry(TreeRun* run);
+  Task<Result<void>> over_bad_entry(TreeRun* run, Error error);
   /// A walk would find what it has just written, without end. Errors: kInvalid.
   Result<void> check_not_into_itself(const Address& source) const;
-  Task<Result<void>> copy_files_into_store(Address source);
+  Task<Result<void>> copy_files_into_store(TreeRun* run);
+  Task<Result<std::optional<SetItem>>> next_file(TreeRun* run);
   Task<Result<void>> copy_listed_files_into_store(std::vector<Address> files);
-  Task<Result<void>> copy_files_to_files(Address source);
-  Task<Result<void>> copy_objects(Address source);
+  Task<Result<std::optional<SetItem>>> next_listed(const std::vector<Address>* files,
+                                                   std::size_t* index);
   Task<Result<void>> run_set(int directory_fd, std::string directory, NextItem next);
-  Task<Result<void>> start_object(TaskGroup* group, const Address* source, std::string name,
-                                  const ListEntry* entry);
+  void report_set_item(const std::string& directory, int directory_fd, const SetItem& item,
+                       const Result<TransferResult>& result);
+  Task<Result<void>> start_entry(TaskGroup* group, TreeRun* run, TreeEntry entry);
   void fail(std::string source, std::string destination, const Error& error, CopyEnds ends);
+  void fail_entry(const TreeRun& run, const Error& error);
+  /// "s3://bucket/prefix/name", "directory/name".
+  static std::string name_in(const TreeRun& run, std::string_view name);
   void note_failure(ExitCode code);
   /// Two sources that were named one by one must not become the same thing: the second would
   /// replace the first. Errors: kPrecondition, naming both.
   Result<void> claim(const std::string& destination, const std::string& source);
   /// Where `name` of a tree goes. Errors: kInvalid.
   Result<Address> below_destination(std::string_view name) const;
+  NameTest wanted_in(const Address& tree) const;
+
+  /// What goes: sources of `mv`, extras of `sync --delete`.
+  struct SeenSource {
+    std::string etag;                    // of an object
+    std::optional<FileState> file = {};  // of a file
+  };
+  Task<Result<SeenSource>> look_at(const CopyItem* item);
+  /// Errors: kSourceChanged when it is no longer what has been copied; it stays then.
+  Task<Result<void>> remove_source(const CopyItem* item, const SeenSource* seen);
+  Result<void> remove_copied_file(int directory_fd, const SetItem& item);
+  Task<Result<void>> remove_extra(std::string name);
+  Task<Result<void>> remove_batch(std::vector<std::string> keys);
+  Task<Result<void>> end_removals(const TreeRun* run);
+  void prune_directories(const std::string& root);
 
   Session& session_;
   Reporter& reporter_;
   const CopySettings& copy_;
+  const CopyJob job_;
   Engine* engine_ = nullptr;
   Address destination_;
   NameFilter filter_;
@@ -87,6 +167,13 @@ class CopyRun {
   bool listed_ = false;  // what is started now was named on the command line
   CopyNames set_entry_;  // what the last error of a set's NextItem was about
   std::size_t trees_ = 0;
+
+  std::vector<std::string> extra_keys_;      // of the next batch
+  std::set<std::string> extra_directories_;  // that a file was removed from
+  std::uint64_t removals_ = 0;
+  std::uint64_t removals_withheld_ = 0;
+  bool trees_of_files_ = false;  // what is synced is a directory
+  TaskGroup* removing_ = nullptr;
 };
 
 }  // namespace telpher

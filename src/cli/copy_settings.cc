@@ -109,6 +109,7 @@ void add_proof_options(CommandLine& line, CopySettings& copy) {
             .value = "always|never|if-different",
             .help = "what to do when the destination exists (default always)",
             .set = [&copy](std::string_view text) {
+              copy.overwrite_given = true;
               return set_overwrite(copy.transfer.overwrite, text);
             }});
   line.flag("--if-none-match", "refuse to write when the object or file exists",
@@ -129,7 +130,7 @@ void add_proof_options(CommandLine& line, CopySettings& copy) {
             }});
   line.flag("--no-resume", "end unfinished work of before instead of continuing it",
             copy.transfer.resume, false);
-  line.flag("-n,--dry-run", "say what would be done, and do nothing", copy.dry_run);
+  line.flag("-n,--dryrun,--dry-run", "say what would be done, and do nothing", copy.dry_run);
 }
 
 void add_object_options(CommandLine& line, CopySettings& copy) {
@@ -208,36 +209,6 @@ Result<void> check_file_settings(const CopySettings& copy, std::string_view dest
     return make_error(ErrorKind::kInvalid, "--if-none-match: standard output is always there");
   }
   return {};
-}
-
-Result<std::vector<NameFilter::Pattern>> NameFilter::parse(
-    const std::vector<std::string>& patterns) {
-  std::vector<Pattern> parsed;
-  for (const std::string& text : patterns) {
-    const bool anywhere = text.find('/') == std::string::npos;
-    TRY(Glob glob, Glob::parse(anywhere ? "**/" + text : text));
-    std::string base = glob.base();
-    parsed.push_back({std::move(base), std::move(glob)});
-  }
-  return parsed;
-}
-
-Result<NameFilter> NameFilter::make(const std::vector<std::string>& include,
-                                    const std::vector<std::string>& exclude) {
-  NameFilter filter;
-  TRY(filter.include_, parse(include));
-  TRY(filter.exclude_, parse(exclude));
-  return filter;
-}
-
-bool NameFilter::Pattern::matches(std::string_view name) const {
-  return name.starts_with(base) && glob.matches(name.substr(base.size()));
-}
-
-bool NameFilter::accepts(std::string_view name) const {
-  const auto matches = [&](const Pattern& pattern) { return pattern.matches(name); };
-  if (!include_.empty() && std::ranges::none_of(include_, matches)) return false;
-  return std::ranges::none_of(exclude_, matches);
 }
 
 }  // namespace telpher

@@ -2,7 +2,7 @@
 // The options all copies have, as a user gives them.
 
 #include "cli/settings.h"
-#include "source/glob.h"
+#include "source/name_filter.h"
 #include "transfer/transfer.h"
 
 #include <string>
@@ -20,6 +20,7 @@ struct CopySettings {
   std::vector<std::string> source_headers;
   std::vector<std::string> include;
   std::vector<std::string> exclude;
+  bool overwrite_given = false;
   bool dry_run = false;
   bool no_journal = false;
 };
@@ -33,26 +34,5 @@ Result<void> check_copy_settings(const CopySettings& copy);
 /// What files and standard output cannot have, instead of ignoring it. Errors: kInvalid, naming the
 /// option.
 Result<void> check_file_settings(const CopySettings& copy, std::string_view destination);
-
-/// Which names of a directory or prefix are meant: any of `include` (all when there is none), none
-/// of `exclude`. A pattern without "/" is about the last segment, at any depth.
-class NameFilter {
- public:
-  /// Errors: kInvalid.
-  static Result<NameFilter> make(const std::vector<std::string>& include,
-                                 const std::vector<std::string>& exclude);
-  bool accepts(std::string_view name) const;
-
- private:
-  struct Pattern {
-    std::string base;  // literal folders before the first wildcard
-    Glob glob;
-    bool matches(std::string_view name) const;
-  };
-  static Result<std::vector<Pattern>> parse(const std::vector<std::string>& patterns);
-
-  std::vector<Pattern> include_;
-  std::vector<Pattern> exclude_;
-};
 
 }  // namespace telpher

@@ -13,6 +13,20 @@
 namespace telpher {
 namespace {
 
+/// Of a destination that does not exist yet.
+class NoTree final : public Tree {
+ public:
+  Task<Result<std::optional<TreeEntry>>> next() override { co_return std::optional<TreeEntry>(); }
+  std::string current() const override { return ""; }
+};
+
+/// Whether it names what matches rather than all below it.
+bool is_pattern(const Address& source) {
+  if (source.in_store()) return !source.is_prefix() || is_glob(source.object.key);
+  struct stat status{};
+  return ::stat(source.path.c_str(), &status) != 0;
+}
+
 /// A directory, or the folder and pattern that a glob stands for.
 struct TreeRoot {
   std::string path;
@@ -25,15 +39,6 @@ Result<TreeRoot> root_of(const std::string& path) {
   TRY(Glob glob, Glob::parse(path));
   std::string base = glob.base().empty() ? "." : glob.base();
   return TreeRoot{std::move(base), std::move(glob)};
-}
-
-/// Asks the walk for files until one is wanted.
-Result<std::optional<FileEntry>> next_wanted(DirectoryWalk& walk, const NameFilter& filter) {
-  for (;;) {
-    TRY(std::optional<FileEntry> entry, walk.next());
-    if (!entry) return entry;
-    if (!DownloadFile::is_temporary_name(entry->path) && filter.accepts(entry->path)) return entry;
-  }
 }
 
 }  // namespace
@@ -71,18 +76,167 @@ Result<void> CopyRun::check_not_into_itself(const Address& source) const {
                                              destination_.text + "' lies below it");
 }
 
-Task<Result<void>> CopyRun::copy_tree(Address source) {
-  if (source.in_store()) return copy_objects(std::move(source));
-  if (destination_.in_store() && !copy_.dry_run) return copy_files_into_store(std::move(source));
-  return copy_files_to_files(std::move(source));
+NameTest CopyRun::wanted_in(const Address& tree) const {
+  if (tree.in_store()) return [this](std::string_view name) { return filter_.accepts(name); };
+  return [this](std::string_view name) {
+    return !DownloadFile::is_temporary_name(name) && filter_.accepts(name);
+  };
 }
 
+std::string CopyRun::name_in(const TreeRun& run, std::string_view name) {
+  if (run.files) return run.files->walk().full_path(name);
+  ObjectAddress object = run.source.object;
+  object.key = static_cast<const ObjectTree*>(run.tree)->base() + std::string(name);
+  return destination_text(run.source.kind, object);
+}
+
+void CopyRun::fail_entry(const TreeRun& run, const Error& error) {
+  const std::string name = run.sync ? run.sync->current() : run.tree->current();
+  if (run.sync && run.sync->failed_at_destination()) {
+    const Result<Address> at = below_destination(name);
+    return fail("", name.empty() || !at ? redacted(destination_) : at->text, error,
+                {.source_is_store = false, .destination_is_store = destination_.in_store()});
+  }
+  // Reading is reading, whatever stands at the other end.
+  CopyEnds ends = ends_of(run.source);
+  if (run.source.in_store()) ends.destination_is_store = false;
+  if (name.empty()) return fail(run.source.text, redacted(destination_), error, ends);
+  const Result<Address> to = below_destination(name);
+  fail(name_in(run, name), to ? to->text : "", error, ends);
+}
+
+Task<Result<void>> CopyRun::copy_tree(Address source) {
+  TreeRun run{.source = std::move(source)};
+  run.is_pattern = is_pattern(run.source);
+  std::unique_ptr<Tree> tree;
+  if (run.source.in_store()) {
+    CO_TRY(ObjectStore * store, session_.store(run.source.kind));
+    CO_TRY(tree, ObjectTree::open(*store, run.source.object, wanted_in(run.source)));
+  } else {
+    // A set of small files is read whole and needs no sizes; one that is moved is looked at twice.
+    const bool plain_set =
+        job_.verb == CopyVerb::kCopy && destination_.in_store() && !copy_.dry_run;
+    Result<std::unique_ptr<FileTree>> files = FileTree::open(
+        run.source.path, {.sorted = job_.verb == CopyVerb::kSync, .attributes = !plain_set},
+        wanted_in(run.source));
+    if (!files) {
+      fail(run.source.text, redacted(destination_), files.error(), ends_of(run.source));
+      co_return Result<void>();
+    }
+    run.files = files->get();
+    tree = *std::move(files);
+  }
+  run.tree = tree.get();
+  Result<void> outcome =
+      job_.verb == CopyVerb::kSync ? co_await sync_tree(&run) : co_await copy_entries(&run);
+  if (!outcome) co_return outcome;
+  const bool must_have_any = run.is_pattern || run.source.in_store();
+  if (!run.any && must_have_any && exit_code_ == 0) {
+    fail(run.source.text, "",
+         make_error(ErrorKind::kNotFound, run.files ? "no file matches" : "no object is there"),
+         ends_of(run.source));
+  }
+  if (job_.verb == CopyVerb::kMove && run.files && !run.is_pattern && exit_code_ == 0 &&
+      !copy_.dry_run) {
+    prune_directories(run.source.path);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> CopyRun::sync_tree(TreeRun* run) {
+  std::unique_ptr<Tree> there;
+  if (destination_.in_store()) {
+    CO_TRY(ObjectStore * store, session_.store(destination_.kind));
+    CO_TRY(there, ObjectTree::open(*store, destination_.object, wanted_in(destination_)));
+  } else {
+    Result<std::unique_ptr<FileTree>> files = FileTree::open(
+        destination_.path, {.sorted = true, .attributes = true}, wanted_in(destination_));
+    if (files) {
+      there = *std::move(files);
+    } else if (files.error().kind == ErrorKind::kNotFound) {
+      there = std::make_unique<NoTree>();
+    } else {
+      fail(run->source.text, destination_.path, files.error(), {.destination_is_store = false});
+      co_return Result<void>();
+    }
+  }
+  trees_of_files_ = run->files != nullptr || !destination_.in_store();
+  TaskGroup removing(co_await current_context());
+  removing_ = &removing;
+  SyncOptions options{.compare = job_.compare};
+  if (job_.remove_extra) {
+    options.extra = [this](std::string name) { return remove_extra(std::move(name)); };
+  }
+  SyncTree sync(*run->tree, *there, std::move(options));
+  run->sync = &sync;
+  Result<void> outcome = co_await copy_entries(run);
+  run->any = !sync.source_is_empty();
+  reporter_.unchanged(sync.same());
+  Result<void> removed = co_await end_removals(run);
+  removing_ = nullptr;
+  run->sync = nullptr;
+  co_return outcome ? removed : outcome;
+}
+
+Task<Result<std::optional<TreeEntry>>> CopyRun::next_entry(TreeRun* run) {
+  Tree* tree = run->sync ? run->sync : run->tree;
+  return tree->next();
+}
+
+Task<Result<void>> CopyRun::copy_entries(TreeRun* run) {
+  if (run->files && destination_.in_store() && !copy_.dry_run) {
+    co_return co_await copy_files_into_store(run);
+  }
+  TaskGroup group(co_await current_context());
+  Result<void> outcome;
+  while (outcome) {
+    Result<std::optional<TreeEntry>> entry = co_await next_entry(run);
+    if (!entry) {
+      outcome = co_await over_bad_entry(run, entry.error());
+      continue;
+    }
+    if (!*entry) break;
+    run->any = true;
+    outcome = co_await start_entry(&group, run, **std::move(entry));
+  }
+  Result<void> joined = co_await group.join();
+  co_return outcome ? joined : outcome;
+}
+
+Task<Result<void>> CopyRun::over_bad_entry(TreeRun* run, Error error) {
+  if (error.kind == ErrorKind::kCancelled && co_await is_cancelled()) co_return error;
+  fail_entry(*run, error);
+  co_return Result<void>();
+}
+
+Task<Result<void>> CopyRun::start_entry(TaskGroup* group, TreeRun* run, TreeEntry entry) {
+  CopyItem item{.size = entry.size, .etag = entry.etag, .in_doubt = entry.in_doubt};
+  if (run->files) {
+    item.source.path = item.source.text = name_in(*run, entry.name);
+  } else {
+    item.source = run->source;
+    item.source.text = name_in(*run, entry.name);
+    item.source.object.key = static_cast<const ObjectTree*>(run->tree)->base() + entry.name;
+    // Some tools keep "folders" as empty objects whose keys end in "/": no file can be called so.
+    if (!destination_.in_store() && entry.name.ends_with('/') && entry.size == 0) {
+      co_return Result<void>();
+    }
+  }
+  Result<Address> to = below_destination(entry.name);
+  if (!to) {
+    fail(item.source.text, "", to.error(), ends_of(item.source));
+    co_return Result<void>();
+  }
+  item.destination = *std::move(to);
+  co_return co_await spawn(group, std::move(item));
+}
+
+// --- sets: files into a store ------------------------------------------------------------------
+
 Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, NextItem next) {
-  CO_TRY(ObjectStore * store, session_.store(destination_.kind));
   const Address::Kind kind = destination_.kind;
-  const std::string bucket = destination_.object.bucket;
-  const std::string prefix =
-      directory.empty() || directory.ends_with('/') ? directory : directory + '/';
+  const std::string& bucket = destination_.object.bucket;
+  CO_TRY(ObjectStore * store, session_.store(kind));
   UploadSet set{.engine = engine_,
                 .store = store,
                 .bucket = bucket,
@@ -93,13 +247,7 @@ Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, Nex
                 .concurrency = copy_.transfer.concurrency,
                 .report = {}};
   set.report = [&](const SetItem& item, const Result<TransferResult>& result) {
-    if (result && !reporter_.json()) return reporter_.done({}, *result);
-    CopyNames names{prefix + item.path, destination_text(kind, {bucket, item.key})};
-    if (item.key.empty()) names = std::exchange(set_entry_, {});  // an error of `next`
-    if (result) return reporter_.done(names, *result);
-    if (result.error().kind == ErrorKind::kCancelled) return;
-    fail(std::move(names.source), std::move(names.destination), result.error(),
-         {.source_is_store = false, .destination_is_store = true});
+    report_set_item(directory, directory_fd, item, result);
   };
   SetProgress progress;
   reporter_.watch(&progress);
@@ -114,149 +262,70 @@ Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, Nex
   co_return copied;
 }
 
-Task<Result<void>> CopyRun::copy_files_into_store(Address source) {
-  Result<TreeRoot> root = root_of(source.path);
-  Result<std::unique_ptr<DirectoryWalk>> opened =
-      root ? DirectoryWalk::open(root->path, {.pattern = root->pattern}) : root.error();
-  if (!opened) {
-    fail(source.text, redacted(destination_), opened.error(), ends_of(source));
-    co_return Result<void>();
+void CopyRun::report_set_item(const std::string& directory, int directory_fd, const SetItem& item,
+                              const Result<TransferResult>& result) {
+  const bool moved =
+      result && job_.verb == CopyVerb::kMove && result->mode != TransferMode::kSkipped;
+  const Result<void> removed = moved ? remove_copied_file(directory_fd, item) : Result<void>();
+  if (result && removed && !reporter_.json()) return reporter_.done({}, *result);
+  const Address::Kind kind = destination_.kind;
+  std::string path = item.path;
+  if (!directory.empty()) path = directory + (directory.ends_with('/') ? "" : "/") + path;
+  CopyNames names{path, destination_text(kind, {destination_.object.bucket, item.key})};
+  if (item.key.empty()) names = std::exchange(set_entry_, {});  // an error of `next`
+  if (result && removed) return reporter_.done(names, *result);
+  const Error& error = result ? removed.error() : result.error();
+  if (error.kind == ErrorKind::kCancelled) return;
+  fail(std::move(names.source), std::move(names.destination), error,
+       {.source_is_store = false, .destination_is_store = true});
+}
+
+Task<Result<std::optional<SetItem>>> CopyRun::next_file(TreeRun* run) {
+  Result<std::optional<TreeEntry>> entry = co_await next_entry(run);
+  if (!entry) {
+    const std::string name = run->sync ? run->sync->current() : run->tree->current();
+    const ObjectAddress object = object_for(destination_, name);
+    set_entry_ = {name_in(*run, name), destination_text(destination_.kind, object)};
+    if (run->sync && run->sync->failed_at_destination()) set_entry_.source.clear();
+    co_return std::move(entry).error();
   }
-  DirectoryWalk& walk = **opened;
-  bool any = false;
-  NextItem next = [&]() -> Result<std::optional<SetItem>> {
-    Result<std::optional<FileEntry>> found = next_wanted(walk, filter_);
-    if (!found) {
-      const std::string name = walk.current_path();
-      ObjectAddress object = object_for(destination_, name);
-      set_entry_ = {walk.full_path(name), destination_text(destination_.kind, object)};
-      return std::move(found).error();
-    }
-    std::optional<FileEntry>& entry = *found;
-    if (!entry) return std::nullopt;
-    any = true;
-    SetItem item{.path = std::move(entry->path), .key = {}, .size = entry->size};
-    item.key = object_for(destination_, item.path).key;
-    return item;
-  };
-  CO_TRY_VOID(co_await run_set(walk.root_fd(), walk.root(), std::move(next)));
-  if (!any && root->pattern && exit_code_ == 0) {
-    fail(source.text, "", make_error(ErrorKind::kNotFound, "no file matches"), ends_of(source));
+  if (!*entry) co_return std::optional<SetItem>();
+  run->any = true;
+  SetItem item{.path = std::move((*entry)->name),
+               .key = {},
+               .size = (*entry)->size,
+               .modified = (*entry)->modified,
+               .in_doubt = (*entry)->in_doubt};
+  item.key = object_for(destination_, item.path).key;
+  co_return item;
+}
+
+Task<Result<void>> CopyRun::copy_files_into_store(TreeRun* run) {
+  const DirectoryWalk& walk = run->files->walk();
+  return run_set(walk.root_fd(), walk.root(), [this, run] { return next_file(run); });
+}
+
+Task<Result<std::optional<SetItem>>> CopyRun::next_listed(const std::vector<Address>* files,
+                                                          std::size_t* index) {
+  if (*index == files->size()) co_return std::optional<SetItem>();
+  const std::string& path = (*files)[(*index)++].path;
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  SetItem item{.path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
+  const std::string to =
+      destination_text(destination_.kind, {destination_.object.bucket, item.key});
+  set_entry_ = {path, to};
+  CO_TRY_VOID(claim(to, path));
+  if (job_.verb == CopyVerb::kMove) {
+    CO_TRY(const FileState state, state_of_file(AT_FDCWD, path));
+    item.size = state.size;
+    item.modified = state.modified;
   }
-  co_return Result<void>();
+  co_return item;
 }
 
 Task<Result<void>> CopyRun::copy_listed_files_into_store(std::vector<Address> files) {
   std::size_t index = 0;
-  NextItem next = [&]() -> Result<std::optional<SetItem>> {
-    if (index == files.size()) return std::nullopt;
-    const std::string& path = files[index++].path;
-    const std::string name = path.substr(path.find_last_of('/') + 1);
-    SetItem item{.path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
-    const std::string to =
-        destination_text(destination_.kind, {destination_.object.bucket, item.key});
-    set_entry_ = {path, to};
-    TRY_VOID(claim(to, path));
-    return item;
-  };
-  co_return co_await run_set(AT_FDCWD, "", std::move(next));
-}
-
-Task<Result<void>> CopyRun::copy_files_to_files(Address source) {
-  Result<TreeRoot> root = root_of(source.path);
-  Result<std::unique_ptr<DirectoryWalk>> opened =
-      root ? DirectoryWalk::open(root->path, {.pattern = root->pattern, .attributes = true})
-           : root.error();
-  if (!opened) {
-    fail(source.text, redacted(destination_), opened.error(), ends_of(source));
-    co_return Result<void>();
-  }
-  TaskGroup group(co_await current_context());
-  Result<void> outcome;
-  bool any = false;
-  while (outcome) {
-    Result<std::optional<FileEntry>> entry = next_wanted(**opened, filter_);
-    if (!entry) {
-      const std::string name = (*opened)->current_path();
-      const Result<Address> to = below_destination(name);
-      fail((*opened)->full_path(name), to ? to->text : "", entry.error(), ends_of(source));
-      continue;
-    }
-    if (!*entry) break;
-    any = true;
-    Address file;
-    file.path = (*opened)->full_path((*entry)->path);
-    file.text = file.path;
-    Result<Address> to = below_destination((*entry)->path);
-    if (!to) {
-      fail(file.path, "", to.error(), ends_of(source));
-      continue;
-    }
-    outcome = co_await spawn(&group, std::move(file), *std::move(to), (*entry)->size);
-  }
-  Result<void> joined = co_await group.join();
-  if (outcome && !any && root->pattern && exit_code_ == 0) {
-    fail(source.text, "", make_error(ErrorKind::kNotFound, "no file matches"), ends_of(source));
-  }
-  co_return outcome ? joined : outcome;
-}
-
-Task<Result<void>> CopyRun::start_object(TaskGroup* group, const Address* source, std::string name,
-                                         const ListEntry* entry) {
-  Address from = *source;
-  from.object.key = entry->key;
-  from.text = destination_text(from.kind, from.object);
-  // Some tools keep "folders" as empty objects whose keys end in "/": no file can be called so.
-  if (!destination_.in_store() && name.ends_with('/') && entry->size == 0) {
-    co_return Result<void>();
-  }
-  Result<Address> to = below_destination(name);
-  if (!to) {
-    fail(from.text, "", to.error(), ends_of(from));
-    co_return Result<void>();
-  }
-  co_return co_await spawn(group, std::move(from), *std::move(to), entry->size);
-}
-
-Task<Result<void>> CopyRun::copy_objects(Address source) {
-  CO_TRY(ObjectStore * store, session_.store(source.kind));
-  std::string base = source.object.key;
-  std::optional<Glob> pattern;
-  if (!source.is_prefix() || is_glob(base)) {
-    CO_TRY(pattern, Glob::parse(base));
-    base = pattern->base();
-  }
-  ListOptions options;
-  options.prefix = base;
-  TaskGroup group(co_await current_context());
-  Result<void> outcome;
-  bool any = false;
-  do {
-    Result<ListPage> page = co_await store->list(source.object.bucket, options);
-    if (!page) {
-      outcome = page.error();
-      break;
-    }
-    for (const ListEntry& entry : page->objects) {
-      std::string name = entry.key.substr(base.size());
-      if (name.empty() || (pattern && !pattern->matches(name)) || !filter_.accepts(name)) continue;
-      any = true;
-      outcome = co_await start_object(&group, &source, std::move(name), &entry);
-      if (!outcome) break;
-    }
-    options.continuation = std::move(page->continuation);
-  } while (outcome && !options.continuation.empty());
-  Result<void> joined = co_await group.join();
-  if (!outcome && outcome.error().kind != ErrorKind::kCancelled) {
-    // Listing is reading, whatever stands at the other end.
-    fail(source.text, redacted(destination_), outcome.error(),
-         {.source_is_store = true, .destination_is_store = false});
-    co_return Result<void>();
-  }
-  if (outcome && !any) {
-    fail(source.text, "", make_error(ErrorKind::kNotFound, "no object is there"), ends_of(source));
-  }
-  co_return outcome ? joined : outcome;
+  co_return co_await run_set(AT_FDCWD, "", [&] { return next_listed(&files, &index); });
 }
 
 }  // namespace telpher

@@ -3,6 +3,7 @@
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/json_event.h"
+#include "cli/saved_command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 
@@ -22,7 +23,8 @@ class Jobs final : public Verb {
   void describe(CommandLine& line, const Settings&) override {
     line.positionals = {.name = "", .help = "", .min = 0, .max = 0};
     line.details =
-        "A transfer that was interrupted continues when the same command is given again.";
+        "A transfer that was interrupted continues when the same command is given again: by hand, "
+        "or with telpher resume [ID]. telpher forget ID ends it for good.";
     line.examples = "telpher jobs\ntelpher jobs --json";
     line.group("Output");
     line.flag("--json", "one JSON object per line", json_);
@@ -58,6 +60,9 @@ class Jobs final : public Verb {
           json_string(entry.state).c_str(), json_string(entry.source).c_str(),
           json_string(entry.destination).c_str(), static_cast<unsigned long long>(done));
       if (entry.size) std::printf(",\"size\":%llu", static_cast<unsigned long long>(*entry.size));
+      if (const Result<SavedCommand> saved = parse_saved_command(entry.command)) {
+        std::printf(",\"command\":%s", json_string(shell_text(*saved)).c_str());
+      }
       std::printf(",\"age_seconds\":%lld}\n", static_cast<long long>(age.count() / 1000));
       return;
     }

@@ -94,11 +94,26 @@ std::string json_planned(const CopyNames& names, const CopyPlan& plan) {
   return json::serialize(object);
 }
 
+std::string json_removed(std::string_view name) {
+  json::object object = event("removed");
+  object["destination"] = text_of(name);
+  return json::serialize(object);
+}
+
+std::string json_would_remove(std::string_view name) {
+  json::object object = event("planned");
+  object["destination"] = text_of(name);
+  object["how"] = "remove";
+  return json::serialize(object);
+}
+
 std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& stats) {
   json::object object = event("summary");
   object["done"] = totals.done;
   object["skipped"] = totals.skipped;
   object["failed"] = totals.failed;
+  if (totals.removed > 0) object["removed"] = totals.removed;
+  if (totals.unchanged > 0) object["unchanged"] = totals.unchanged;
   object["bytes"] = totals.bytes;
   object["bytes_resumed"] = totals.bytes_resumed;
   object["seconds"] = totals.seconds;

@@ -16,10 +16,14 @@ std::string json_done(const CopyNames& names, const TransferResult& result,
                       std::optional<Duration> took);
 std::string json_failed(const CopyNames& names, const Error& error, ExitCode code);
 std::string json_planned(const CopyNames& names, const CopyPlan& plan);
+std::string json_removed(std::string_view name);
+std::string json_would_remove(std::string_view name);
 struct Totals {
   int done = 0;
   int skipped = 0;
   int failed = 0;
+  std::uint64_t removed = 0;
+  std::uint64_t unchanged = 0;
   ByteCount bytes = 0;
   ByteCount bytes_resumed = 0;
   double seconds = 0;

@@ -8,7 +8,7 @@ namespace telpher {
 void add_output_options(CommandLine& line, OutputOptions& options) {
   line.group("Output");
   line.flag("--json", "one JSON object per line and event on standard output", options.json);
-  line.flag("-q,--quiet", "errors only", options.quiet);
+  line.flag("-q,--only-show-errors,--quiet", "errors only", options.quiet);
 }
 
 void add_progress_options(CommandLine& line, OutputOptions& options) {
@@ -28,6 +28,12 @@ void add_progress_options(CommandLine& line, OutputOptions& options) {
               } else {
                 return make_error(ErrorKind::kInvalid, "must be auto, always or never");
               }
+              return {};
+            }});
+  line.add({.names = "--no-progress",
+            .help = "the same as --progress never",
+            .set = [&options](std::string_view) -> Result<void> {
+              options.progress = ShowProgress::kNever;
               return {};
             }});
   line.add({.names = "--progress-interval",

@@ -60,7 +60,11 @@ Reporter::Copy& Reporter::start(CopyNames names) {
 
 void Reporter::count(const TransferResult& result) {
   if (result.mode == TransferMode::kSkipped) {
-    ++files_skipped_;
+    if (sync_) {
+      ++files_unchanged_;
+    } else {
+      ++files_skipped_;
+    }
   } else {
     ++files_done_;
     bytes_ended_ += result.size;
@@ -111,8 +115,20 @@ void Reporter::planned(const CopyNames& names, const CopyPlan& plan) {
     bytes_ended_ += plan.size.value_or(0);
   }
   if (options_.json) return result_line(json_planned(names, plan));
-  result_line((plan.skipped ? "would skip " : "would copy ") + printable(names.source) + " -> " +
-              printable(names.destination) + ": " + plan.how);
+  result_line((plan.skipped ? "would skip "
+               : move_      ? "would move "
+                            : "would copy ") +
+              printable(names.source) + " -> " + printable(names.destination) + ": " + plan.how);
+}
+
+void Reporter::removed(const std::string& name) {
+  ++files_removed_;
+  if (options_.json && !options_.quiet) result_line(json_removed(name));
+}
+
+void Reporter::would_remove(const std::string& name) {
+  ++files_removed_;
+  result_line(options_.json ? json_would_remove(name) : "would remove " + printable(name));
 }
 
 void Reporter::unwatch() { set_ = nullptr; }
@@ -238,6 +254,7 @@ ProgressView Reporter::view() {
     if (set_->all_found) view.files_total = static_cast<int>(set_->files_found);
   }
   view.size = size_known();
+  if (set_ && set_->all_found && set_->sizes_known) view.size = set_begin_ + set_->bytes_found;
   const ByteCount under_way = bytes_under_way(view);
   view.bytes_done += under_way;
   if (view.active.size() == 1) view.active.front().bytes_done += under_way;
@@ -288,11 +305,15 @@ double Reporter::parts_in_flight_mean() const {
 std::string Reporter::closing_line() const {
   const std::string files = std::to_string(files_done_) + (files_done_ == 1 ? " file" : " files");
   const std::string would = dry_run_ ? " would be" : "";
-  std::string line = files + would + " copied, " + format_size(bytes_ended_);
-  if (!dry_run_) {
+  std::string line = files + would + (move_ ? " moved" : " copied");
+  if (files_done_ > 0) line += ", " + format_size(bytes_ended_);
+  if (!dry_run_ && files_done_ == 0) line += " in " + duration_text(elapsed());
+  if (!dry_run_ && files_done_ > 0) {
     line += " in " + duration_text(elapsed()) + " (" + speed_of(bytes_ended_, elapsed()) + ")";
   }
   if (files_skipped_ > 0) line += ", " + std::to_string(files_skipped_) + would + " skipped";
+  if (files_removed_ > 0) line += ", " + std::to_string(files_removed_) + would + " removed";
+  if (files_unchanged_ > 0) line += ", " + std::to_string(files_unchanged_) + " unchanged";
   if (files_failed_ > 0) line += ", " + std::to_string(files_failed_) + " failed";
   return line;
 }
@@ -302,6 +323,8 @@ void Reporter::finish(const std::vector<StatsGroup>& stats) {
   const Totals totals{.done = files_done_,
                       .skipped = files_skipped_,
                       .failed = files_failed_,
+                      .removed = files_removed_,
+                      .unchanged = files_unchanged_,
                       .bytes = bytes_ended_,
                       .bytes_resumed = bytes_resumed_,
                       .seconds = std::chrono::duration<double>(elapsed()).count(),

@@ -50,6 +50,10 @@ class Reporter {
 
   /// Several copies: a line each and a total, and at the end one line for all.
   void expect_several() { several_ = true; }
+  /// What is skipped was the same already.
+  void expect_sync() { sync_ = true; }
+  /// Sources go once they are copied.
+  void expect_move() { move_ = true; }
   void expect_total(int files) { files_total_ = files; }
 
   /// A copy under way. Its progress is shown until done() or failed().
@@ -66,7 +70,10 @@ class Reporter {
   void cancelled(Copy& copy);
 
   /// The same for files of a set, whose progress is kept elsewhere.
-  void watch(const SetProgress* set) { set_ = set; }
+  void watch(const SetProgress* set) {
+    set_ = set;
+    set_begin_ = bytes_ended_;
+  }
   void done(const CopyNames& names, const TransferResult& result);
   void failed(const CopyNames& names, const Error& error, ExitCode code);
   /// The set has ended: its bytes count as done from now on.
@@ -79,6 +86,12 @@ class Reporter {
   /// --dry-run: what a copy would do. The closing line counts these instead.
   void expect_dry_run() { dry_run_ = true; }
   void planned(const CopyNames& names, const CopyPlan& plan);
+
+  /// Something went from the destination, or would go.
+  void removed(const std::string& name);
+  void would_remove(const std::string& name);
+  /// So many were found the same and left alone.
+  void unchanged(std::uint64_t files) { files_unchanged_ += files; }
 
   /// One line above the progress.
   void note(std::string_view text);
@@ -100,6 +113,7 @@ class Reporter {
   int copies_done() const { return files_done_; }
   int copies_failed() const { return files_failed_; }
   int copies_skipped() const { return files_skipped_; }
+  std::uint64_t copies_unchanged() const { return files_unchanged_; }
   double parts_in_flight_mean() const;
   /// How often a picture was made, and how often it was shown.
   std::uint64_t views_made() const { return views_made_; }
@@ -131,16 +145,21 @@ class Reporter {
   bool draw_ = false;
   bool several_ = false;
   bool dry_run_ = false;
+  bool sync_ = false;
+  bool move_ = false;
   TimePoint started_;
   std::optional<int> files_total_;
   int files_done_ = 0;
   int files_skipped_ = 0;
   int files_failed_ = 0;
+  std::uint64_t files_removed_ = 0;
+  std::uint64_t files_unchanged_ = 0;
   ByteCount bytes_ended_ = 0;  // of copies that have ended well
   ByteCount bytes_resumed_ = 0;
   std::optional<TransferProgress> cut_off_;
   std::list<std::unique_ptr<Copy>> active_;
   const SetProgress* set_ = nullptr;
+  ByteCount set_begin_ = 0;  // bytes of copies that had ended before the set
   SpeedMeter speed_;
   std::uint64_t views_made_ = 0;
   std::uint64_t views_shown_ = 0;

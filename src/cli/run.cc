@@ -90,7 +90,9 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
   Command command{.loop = loop,
                   .settings = *std::move(settings),
                   .arguments = std::move(parsed->arguments),
+                  .typed = {std::string(entry.name)},
                   .on_interrupt = {}};
+  command.typed.insert(command.typed.end(), arguments.begin(), arguments.end());
   const int code = loop.run(run_verb(verb.get(), &command, &signals));
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout);
   // Who closed it before we started wants no results.

@@ -155,7 +155,7 @@ Task<Result<Engine*>> Session::engine(const CopySettings& copy) {
   buffers_ = std::make_unique<BufferPool>(copy.memory);
   rate_ = std::make_unique<RateLimiter>(copy.rate);
   engine_ = std::make_unique<Engine>(
-      Engine{*buffers_, opened ? *opened : nullptr, *rate_, transfer_stats_});
+      Engine{*buffers_, opened ? *opened : nullptr, *rate_, transfer_stats_, command});
   co_return engine_.get();
 }
 

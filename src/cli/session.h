@@ -58,6 +58,8 @@ class Session {
 
   /// Told to people, once each: what a store taught us, why nothing can be resumed.
   std::function<void(std::string_view)> notice;
+  /// What was typed (saved_command.h), for the journal.
+  std::string command;
   /// Calls to one store in flight at once.
   std::uint64_t calls_max = 256;
   /// Connections to the S3 service.

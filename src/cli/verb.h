@@ -21,6 +21,7 @@ struct Command {
   Loop& loop;
   Settings settings;
   std::vector<std::string> arguments;
+  std::vector<std::string> typed;  // the verb and all that followed, as typed
   /// Called at the first Ctrl-C, before the verb is cancelled. The verb may set it.
   std::function<void()> on_interrupt;
 };

@@ -10,6 +10,8 @@ namespace telpher {
 std::span<const VerbEntry> all_verbs() {
   static constexpr VerbEntry kVerbs[] = {
       {"cp", "copy from anywhere to anywhere: URLs, files, directories, objects, pipes", make_cp},
+      {"mv", "the same, and the source goes once its copy is there", make_mv},
+      {"sync", "copy what differs between directories and prefixes", make_sync},
       {"ls", "list buckets, or objects below a prefix", make_ls},
       {"stat", "tell all that is known of an object, bucket, URL or file", make_stat},
       {"cat", "write objects to standard output", make_cat},
@@ -21,6 +23,8 @@ std::span<const VerbEntry> all_verbs() {
       {"mb", "make a bucket", make_mb},
       {"rb", "remove buckets", make_rb},
       {"jobs", "list unfinished transfers", make_jobs},
+      {"resume", "continue unfinished transfers", make_resume},
+      {"forget", "end unfinished transfers for good", make_forget},
       {"bench", "put a load on a store and tell what it costs", make_bench},
       {"sweep", "list or end multipart uploads nobody will finish", make_sweep},
       {"s3", "serve an S3 endpoint over the embedded store, or one that fails on purpose", make_s3},

@@ -13,7 +13,8 @@ Result<std::unique_ptr<FileTree>> FileTree::open(const std::string& path, WalkOp
     TRY(options.pattern, Glob::parse(path));
     root = options.pattern->base().empty() ? "." : options.pattern->base();
   }
-  TRY(std::unique_ptr<DirectoryWalk> opened, DirectoryWalk::open(std::move(root), std::move(options)));
+  TRY(std::unique_ptr<DirectoryWalk> opened,
+      DirectoryWalk::open(std::move(root), std::move(options)));
   return std::unique_ptr<FileTree>(new FileTree(std::move(opened), std::move(wanted)));
 }
 

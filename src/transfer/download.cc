@@ -57,31 +57,51 @@ bool is_same_file(int fd, const std::string& path) {
 }
 
 /// What the destination says against being written, or the result of leaving it alone.
-Result<std::optional<TransferResult>> check_existing(const std::string& path,
-                                                     const TransferOptions& options,
-                                                     const SourceInfo& seen) {
+/// Whether the file has the content that the source tells a digest of; nullopt: it tells none.
+Task<Result<std::optional<bool>>> has_content(Engine* engine, const std::string* path,
+                                              const SourceInfo* seen) {
+  if (!seen->digest) co_return std::nullopt;
+  const UniqueFd fd(::open(path->c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) co_return std::nullopt;  // it will be replaced; whether it may is asked then
+  const HashPlan plan{.checksum = seen->digest->algorithm()};
+  CO_TRY(const PartDigests digests,
+         co_await hash_file_range(engine, fd.get(), {0, *seen->size}, plan));
+  co_return digests.checksum == *seen->digest;
+}
+
+/// The reason to leave the file as it is, or nothing.
+Task<Result<std::optional<TransferResult>>> check_existing(Engine* engine, const std::string* path,
+                                                           const TransferOptions* options,
+                                                           const SourceInfo* seen) {
   struct stat status;
-  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  if (stat(path->c_str(), &status) != 0) co_return std::nullopt;
   if (S_ISDIR(status.st_mode)) {
-    return make_error(ErrorKind::kInvalid, "'" + path + "' is a directory");
+    co_return make_error(ErrorKind::kInvalid, "'" + *path + "' is a directory");
   }
   TransferResult skipped;
   skipped.mode = TransferMode::kSkipped;
   skipped.size = static_cast<ByteCount>(status.st_size);
-  if (options.overwrite == OverwritePolicy::kNever) {
+  if (options->overwrite == OverwritePolicy::kNever) {
     skipped.note = "it exists already";
-    return skipped;
+    co_return skipped;
   }
-  const auto modified = std::chrono::system_clock::from_time_t(status.st_mtime);
-  if (options.overwrite == OverwritePolicy::kIfDifferent && seen.size == skipped.size &&
-      seen.last_modified && *seen.last_modified <= modified) {
-    skipped.note = "it is the same already (size, and not older)";
-    return skipped;
+  if (options->overwrite == OverwritePolicy::kIfDifferent && seen->size == skipped.size) {
+    CO_TRY(const std::optional<bool> same_content, co_await has_content(engine, path, seen));
+    const std::chrono::system_clock::time_point modified(
+        std::chrono::seconds(status.st_mtim.tv_sec) +
+        std::chrono::nanoseconds(status.st_mtim.tv_nsec));
+    const bool not_older =
+        seen->last_modified ? *seen->last_modified <= modified : options->same_size_suffices;
+    if (same_content.value_or(not_older)) {
+      skipped.note = same_content ? "it is the same already (size and checksum)"
+                                  : "it is the same already (size, and not older)";
+      co_return skipped;
+    }
   }
-  if (options.if_none_match) {  // asked again when the file takes its name
-    return make_error(ErrorKind::kPrecondition, "'" + path + "' exists already");
+  if (options->if_none_match) {  // asked again when the file takes its name
+    co_return make_error(ErrorKind::kPrecondition, "'" + *path + "' exists already");
   }
-  return std::nullopt;
+  co_return std::nullopt;
 }
 
 /// One download into a file, continued after a crash.
@@ -194,6 +214,7 @@ class Download {
     entry_.validator = seen_.validator;
     entry_.part_size = part_size_;
     entry_.checksum = std::string(to_string(algorithm_));
+    entry_.command = engine_.command;
     entry_.upload_id = DownloadFile::temporary_name(path_, loop.random());
     CO_TRY(entry_.id, co_await engine_.journal->begin(entry_));
     CO_TRY_VOID(co_await engine_.journal->set_upload_id(entry_.id, entry_.upload_id));
@@ -412,7 +433,8 @@ Task<Result<TransferResult>> download(Engine& engine, Source& source, std::strin
         ErrorKind::kProtocol,
         "the source announces " + std::to_string(*seen.size) + " bytes, which no file can hold");
   }
-  CO_TRY(std::optional<TransferResult> skipped, check_existing(path, options, seen));
+  CO_TRY(std::optional<TransferResult> skipped,
+         co_await check_existing(&engine, &path, &options, &seen));
   if (skipped) {
     progress.phase = "done";
     co_return *std::move(skipped);

@@ -206,6 +206,7 @@ Task<Result<void>> MultipartUpload::create_upload() {
     entry_.validator = seen_.validator;
     entry_.part_size = plan_.part_size;
     entry_.checksum = std::string(to_string(options_.checksum));
+    entry_.command = engine_.command;
     entry_.created = (co_await current_loop()).wall_now();
     CO_TRY(entry_.id, co_await engine_.journal->begin(entry_));
   }

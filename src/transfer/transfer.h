@@ -29,7 +29,8 @@ struct TransferOptions {
   int source_connections = 8;  // per source, at most; 1..64
   PartSizePolicy part_size;
   OverwritePolicy overwrite = OverwritePolicy::kAlways;
-  bool if_none_match = false;  // the write itself is conditional
+  bool same_size_suffices = false;  // kIfDifferent, where neither digest nor time can tell
+  bool if_none_match = false;       // the write itself is conditional
   ChecksumAlgorithm checksum = ChecksumAlgorithm::kCrc64Nvme;
   std::optional<Digest> expect;  // of the whole; another digest = kCorrupt, nothing appears
   ObjectMetadata metadata;       // over the source's own, field by field
@@ -93,6 +94,7 @@ struct Engine {
   Journal* journal = nullptr;  // null: nothing can be resumed (and nothing is left behind)
   RateLimiter& rate;
   TransferStats& stats;
+  std::string command = {};  // kept in the journal with what is begun, for whoever resumes it
 };
 
 /// Names a destination across runs and processes: "s3://endpoint-host/bucket/key", without secrets.

@@ -54,7 +54,7 @@ Task<Result<std::optional<TransferResult>>> check_overwrite(Engine* engine, Sour
     co_return skipped;
   }
   if (seen->size != there->size) co_return std::nullopt;
-  std::optional<Digest> ours = seen->digest;
+  std::optional<Digest> ours = options->expect ? options->expect : seen->digest;
   if (source->fd() >= 0 && there->checksum && there->checksum->parts == 0) {
     const HashPlan plan{.checksum = there->checksum->digest.algorithm()};
     CO_TRY(PartDigests digests,
@@ -63,9 +63,9 @@ Task<Result<std::optional<TransferResult>>> check_overwrite(Engine* engine, Sour
   }
   const bool comparable = ours && there->checksum && there->checksum->parts == 0 &&
                           there->checksum->digest.algorithm() == ours->algorithm();
-  const bool same = comparable
-                        ? there->checksum->digest == *ours
-                        : seen->last_modified && *seen->last_modified <= there->last_modified;
+  const bool not_older = seen->last_modified ? *seen->last_modified <= there->last_modified
+                                             : options->same_size_suffices;
+  const bool same = comparable ? there->checksum->digest == *ours : not_older;
   if (!same) co_return std::nullopt;
   skipped.note = comparable ? "it is the same already (size and checksum)"
                             : "it is the same already (size, and not older)";

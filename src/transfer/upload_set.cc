@@ -22,12 +22,27 @@ struct SetRun {
   SetProgress& progress;
   HashPlan hashes;
   bool ended = false;
+  Semaphore turn{1};  // to ask for the next item
+
+  Task<Result<std::optional<SetItem>>> take() {
+    CO_TRY(const Semaphore::Permit permit, co_await turn.acquire());
+    if (ended) co_return std::optional<SetItem>();
+    Result<std::optional<SetItem>> item = co_await next();
+    if (item && !*item) ended = progress.all_found = true;
+    if (item && *item) {
+      ++progress.files_found;
+      progress.bytes_found += (*item)->size.value_or(0);
+      progress.sizes_known = progress.sizes_known && (*item)->size;
+    }
+    co_return item;
+  }
 
   void report(const SetItem& item, const Result<TransferResult>& result) {
     if (!result) {
       ++progress.files_failed;
     } else if (result->mode == TransferMode::kSkipped) {
       ++progress.files_skipped;
+      progress.bytes_found -= std::min(progress.bytes_found, item.size.value_or(0));
     } else {
       ++progress.files_done;
       progress.bytes_done += result->size;
@@ -79,10 +94,12 @@ Task<Result<TransferResult>> upload_large(SetRun* run, const SetItem* item, Sour
   auto active = std::make_unique<SetProgress::Active>();
   active->key = item->key;
   SetProgress::Active* entry = active.get();
+  TransferOptions options = run->set.options;
+  if (item->in_doubt) options.overwrite = OverwritePolicy::kIfDifferent;
   run->progress.active.push_back(std::move(active));
   Result<TransferResult> result =
       co_await upload(*run->set.engine, *source, *run->set.store, {run->set.bucket, item->key},
-                      run->set.name_prefix + item->key, run->set.options, entry->progress);
+                      run->set.name_prefix + item->key, std::move(options), entry->progress);
   std::erase_if(run->progress.active, [&](const auto& other) { return other.get() == entry; });
   co_return result;
 }
@@ -90,7 +107,7 @@ Task<Result<TransferResult>> upload_large(SetRun* run, const SetItem* item, Sour
 /// @param of_file  set when the trouble is with this file and says nothing about the others
 Task<Result<TransferResult>> copy_item(SetRun* run, const SetItem* item, MutableBytes buffer,
                                        bool* of_file) {
-  const bool may_skip = run->set.options.overwrite != OverwritePolicy::kAlways;
+  const bool may_skip = run->set.options.overwrite != OverwritePolicy::kAlways || item->in_doubt;
   *of_file = true;
   if (!may_skip && (!item->size || *item->size < buffer.size())) {
     const Result<std::size_t> size =
@@ -112,16 +129,13 @@ Task<Result<TransferResult>> copy_item(SetRun* run, const SetItem* item, Mutable
 Task<Result<void>> work(SetRun* run) {
   CO_TRY(Buffer buffer, co_await run->set.engine->buffers.acquire(kSmallFileMax));
   while (!run->ended && !co_await is_cancelled()) {
-    Result<std::optional<SetItem>> item = run->next();
+    Result<std::optional<SetItem>> item = co_await run->take();
     if (!item) {
+      if (item.error().kind == ErrorKind::kCancelled) co_return std::move(item).error();
       run->report({}, std::move(item).error());
       continue;
     }
-    if (!*item) {
-      run->ended = run->progress.all_found = true;
-      break;
-    }
-    ++run->progress.files_found;
+    if (!*item) break;
     bool of_file = false;
     Result<TransferResult> result = co_await copy_item(run, &**item, buffer.bytes(), &of_file);
     if (!result && !of_file && concerns_all(result.error())) co_return std::move(result).error();
@@ -133,7 +147,7 @@ Task<Result<void>> work(SetRun* run) {
 }  // namespace
 
 Task<Result<void>> upload_set(UploadSet set, NextItem next, SetProgress& progress) {
-  SetRun run{std::move(set), std::move(next), progress, {}};
+  SetRun run{std::move(set), std::move(next), progress, {}, false};
   run.hashes = make_hash_plan(run.set.options, {}, run.set.store->capabilities());
   // Half the budget is for the small files' buffers, the other for parts of large ones.
   const ByteCount budget = run.set.engine->buffers.budget();

@@ -5,6 +5,7 @@
 #include "runtime/semaphore.h"
 #include "transfer/transfer.h"
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -15,14 +16,16 @@ namespace telpher {
 
 /// One file of a set.
 struct SetItem {
-  std::string path;               // what is opened, relative to directory_fd
-  std::string key;                // where it goes
-  std::optional<ByteCount> size;  // when known
+  std::string path;                                  // what is opened, relative to directory_fd
+  std::string key;                                   // where it goes
+  std::optional<ByteCount> size;                     // when known
+  std::chrono::system_clock::time_point modified{};  // with the size, for the caller
+  bool in_doubt = false;  // copied only if what is there differs: OverwritePolicy::kIfDifferent
 };
 
 /// Hands out files one by one: an item, an error about one file (named; the others go on), or
-/// nullopt at the end. Called on the loop; a microsecond or two each.
-using NextItem = std::function<Result<std::optional<SetItem>>()>;
+/// nullopt at the end. Called on the loop, one call at a time.
+using NextItem = std::function<Task<Result<std::optional<SetItem>>>()>;
 
 struct SetProgress {
   std::uint64_t files_found = 0;
@@ -31,6 +34,8 @@ struct SetProgress {
   std::uint64_t files_failed = 0;
   ByteCount bytes_done = 0;  // of files that are done
   bool all_found = false;
+  ByteCount bytes_found = 0;  // of files not skipped, as far as sizes were known beforehand
+  bool sizes_known = true;    // they all were
   /// Larger files under way, for a line each.
   struct Active {
     std::string key;

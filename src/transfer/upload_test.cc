@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <fcntl.h>
 #include <functional>
 #include <memory>
@@ -413,11 +414,17 @@ class ClosedStore : public MemoryStore {
   int puts = 0;
 };
 
+Task<Result<std::optional<SetItem>>> take_first(std::shared_ptr<std::deque<SetItem>> left) {
+  if (left->empty()) co_return std::optional<SetItem>();
+  SetItem first = std::move(left->front());
+  left->pop_front();
+  co_return first;
+}
+
 NextItem items(std::vector<SetItem> list) {
-  return [list, next = std::size_t{0}]() mutable -> Result<std::optional<SetItem>> {
-    if (next == list.size()) return std::nullopt;
-    return list[next++];
-  };
+  // In the order given, one a call.
+  auto left = std::make_shared<std::deque<SetItem>>(list.begin(), list.end());
+  return [left] { return take_first(left); };
 }
 
 TEST(UploadSet, OneBadFileDoesNotHarmTheOthers) {

@@ -325,4 +325,81 @@ VERSIONS = [
     Row("telpher cat --version-id null f", files={"f": b""}, exit=2, err="--version-id"),
 ]
 
-ROWS = LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + VERSIONS + CP
+FOLDER = {"d/a": b"a", "d/deep/b.txt": b"bb", "d/deep/c.log": b"ccc"}
+UPLOADED = {"p/a": b"a", "p/deep/b.txt": b"bb", "p/deep/c.log": b"ccc"}
+
+SYNC = [
+    Row("telpher sync d {store}/p", files=FOLDER, out="^3 files copied, 6 B", left=UPLOADED),
+    Row("telpher sync d {store}/p/ --include '*.txt'", files=FOLDER, out="^1 file copied",
+        left=["p/deep/b.txt"]),
+    Row("telpher sync ./d/ {store}", files=FOLDER, left=["a", "deep/b.txt", "deep/c.log"]),
+    Row("telpher sync d {store}/p -n", files=FOLDER,
+        out=r"would copy d/a -> {store}/p/a: .*\n(.*\n)+3 files would be copied", left=[]),
+    Row("telpher sync d {store}/p --delete", {"p/old": b"x", "q": b"y"}, files=FOLDER,
+        out="3 files copied.*, 1 removed", left=[*UPLOADED, "q"]),
+    Row("telpher sync d {store}/p --delete --exclude '*.log'", {"p/old.log": b"x", "p/old": b"y"},
+        files=FOLDER, left=["p/a", "p/deep/b.txt", "p/old.log"]),
+    Row("telpher sync d {store}/p --json | jq -c 'select(.event==\"summary\")|[.done,.failed]'",
+        files=FOLDER, out=r"\[3,0\]", left=UPLOADED),
+    Row("telpher sync d {store}/p --size-only -q", {"p/a": b"x"}, files={"d/a": b"a"}, out=r"\A\Z",
+        left={"p/a": b"x"}),
+    Row("telpher sync {store}/logs out", TREE, out="^3 files copied", left_files={
+        "out/a.gz": b"aa", "out/b.txt": b"bbb", "out/old/c.gz": b"cccc"}),
+    Row("telpher sync {store}/logs/ {other}/copy/", TREE, out="^3 files copied"),
+    Row("telpher sync {store} out", ODD, left_files={"out/a b+c": b"1", "out/ü/é": b"2",
+                                                     "out/q?x=1&y": b"3", "out/dir/x": b"5"}),
+    Row("telpher sync nowhere {store}", exit=3, err="the directory 'nowhere' does not exist"),
+    Row("telpher sync {store}/nothing out", TREE, exit=3, err="no object is there"),
+    Row("telpher sync d/a {store}", files=FOLDER, exit=2, err="telpher cp copies one file"),
+    Row("telpher sync 'd/*' {store}", files=FOLDER, exit=2, err="--include"),
+    Row("telpher sync d {store}", None, files=FOLDER, exit=4, err="'{bucket}' does not exist",
+        left=GONE, only="s3"),
+]
+
+MV = [
+    Row("telpher mv d/a {store}/k && ls d", files=FOLDER, out="^deep$", left={"k": b"a"}),
+    Row("telpher mv d {store}/p/; ls", files=FOLDER, out=r"\A3 files moved.*\n\Z", left=UPLOADED),
+    Row("telpher mv {store}/z {store}/y", TREE,
+        left=["logs/a.gz", "logs/b.txt", "logs/old/c.gz", "logs.txt", "y"]),
+    Row("telpher mv {store}/logs/ {store}/archive/", TREE, out="^3 files moved",
+        left=["archive/a.gz", "archive/b.txt", "archive/old/c.gz", "logs.txt", "z"]),
+    Row("telpher mv {store}/logs out -r", TREE, left=["logs.txt", "z"],
+        left_files={"out/old/c.gz": b"cccc"}),
+    Row("telpher mv '{store}/logs/*.gz' ./", TREE, left=["logs/b.txt", "logs/old/c.gz", "logs.txt", "z"],
+        left_files={"a.gz": b"aa"}),
+    Row("telpher mv d/a {store}/z --overwrite never && ls d/a", TREE, files=FOLDER, out="d/a"),
+    Row("telpher mv d {store}/p/ -n; ls d/a", files=FOLDER, out=r"would move d/a(.*\n)+d/a", left=[]),
+    Row("telpher mv {store}/z {store}/z", TREE, exit=2, err="onto itself"),
+    Row("telpher mv - {store}/z </dev/null", exit=2, err="use cp", left=[]),
+    Row("telpher mv nowhere {store}/z", exit=3, err="nowhere", left=[]),
+]
+
+LIST = "url,key,size\nd/a,one,1\nd/deep/b.txt,,\n"
+
+FROM_FILE = [
+    Row("telpher cp --from-file list {store}/l/", files={**FOLDER, "list": LIST.encode()},
+        out="^2 files copied", left={"l/one": b"a", "l/b.txt": b"bb"}),
+    Row("telpher cp --from-file list {store}/l/ -q && telpher cp --from-file list {store}/l/",
+        files={**FOLDER, "list": LIST.encode()}, out="^0 files copied.*, 2 skipped",
+        left=["l/one", "l/b.txt"]),
+    Row("echo '{\"url\":\"d/a\",\"key\":\"k\"}' | telpher cp --from-file - {store}", files=FOLDER,
+        left=["k"]),
+    Row("printf 'url,sha256\\nd/a,00\\n' | telpher cp --from-file - {store}", files=FOLDER, exit=2,
+        err="row 1: sha256", left=[]),
+    Row("printf 'url\\nd/a\\nnowhere\\n' | telpher cp --from-file - {store}", files=FOLDER, exit=1,
+        err="nowhere", left=["a"]),
+    Row("printf 'link\\nd/a\\n' | telpher cp --from-file - {store}", exit=2, err="'url'", left=[]),
+    Row("telpher cp --from-file list a b", exit=2, err="DESTINATION"),
+]
+
+JOBS = [
+    Row("telpher jobs", out="^nothing is unfinished$", only="local"),
+    Row("telpher resume", out="^nothing is unfinished$", only="local"),
+    Row("telpher resume 0123456789abcdef", exit=3, err="telpher jobs", only="local"),
+    Row("telpher forget 0123456789abcdef", exit=3, err="telpher jobs", only="local"),
+    Row("telpher forget", exit=2, err="--all", only="local"),
+    Row("telpher forget --all", out=r"\A\Z", only="local"),
+]
+
+ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + VERSIONS + CP + SYNC + MV + FROM_FILE +
+        JOBS)

@@ -4,10 +4,13 @@ The tests are named by what a user types. TELPHER_BUILD chooses the build (defau
 """
 
 import hashlib
+import itertools
 import json
 import os
 import pathlib
 import random
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -78,6 +81,36 @@ def ended(process, within_s):
         return False
 
 
+NOTES = os.environ.get("TELPHER_TEST_NOTES")  # a folder; tests/check_surface.py reads them
+NOTED_MAX = 4000  # characters of what was printed
+
+
+def note(**what):
+    """Notes a command that was run, for whoever asks whether everything is exercised."""
+    if NOTES:
+        with open(pathlib.Path(NOTES) / f"{os.getpid()}.jsonl", "a") as notes:
+            notes.write(json.dumps(what) + "\n")
+
+
+def note_shell(command, done):
+    """The same for a line that a shell has run."""
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    simple, commands = [], []
+    for word in [*lexer, ";"]:
+        if set(word) <= set("();<>|&"):
+            commands.append(simple)
+            simple = []
+        else:
+            simple.append(word)
+    for words in commands:
+        variables = list(itertools.takewhile(re.compile(r"\w+=").match, words))
+        if words[len(variables):len(variables) + 1] == ["telpher"]:
+            note(args=words[len(variables) + 1:], variables=[v.split("=")[0] for v in variables],
+                 exit=done.returncode, err=done.stderr.decode(errors="replace")[-NOTED_MAX:],
+                 out=done.stdout.decode(errors="replace")[:NOTED_MAX])
+
+
 class Telpher:
     """Runs the binary with a home and an environment of its own."""
 
@@ -92,7 +125,14 @@ class Telpher:
                      "UBSAN_OPTIONS": "print_stacktrace=1"}
 
     def command(self, args):
-        return [str(TELPHER), *map(str, args)]
+        args = list(map(str, args))
+        note(args=args, variables=[])
+        return [str(TELPHER), *args]
+
+    def variables(self, env):
+        """Those of a run that are not the machine's own."""
+        env = self.env | (env or {})
+        return [name for name, value in env.items() if os.environ.get(name) != value]
 
     def run(self, *args, env=None, input=None, timeout=300, **kwargs):
         """Returns the finished process; stdout as bytes, stderr as text in `.err`."""
@@ -100,6 +140,8 @@ class Telpher:
                               input=input, timeout=timeout, capture_output=True, **kwargs)
         done.err = done.stderr.decode(errors="replace")
         done.out = done.stdout.decode(errors="replace")
+        note(args=list(map(str, args)), variables=self.variables(env), exit=done.returncode,
+             err=done.err[-NOTED_MAX:], out=done.out[:NOTED_MAX] + done.out[-NOTED_MAX:])
         assert "Sanitizer" not in done.err, done.err
         assert "check failed" not in done.err, done.err
         return done
@@ -110,6 +152,7 @@ class Telpher:
         return done
 
     def start(self, *args, env=None, **kwargs):
+        note(args=list(map(str, args)), variables=self.variables(env))
         return subprocess.Popen(self.command(args), env=self.env | (env or {}), cwd=self.cwd,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
 
@@ -143,9 +186,10 @@ def telpher(tmp_path):
 
 
 class Nginx:
-    """A real web server. `root` is what it serves."""
+    """A real web server. `root` is what it serves; `more` is configuration for other places."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, more=""):
+        self.more = more
         self.root = folder / "www"
         self.root.mkdir()
         (self.root / "whose").write_text(str(folder))
@@ -166,7 +210,7 @@ class Nginx:
             events {{ worker_connections 512; }}
             http {{ access_log {folder}/access.log; sendfile on; {temp}
               server {{ listen 127.0.0.1:{self.port}; root {self.root};
-                location /secret/ {{ return 403; }} }} }}""")
+                location /secret/ {{ return 403; }} {self.more} }} }}""")
         return subprocess.Popen(["/usr/sbin/nginx", "-e", "stderr", "-p", str(folder), "-c",
                                  str(conf)])
 

@@ -18,7 +18,7 @@ import pytest
 from botocore.config import Config
 
 from command_rows import GONE, ROWS
-from conftest import TELPHER, Telpher, stop
+from conftest import TELPHER, Telpher, note_shell, stop
 from s3_command import KEYS, Served
 
 STORES = ["local", "s3"] + (["rgw"] if os.environ.get("TELPHER_RGW_ENDPOINT") else [])
@@ -135,6 +135,7 @@ class Typed:
         command = self.fill(self.row.command)
         done = subprocess.run(["bash", "-c", command], cwd=self.folder / "work", env=self.env,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
+        note_shell(command, done)
         self.out, self.err = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
         self.said = f"$ {command}\n{self.out}{self.err}exit {done.returncode}"
         assert "Sanitizer" not in self.err and "check failed" not in self.err, self.said

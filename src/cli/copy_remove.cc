@@ -1,0 +1,183 @@
+// CopyRun's removals: sources of `mv` once their copies are there, extras of `sync --delete`.
+
+#include "cli/copy_run.h"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace telpher {
+namespace {
+
+constexpr std::size_t kBatch = 1000;         // keys in one request
+constexpr std::size_t kBatchesInFlight = 4;  // each keeps its keys
+
+Error stays(const std::string& name, std::string_view why) {
+  return make_error(ErrorKind::kSourceChanged,
+                    "copied, but '" + name + "' " + std::string(why) + ": it was left where it is");
+}
+
+Result<void> remove_file(int directory_fd, const std::string& path) {
+  if (::unlinkat(directory_fd, path.c_str(), 0) == 0 || errno == ENOENT) return {};
+  return make_errno_error(errno, "remove '" + path + "'");
+}
+
+}  // namespace
+
+Result<FileState> state_of_file(int directory_fd, const std::string& path) {
+  struct stat status{};
+  if (::fstatat(directory_fd, path.c_str(), &status, 0) != 0) {
+    return make_errno_error(errno, "stat '" + path + "'");
+  }
+  const auto time = std::chrono::seconds(status.st_mtim.tv_sec) +
+                    std::chrono::nanoseconds(status.st_mtim.tv_nsec);
+  return FileState{static_cast<ByteCount>(status.st_size),
+                   std::chrono::system_clock::time_point(time)};
+}
+
+// --- mv ----------------------------------------------------------------------------------------
+
+Task<Result<CopyRun::SeenSource>> CopyRun::look_at(const CopyItem* item) {
+  const Address& source = item->source;
+  if (source.in_store()) {
+    if (!item->etag.empty()) co_return SeenSource{item->etag};
+    CO_TRY(ObjectStore * store, session_.store(source.kind));
+    CO_TRY(const ObjectInfo info, co_await store->head(source.object));
+    co_return SeenSource{info.etag};
+  }
+  CO_TRY(const FileState state, state_of_file(AT_FDCWD, source.path));
+  co_return SeenSource{"", state};
+}
+
+Task<Result<void>> CopyRun::remove_source(const CopyItem* item, const SeenSource* seen) {
+  const Address& source = item->source;
+  if (!source.in_store()) {
+    CO_TRY(const FileState now, state_of_file(AT_FDCWD, source.path));
+    if (now != seen->file) co_return stays(source.path, "has been written to meanwhile");
+    co_return remove_file(AT_FDCWD, source.path);
+  }
+  CO_TRY(ObjectStore * store, session_.store(source.kind));
+  if (store->capabilities().conditional_removes) {
+    Result<void> removed = co_await store->remove(source.object, seen->etag);
+    if (!removed && removed.error().kind == ErrorKind::kPrecondition) {
+      co_return stays(source.text, "has been replaced meanwhile");
+    }
+    if (removed || removed.error().kind != ErrorKind::kUnsupported) co_return removed;
+  }
+  CO_TRY(const ObjectInfo now, co_await store->head(source.object));
+  if (now.etag != seen->etag) co_return stays(source.text, "has been replaced meanwhile");
+  co_return co_await store->remove(source.object);
+}
+
+Result<void> CopyRun::remove_copied_file(int directory_fd, const SetItem& item) {
+  TRY(const FileState now, state_of_file(directory_fd, item.path));
+  if (now != FileState{item.size.value_or(0), item.modified}) {
+    return stays(item.path, "has been written to meanwhile");
+  }
+  return remove_file(directory_fd, item.path);
+}
+
+void CopyRun::prune_directories(const std::string& root) {
+  namespace fs = std::filesystem;
+  std::error_code ignored;  // what cannot be removed is not empty, or is none of ours
+  std::vector<fs::path> directories;
+  for (fs::recursive_directory_iterator at(root, ignored), end; at != end; at.increment(ignored)) {
+    if (at->is_directory(ignored) && !at->is_symlink(ignored)) directories.push_back(at->path());
+  }
+  for (auto path = directories.rbegin(); path != directories.rend(); ++path) {
+    ::rmdir(path->c_str());
+  }
+  ::rmdir(root.c_str());
+}
+
+// --- sync --delete -----------------------------------------------------------------------------
+
+Task<Result<void>> CopyRun::remove_extra(std::string name) {
+  // What some tools keep for a folder: a directory has no such files.
+  if (name.ends_with('/') && trees_of_files_) co_return Result<void>();
+  if (removals_ == job_.removals_max) {
+    ++removals_withheld_;
+    co_return Result<void>();
+  }
+  ++removals_;
+  CO_TRY(const Address gone, below_destination(name));
+  if (copy_.dry_run) {
+    reporter_.would_remove(gone.text);
+    co_return Result<void>();
+  }
+  if (!destination_.in_store()) {
+    Result<void> removed = remove_file(AT_FDCWD, gone.path);
+    if (!removed) {
+      fail("", gone.path, removed.error(), {.destination_is_store = false});
+    } else {
+      reporter_.removed(gone.path);
+      extra_directories_.insert(std::filesystem::path(gone.path).parent_path().string());
+    }
+    co_return Result<void>();
+  }
+  extra_keys_.push_back(gone.object.key);
+  if (extra_keys_.size() < kBatch) co_return Result<void>();
+  co_await removing_->wait_until_at_most(kBatchesInFlight - 1);
+  removing_->spawn(remove_batch(std::exchange(extra_keys_, {})));
+  co_return Result<void>();
+}
+
+Task<Result<void>> CopyRun::remove_batch(std::vector<std::string> keys) {
+  const Address::Kind kind = destination_.kind;
+  const std::string& bucket = destination_.object.bucket;
+  CO_TRY(ObjectStore * store, session_.store(kind));
+  Result<std::vector<RemoveFailure>> failures = co_await store->remove_many(bucket, keys);
+  const CopyEnds ends{.source_is_store = false, .destination_is_store = true};
+  if (!failures) {
+    if (failures.error().kind == ErrorKind::kCancelled) co_return std::move(failures).error();
+    fail("", "removing " + std::to_string(keys.size()) + " objects", failures.error(), ends);
+    co_return Result<void>();
+  }
+  std::set<std::string_view> failed;
+  for (const RemoveFailure& failure : *failures) {
+    failed.insert(failure.key);
+    fail("", destination_text(kind, {bucket, failure.key}), failure.error, ends);
+  }
+  for (const std::string& key : keys) {
+    if (!failed.contains(key)) reporter_.removed(destination_text(kind, {bucket, key}));
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> CopyRun::end_removals(const TreeRun* run) {
+  if (!extra_keys_.empty()) removing_->spawn(remove_batch(std::exchange(extra_keys_, {})));
+  CO_TRY_VOID(co_await removing_->join());
+  const std::filesystem::path root(destination_.path);
+  for (auto at = extra_directories_.rbegin(); at != extra_directories_.rend(); ++at) {
+    // As far up as they are empty, and never the destination itself.
+    for (std::filesystem::path path(*at); path.string().size() > root.string().size();
+         path = path.parent_path()) {
+      if (::rmdir(path.c_str()) != 0) break;
+    }
+  }
+  extra_directories_.clear();
+  const std::uint64_t withheld = run->sync->withheld();
+  if (withheld > 0 && run->sync->source_is_empty()) {
+    fail(run->source.text, "",
+         make_error(ErrorKind::kNotFound,
+                    "it is empty, so nothing was removed at " + redacted(destination_) +
+                        ". If that is what you want: telpher rm -r " + redacted(destination_)),
+         ends_of(run->source));
+  } else if (withheld > 0) {
+    reporter_.note("not all of the source could be read, so " + std::to_string(withheld) +
+                   " that seem to be missing there were not removed");
+  }
+  if (removals_withheld_ > 0) {
+    fail("", redacted(destination_),
+         make_error(ErrorKind::kLimit,
+                    std::to_string(removals_withheld_) +
+                        " more would have to be removed than --max-delete allows"),
+         {});
+  }
+  co_return Result<void>();
+}
+
+}  // namespace telpher
