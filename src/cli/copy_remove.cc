@@ -12,9 +12,6 @@
 namespace telpher {
 namespace {
 
-constexpr std::size_t kBatch = 1000;         // keys in one request
-constexpr std::size_t kBatchesInFlight = 4;  // each keeps its keys
-
 Error stays(const std::string& name, std::string_view why) {
   return make_error(ErrorKind::kSourceChanged,
                     "copied, but '" + name + "' " + std::string(why) + ": it was left where it is");
@@ -118,38 +115,18 @@ Task<Result<void>> CopyRun::remove_extra(std::string name) {
     }
     co_return Result<void>();
   }
-  extra_keys_.push_back(gone.object.key);
-  if (extra_keys_.size() < kBatch) co_return Result<void>();
-  co_await removing_->wait_until_at_most(kBatchesInFlight - 1);
-  removing_->spawn(remove_batch(std::exchange(extra_keys_, {})));
-  co_return Result<void>();
+  co_return co_await removing_->add(gone.object.key);
 }
 
-Task<Result<void>> CopyRun::remove_batch(std::vector<std::string> keys) {
-  const Address::Kind kind = destination_.kind;
-  const std::string& bucket = destination_.object.bucket;
-  CO_TRY(ObjectStore * store, session_.store(kind));
-  Result<std::vector<RemoveFailure>> failures = co_await store->remove_many(bucket, keys);
-  const CopyEnds ends{.source_is_store = false, .destination_is_store = true};
-  if (!failures) {
-    if (failures.error().kind == ErrorKind::kCancelled) co_return std::move(failures).error();
-    fail("", "removing " + std::to_string(keys.size()) + " objects", failures.error(), ends);
-    co_return Result<void>();
-  }
-  std::set<std::string_view> failed;
-  for (const RemoveFailure& failure : *failures) {
-    failed.insert(failure.key);
-    fail("", destination_text(kind, {bucket, failure.key}), failure.error, ends);
-  }
-  for (const std::string& key : keys) {
-    if (!failed.contains(key)) reporter_.removed(destination_text(kind, {bucket, key}));
-  }
-  co_return Result<void>();
+RemoveSet::Report CopyRun::report_on_removals() {
+  return [this](const std::string& key, const Result<void>& removed) {
+    const std::string name = destination_text(destination_.kind, {destination_.object.bucket, key});
+    if (removed) return reporter_.removed(name);
+    fail("", name, removed.error(), {.source_is_store = false, .destination_is_store = true});
+  };
 }
 
-Task<Result<void>> CopyRun::end_removals(const TreeRun* run) {
-  if (!extra_keys_.empty()) removing_->spawn(remove_batch(std::exchange(extra_keys_, {})));
-  CO_TRY_VOID(co_await removing_->join());
+void CopyRun::end_removals(const TreeRun* run) {
   const std::filesystem::path root(destination_.path);
   for (auto at = extra_directories_.rbegin(); at != extra_directories_.rend(); ++at) {
     // As far up as they are empty, and never the destination itself.
@@ -177,7 +154,6 @@ Task<Result<void>> CopyRun::end_removals(const TreeRun* run) {
                         " more would have to be removed than --max-delete allows"),
          {});
   }
-  co_return Result<void>();
 }
 
 }  // namespace telpher

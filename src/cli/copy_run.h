@@ -10,6 +10,7 @@
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
 #include "source/sync_tree.h"
+#include "transfer/remove_set.h"
 
 #include <set>
 #include <string>
@@ -148,8 +149,8 @@ class CopyRun {
   Task<Result<void>> remove_source(const CopyItem* item, const SeenSource* seen);
   Result<void> remove_copied_file(int directory_fd, const SetItem& item);
   Task<Result<void>> remove_extra(std::string name);
-  Task<Result<void>> remove_batch(std::vector<std::string> keys);
-  Task<Result<void>> end_removals(const TreeRun* run);
+  RemoveSet::Report report_on_removals();
+  void end_removals(const TreeRun* run);
   void prune_directories(const std::string& root);
 
   Session& session_;
@@ -168,12 +169,11 @@ class CopyRun {
   CopyNames set_entry_;  // what the last error of a set's NextItem was about
   std::size_t trees_ = 0;
 
-  std::vector<std::string> extra_keys_;      // of the next batch
   std::set<std::string> extra_directories_;  // that a file was removed from
   std::uint64_t removals_ = 0;
   std::uint64_t removals_withheld_ = 0;
-  bool trees_of_files_ = false;  // what is synced is a directory
-  TaskGroup* removing_ = nullptr;
+  bool trees_of_files_ = false;    // what is synced is a directory
+  RemoveSet* removing_ = nullptr;  // from the bucket that is synced to
 };
 
 }  // namespace telpher

@@ -13,6 +13,8 @@
 namespace telpher {
 namespace {
 
+constexpr int kRemovalsAtOnce = 4;  // requests for a thousand each
+
 /// Of a destination that does not exist yet.
 class NoTree final : public Tree {
  public:
@@ -161,8 +163,13 @@ Task<Result<void>> CopyRun::sync_tree(TreeRun* run) {
     }
   }
   trees_of_files_ = run->files != nullptr || !destination_.in_store();
-  TaskGroup removing(co_await current_context());
-  removing_ = &removing;
+  std::optional<RemoveSet> removing;
+  if (destination_.in_store()) {
+    CO_TRY(ObjectStore * store, session_.store(destination_.kind));
+    removing.emplace(co_await current_context(), *store, destination_.object.bucket,
+                     kRemovalsAtOnce, report_on_removals());
+    removing_ = &*removing;
+  }
   SyncOptions options{.compare = job_.compare};
   if (job_.remove_extra) {
     options.extra = [this](std::string name) { return remove_extra(std::move(name)); };
@@ -170,12 +177,16 @@ Task<Result<void>> CopyRun::sync_tree(TreeRun* run) {
   SyncTree sync(*run->tree, *there, std::move(options));
   run->sync = &sync;
   Result<void> outcome = co_await copy_entries(run);
+  if (removing) outcome = co_await removing->end(std::move(outcome));
+  removing_ = nullptr;
   run->any = !sync.source_is_empty();
   reporter_.unchanged(sync.same());
-  Result<void> removed = co_await end_removals(run);
-  removing_ = nullptr;
+  end_removals(run);
   run->sync = nullptr;
-  co_return outcome ? removed : outcome;
+  if (outcome || outcome.error().kind == ErrorKind::kCancelled) co_return outcome;
+  fail("", redacted(destination_), outcome.error(),
+       {.source_is_store = false, .destination_is_store = true});
+  co_return Result<void>();
 }
 
 Task<Result<std::optional<TreeEntry>>> CopyRun::next_entry(TreeRun* run) {

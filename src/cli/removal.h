@@ -1,15 +1,14 @@
 #pragma once
-// Removal: takes objects away, up to 1000 in a request and several requests at once, and says which
-// could not be. Memory is that of the requests under way. One for each command.
+// Removal: takes objects away, and says which are gone and which could not be. One for each
+// command.
 
 #include "cli/count_view.h"
 #include "cli/item_report.h"
 #include "cli/object_walk.h"
 #include "cli/verb.h"
-#include "runtime/task_group.h"
+#include "transfer/remove_set.h"
 
 #include <string>
-#include <vector>
 
 namespace telpher {
 
@@ -48,22 +47,17 @@ class Removal {
     Address::Kind kind;
     std::string bucket;
   };
-  using Keys = std::vector<std::string>;
 
-  Task<Result<void>> take(TaskGroup* requests, const Place* place, WalkPage page);
-  Task<Result<void>> add(TaskGroup* requests, const Place* place, std::string key);
-  Task<Result<void>> flush(TaskGroup* requests, const Place* place);
-  Task<Result<void>> remove_batch(const Place* place, Keys keys);
-  Task<Result<void>> remove_each(const Place* place, Keys keys);
-  Task<Result<void>> remove_one(const Place* place, std::string key, std::string version_id);
+  RemoveSet::Report report_on(const Place* place);
+  Task<Result<void>> take(RemoveSet* set, const Place* place, WalkPage page);
+  Task<Result<void>> add(RemoveSet* set, const Place* place, std::string key,
+                         std::string version_id);
   void print_gone(const Place& place, const std::string& key);
   void fail(const Place& place, const std::string& key, const Error& error);
 
   const RemovalOptions options_;
   ItemReport& report_;
   CountView& view_;
-  Keys pending_;
-  bool in_batches_ = true;  // the store knows requests for many keys
   std::uint64_t removed_ = 0;
   std::uint64_t failed_ = 0;
 };
