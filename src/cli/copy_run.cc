@@ -2,7 +2,6 @@
 
 #include "base/units.h"
 #include "cli/copy_list.h"
-#include "cli/probed_source.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -21,22 +20,6 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
-/// The last segment of a path or key: what a copy below a prefix is called.
-std::string last_segment(std::string_view path) {
-  while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const std::size_t slash = path.rfind('/');
-  return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
-}
-
-/// Folders below the one that was named are made as they are needed.
-Result<void> make_parents(const std::string& path) {
-  std::error_code error;
-  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
-  if (!parent.empty()) std::filesystem::create_directories(parent, error);
-  if (error) return make_errno_error(error.value(), "make the folder '" + parent.string() + "'");
-  return {};
-}
-
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 
 Task<Result<std::unique_ptr<ByteReader>>> open_whole(Source* source) {
@@ -47,11 +30,6 @@ Task<Result<std::unique_ptr<ByteReader>>> open_whole(Source* source) {
 Error bad_list(const Address& list, const Error& why) {
   if (why.kind == ErrorKind::kCancelled) return why;
   return usage("--from-file: the list '" + redacted(list) + "': " + why.message);
-}
-
-Error no_name(const Address& destination) {
-  return usage("standard input has no name: say which object it is to become, as in " +
-               destination.text + (destination.text.ends_with('/') ? "" : "/") + "NAME");
 }
 
 }  // namespace
@@ -127,15 +105,9 @@ Result<void> CopyRun::settle_sync_source(Address& source) const {
 
 Task<Result<void>> CopyRun::prepare_destination() {
   if (!destination_.in_store()) co_return Result<void>();
-  CO_TRY(ObjectStore * store, session_.store(destination_.kind));
-  // The embedded store needs no set-up: its buckets are made as they are needed.
-  if (destination_.kind == Address::Kind::kLocal && !copy_.dry_run) {
-    const Result<BucketInfo> there = co_await store->head_bucket(destination_.object.bucket);
-    if (!there && there.error().kind == ErrorKind::kNotFound) {
-      CO_TRY_VOID(co_await store->create_bucket(destination_.object.bucket));
-    }
-  }
-  co_return Result<void>();
+  CO_TRY_VOID(session_.store(destination_.kind));
+  if (copy_.dry_run) co_return Result<void>();
+  co_return co_await make_bucket_if_local(&session_, &destination_);
 }
 
 Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination) {
@@ -298,14 +270,12 @@ Task<Result<void>> CopyRun::spawn(TaskGroup* group, CopyItem item) {
 
 Task<Result<void>> CopyRun::copy_in_slot(CopyItem item, std::uint64_t slots,
                                          Semaphore::Permit permit) {
-  Result<void> copied = co_await copy_single(std::move(item), slots);
+  Result<void> copied = co_await copy_item(std::move(item), slots);
   permit.release();
   co_return copied;
 }
 
-Task<Result<void>> CopyRun::copy_single(CopyItem item, std::uint64_t slots) {
-  TransferOptions options = options_for(item);
-  options.concurrency = static_cast<int>(slots);
+Task<Result<void>> CopyRun::copy_item(CopyItem item, std::uint64_t slots) {
   Reporter::Copy& copy = reporter_.start({redacted(item.source), redacted(item.destination)});
   Result<void> ready;
   std::optional<SeenSource> seen;
@@ -314,7 +284,7 @@ Task<Result<void>> CopyRun::copy_single(CopyItem item, std::uint64_t slots) {
     if (looked) seen = *std::move(looked);
     if (!looked) ready = looked.error();
   }
-  Result<TransferResult> result = ready ? co_await transfer(&item, std::move(options), &copy)
+  Result<TransferResult> result = ready ? co_await transfer(&item, static_cast<int>(slots), &copy)
                                         : Result<TransferResult>(ready.error());
   if (result && seen && result->mode != TransferMode::kSkipped) {
     Result<void> removed = co_await remove_source(&item, &*seen);
@@ -342,106 +312,49 @@ TransferOptions CopyRun::options_for(const CopyItem& item) const {
   return options;
 }
 
-Task<Result<std::unique_ptr<Source>>> CopyRun::open_item(const CopyItem* item) {
-  std::vector<std::string> headers = copy_.source_headers;
-  headers.insert(headers.end(), item->headers.begin(), item->headers.end());
-  CO_TRY(std::unique_ptr<Source> source,
-         co_await session_.open_source(item->source, std::move(headers)));
-  if (!item->expected_size) co_return source;
-  CO_TRY(SourceInfo seen, co_await source->probe());
-  if (seen.size && seen.size != item->expected_size) {
-    co_return make_error(ErrorKind::kCorrupt, "the source has " + std::to_string(*seen.size) +
-                                                  " bytes, the list says " +
-                                                  std::to_string(*item->expected_size));
-  }
-  co_return std::make_unique<ProbedSource>(std::move(source), std::move(seen));
+SingleCopy CopyRun::single_copy(const CopyItem& item) const {
+  SingleCopy copy{.source = item.source,
+                  .destination = item.destination,
+                  .options = options_for(item),
+                  .headers = copy_.source_headers,
+                  .expected_size = item.expected_size,
+                  .make_folders = destination_.is_prefix()};
+  copy.headers.insert(copy.headers.end(), item.headers.begin(), item.headers.end());
+  return copy;
 }
 
-Task<Result<TransferResult>> CopyRun::transfer(const CopyItem* item, TransferOptions options,
-                                               Reporter::Copy* copy) {
-  const Address& destination = item->destination;
-  if (destination.in_store()) co_return co_await into_store(item, std::move(options), copy);
-  CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
-  if (destination.kind == Address::Kind::kStdio) {
-    co_return co_await download_stream(*engine_, *from, 1, std::move(options), copy->progress);
-  }
-  std::string path = destination.path;
-  if (destination.is_prefix()) {
-    CO_TRY(SourceInfo seen, co_await from->probe());
-    CO_TRY(path, file_for(path, seen.name));
-    CO_TRY_VOID(claim(path, redacted(item->source)));
-    copy->names.destination = path;
-    from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
-  }
-  if (destination_.is_prefix()) CO_TRY_VOID(make_parents(path));
-  co_return co_await download(*engine_, *from, std::move(path), std::move(options), copy->progress);
-}
-
-Task<Result<TransferResult>> CopyRun::into_store(const CopyItem* item, TransferOptions options,
-                                                 Reporter::Copy* copy) {
-  const Address& source = item->source;
-  const Address& destination = item->destination;
-  CO_TRY(ObjectStore * store, session_.store(destination.kind));
-  ObjectAddress object = destination.object;
-  if (source.kind == Address::Kind::kStdio && destination.is_prefix()) {
-    co_return no_name(destination);
-  }
-  if (source.in_store() && destination.is_prefix()) {
-    object = object_for(destination, last_segment(source.object.key));
-  }
-  const bool named = !destination.is_prefix() || source.in_store();
-  if (named) {
-    CO_TRY_VOID(claim(destination_text(destination.kind, object), redacted(source)));
-  }
-  if (source.kind == destination.kind && store->capabilities().server_side_copy) {
-    copy->names.destination = destination_text(destination.kind, object);
-    co_return co_await copy_within(*engine_, *store, source.object, object,
-                                   session_.name_of(destination.kind, object), std::move(options),
-                                   copy->progress);
-  }
-  CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
-  if (!named) {
-    CO_TRY(SourceInfo seen, co_await from->probe());
-    object = object_for(destination, seen.name);
-    CO_TRY_VOID(claim(destination_text(destination.kind, object), redacted(source)));
-    from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
-  }
-  CO_TRY_VOID(check_key(object.key));
-  copy->names.destination = destination_text(destination.kind, object);
-  DestinationName name = session_.name_of(destination.kind, object);
-  co_return co_await upload(*engine_, *from, *store, std::move(object), std::move(name),
-                            std::move(options), copy->progress);
-}
-
-Task<Result<CopyPlan>> CopyRun::plan_upload(CopyItem* item) {
-  CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
-  Address& destination = item->destination;
-  ObjectAddress& object = destination.object;
-  if (destination.is_prefix()) {
-    if (item->source.kind == Address::Kind::kStdio) co_return no_name(destination);
-    CO_TRY(SourceInfo seen, co_await from->probe());
-    object = object_for(destination, seen.name);
-    from = std::make_unique<ProbedSource>(std::move(from), std::move(seen));
-  }
-  CO_TRY_VOID(check_key(object.key));
-  destination.text = destination_text(destination.kind, object);
-  CO_TRY_VOID(claim(destination.text, redacted(item->source)));
-  CO_TRY(ObjectStore * store, session_.store(destination.kind));
-  CO_TRY(UploadOutlook outlook,
-         co_await describe_upload(*engine_, *from, *store, object, options_for(*item)));
-  co_return CopyPlan{std::move(outlook.how), outlook.size, outlook.skipped};
+Task<Result<TransferResult>> CopyRun::transfer(const CopyItem* item, int concurrency,
+                                               Reporter::Copy* shown) {
+  SingleCopy copy = single_copy(*item);
+  copy.options.concurrency = concurrency;
+  copy.settle = [this, item, shown](const std::string& destination) {
+    shown->names.destination = destination;
+    return claim(destination, redacted(item->source));
+  };
+  co_return co_await copy_single(&session_, engine_, &copy, &shown->progress);
 }
 
 Task<Result<CopyPlan>> CopyRun::plan_copy(CopyItem* item) {
-  if (item->destination.in_store() && item->source.kind != item->destination.kind) {
-    co_return co_await plan_upload(item);
+  const bool by_the_store =
+      item->destination.in_store() && item->source.kind == item->destination.kind;
+  const bool size_suffices = by_the_store || !item->destination.in_store();
+  if (size_suffices && (item->size || item->source.kind == Address::Kind::kStdio)) {
+    co_return CopyPlan{"copy", item->size, false};
   }
-  if (!item->size && item->source.kind != Address::Kind::kStdio) {
-    CO_TRY(std::unique_ptr<Source> from, co_await open_item(item));
-    CO_TRY(const SourceInfo seen, co_await from->probe());
-    item->size = seen.size;
+  SingleCopy copy = single_copy(*item);
+  copy.settle = [this, item](const std::string& destination) {
+    item->destination.text = destination;
+    return claim(destination, redacted(item->source));
+  };
+  CO_TRY(OpenedCopy opened, co_await open_copy(&session_, &copy));
+  if (size_suffices) {
+    CO_TRY(const SourceInfo seen, co_await opened.source->probe());
+    co_return CopyPlan{"copy", seen.size, false};
   }
-  co_return CopyPlan{"copy", item->size, false};
+  CO_TRY(ObjectStore * store, session_.store(item->destination.kind));
+  CO_TRY(UploadOutlook outlook,
+         co_await describe_upload(*engine_, *opened.source, *store, opened.object, copy.options));
+  co_return CopyPlan{std::move(outlook.how), outlook.size, outlook.skipped};
 }
 
 Task<Result<void>> CopyRun::describe(CopyItem item) {

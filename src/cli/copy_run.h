@@ -7,6 +7,7 @@
 #include "cli/copy_settings.h"
 #include "cli/reporter.h"
 #include "cli/session.h"
+#include "cli/single_copy.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
 #include "source/sync_tree.h"
@@ -91,19 +92,16 @@ class CopyRun {
   int exit_code(bool several) const;
 
   /// Singles: each opens one source and moves it. They report their own failures.
-  Task<Result<void>> copy_single(CopyItem item, std::uint64_t slots);
-  Task<Result<TransferResult>> transfer(const CopyItem* item, TransferOptions options,
-                                        Reporter::Copy* copy);
-  Task<Result<TransferResult>> into_store(const CopyItem* item, TransferOptions options,
-                                          Reporter::Copy* copy);
+  Task<Result<void>> copy_item(CopyItem item, std::uint64_t slots);
+  Task<Result<TransferResult>> transfer(const CopyItem* item, int concurrency,
+                                        Reporter::Copy* shown);
   TransferOptions options_for(const CopyItem& item) const;
-  Task<Result<std::unique_ptr<Source>>> open_item(const CopyItem* item);
+  SingleCopy single_copy(const CopyItem& item) const;
   /// For --dry-run. A source that nobody has seen yet is probed: one that is missing fails here as
   /// it would for real.
   Task<Result<void>> describe(CopyItem item);
   /// Settles the destination, too, where the source gives it its name.
   Task<Result<CopyPlan>> plan_copy(CopyItem* item);
-  Task<Result<CopyPlan>> plan_upload(CopyItem* item);
   /// Waits until there is room for a copy, then starts it.
   Task<Result<void>> spawn(TaskGroup* group, CopyItem item);
   Task<Result<void>> copy_in_slot(CopyItem item, std::uint64_t slots, Semaphore::Permit permit);
