@@ -23,6 +23,12 @@ class Network {
   /// For what only libcurl speaks; empty = as the environment says.
   const std::string& typed() const { return typed_; }
   bool is_direct() const { return direct_; }
+  /// The HTTP proxy before an origin; nullptr: it is reached directly, or by libcurl's.
+  const HttpProxy* proxy_of(const Origin& origin) const {
+    return rules_.find(origin.tls, origin.host, origin.port);
+  }
+  /// Whether all goes through a proxy that only libcurl can use.
+  bool is_by_curl() const { return !curl_proxy_.empty(); }
 
  private:
   std::string typed_;

@@ -17,6 +17,10 @@ std::function<Result<void>(std::string_view)> time_setter(std::chrono::milliseco
   };
 }
 
+std::string with_default(std::string help, std::chrono::milliseconds time) {
+  return std::move(help) + " (default " + std::to_string(time.count() / 1000) + "s)";
+}
+
 }  // namespace
 
 void add_store_options(CommandLine& line, StoreAccess& access) {
@@ -49,11 +53,11 @@ void add_store_options(CommandLine& line, StoreAccess& access) {
   line.number("--retries", "attempts of each request (default 8)", {1, 100}, access.attempts);
   line.add({.names = "--connect-timeout",
             .value = "TIME",
-            .help = "for name, connection and TLS together (default 60s)",
+            .help = with_default("for name, connection and TLS together", access.connect_timeout),
             .set = time_setter(access.connect_timeout)});
   line.add({.names = "--idle-timeout",
             .value = "TIME",
-            .help = "without a byte moved in either direction (default 60s)",
+            .help = with_default("without a byte moved in either direction", access.idle_timeout),
             .set = time_setter(access.idle_timeout)});
 }
 

@@ -25,6 +25,7 @@ std::span<const VerbEntry> all_verbs() {
       {"jobs", "list unfinished transfers", make_jobs},
       {"resume", "continue unfinished transfers", make_resume},
       {"forget", "end unfinished transfers for good", make_forget},
+      {"doctor", "tell what a store can do, and how to mend what it refuses", make_doctor},
       {"bench", "put a load on a store and tell what it costs", make_bench},
       {"sweep", "list or end multipart uploads nobody will finish", make_sweep},
       {"s3", "serve an S3 endpoint over the embedded store, or one that fails on purpose", make_s3},

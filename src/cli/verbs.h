@@ -20,6 +20,7 @@ std::unique_ptr<Verb> make_rb();
 std::unique_ptr<Verb> make_jobs();
 std::unique_ptr<Verb> make_resume();
 std::unique_ptr<Verb> make_forget();
+std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_bench();
 std::unique_ptr<Verb> make_sweep();
 std::unique_ptr<Verb> make_s3();

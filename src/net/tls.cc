@@ -1,5 +1,6 @@
 #include "net/tls.h"
 
+#include "net/tls_certificate.h"
 #include "net/tls_error.h"
 
 #include <openssl/ssl.h>
@@ -347,6 +348,17 @@ Task<Result<std::unique_ptr<Stream>>> connect_tls(TlsClientContext& context,
     co_return explain_handshake(std::move(done).error(), host);
   }
   co_return stream;
+}
+
+Task<Result<TlsPeer>> examine_tls(TlsClientContext& context, std::unique_ptr<Socket> socket,
+                                  std::string host, TimePoint deadline) {
+  TlsStream stream(context, std::move(socket));
+  std::vector<int> faults;
+  SSL_set_connect_state(stream.ssl());
+  set_server_name(stream.ssl(), host);
+  record_certificate_faults(stream.ssl(), &faults);
+  CO_TRY_VOID(co_await stream.shake_hands(deadline));
+  co_return describe_peer(stream.ssl(), faults);
 }
 
 Task<Result<std::unique_ptr<Stream>>> accept_tls(TlsServerContext& context,

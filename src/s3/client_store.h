@@ -44,6 +44,9 @@ class S3Store final : public ObjectStore {
   /// What the store's clock is ahead of ours, once it has been learned.
   std::chrono::seconds clock_offset() const { return clock_offset_; }
 
+  /// The region that requests about a bucket are signed for: as given, or as the store has said.
+  std::string_view region_of(std::string_view bucket) { return place(bucket).signer->region(); }
+
   /// What requests are signed with now, and where it is from. Errors: kDenied (none), and those of
   /// the source that was asked.
   Task<Result<CredentialsCache::Pointer>> credentials() { return credentials_.refresh(); }

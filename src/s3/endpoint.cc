@@ -6,6 +6,9 @@ namespace telpher {
 
 Result<S3Endpoint> parse_endpoint(std::string_view url, Addressing addressing) {
   auto uri = parse_uri(url);
+  if (url.find("://") == std::string_view::npos) {
+    return make_error(ErrorKind::kInvalid, "The endpoint URL must start with http:// or https://");
+  }
   if (!uri) {
     // The URL is not repeated: it may hold a password.
     return make_error(ErrorKind::kInvalid, "The endpoint URL is malformed: " + uri.error().message);

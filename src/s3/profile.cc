@@ -31,15 +31,26 @@ std::string setting_or(const ProfileFiles& files, std::string_view profile, std:
   return found ? *found : std::move(otherwise);
 }
 
+std::string profile_called(std::string_view name) { return "profile '" + std::string(name) + "'"; }
+
+Setting setting_of(const ProfileFiles& files, std::string_view profile, std::string_view name) {
+  const std::string* found = find_setting(files, profile, name);
+  return found ? Setting{*found, profile_called(profile)} : Setting();
+}
+
 /// Looks up the environment by several names, in order.
 class Variables {
  public:
   explicit Variables(const Environment& environment) : environment_(environment) {}
-  std::string first_of(std::initializer_list<std::string_view> names) const {
+  Setting find_first_of(std::initializer_list<std::string_view> names) const {
     for (const std::string_view name : names) {
-      if (auto value = environment_(name); value && !value->empty()) return *std::move(value);
+      auto value = environment_(name);
+      if (value && !value->empty()) return {*std::move(value), std::string(name)};
     }
-    return "";
+    return {};
+  }
+  std::string first_of(std::initializer_list<std::string_view> names) const {
+    return find_first_of(names).value;
   }
 
  private:
@@ -138,21 +149,22 @@ Result<ProfileFiles> read_profile_files(const std::string& credentials_path,
   return files;
 }
 
-std::string configured_endpoint(const Environment& environment, const ProfileFiles& files,
-                                std::string_view profile, ServiceName service) {
+Setting configured_endpoint(const Environment& environment, const ProfileFiles& files,
+                            std::string_view profile, ServiceName service) {
   const Variables variables(environment);
   if (iequals(variables.first_of({"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}), "true") ||
       iequals(setting_or(files, profile, "ignore_configured_endpoint_urls", ""), "true")) {
-    return "";
+    return {};
   }
   const std::string own = "AWS_ENDPOINT_URL_" + std::string(service.variable);
-  if (std::string url = variables.first_of({own, "AWS_ENDPOINT_URL"}); !url.empty()) return url;
+  Setting found = variables.find_first_of({own, "AWS_ENDPOINT_URL"});
+  if (!found.value.empty()) return found;
   if (const std::string* services = find_setting(files, profile, "services")) {
     const std::string* url =
         files.config.find("services " + *services, std::string(service.setting) + ".endpoint_url");
-    if (url && !url->empty()) return *url;
+    if (url && !url->empty()) return {*url, profile_called(profile) + ", services " + *services};
   }
-  return setting_or(files, profile, "endpoint_url", "");
+  return setting_of(files, profile, "endpoint_url");
 }
 
 Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment,
@@ -177,15 +189,19 @@ Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& envi
   if (profile.empty()) profile = "default";
 
   S3Config config;
-  config.region = flags.region;
-  if (config.region.empty()) {
-    config.region = variables.first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
-  }
-  if (config.region.empty()) config.region = setting_or(files, profile, "region", "");
-  config.region_given = !config.region.empty();
+  config.profile = profile;
+  config.credentials_path = credentials_path;
+  config.config_path = config_path;
+  Setting region{flags.region, "--region"};
+  if (region.value.empty()) region = variables.find_first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
+  if (region.value.empty()) region = setting_of(files, profile, "region");
+  config.region_given = !region.value.empty();
+  config.region = std::move(region.value);
+  config.region_from = std::move(region.from);
 
-  std::string url = flags.endpoint_url;
-  if (url.empty()) url = configured_endpoint(environment, files, profile, {"S3", "s3"});
+  Setting url{flags.endpoint_url, "--endpoint-url"};
+  if (url.value.empty()) url = configured_endpoint(environment, files, profile, {"S3", "s3"});
+  config.endpoint_from = std::move(url.from);
   const auto is_on = [&](std::string_view variable, std::string_view setting) {
     const std::string value = variables.first_of({variable});
     return iequals(value.empty() ? setting_or(files, profile, setting, "") : value, "true");
@@ -197,7 +213,7 @@ Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& envi
   const std::string style = flags.addressing.empty()
                                 ? setting_or(files, profile, "s3.addressing_style", "")
                                 : flags.addressing;
-  TRY_VOID(choose_endpoint(config, url, style, variant));
+  TRY_VOID(choose_endpoint(config, std::move(url.value), style, variant));
 
   CredentialsAccess access;
   access.environment = environment;

@@ -63,17 +63,27 @@ struct ServiceName {
   std::string_view variable;  // "S3", "SSO_OIDC"
   std::string_view setting;   // "s3", "sso_oidc"
 };
+/// A value, and who said so: "--region", "AWS_REGION", "profile 'x'".
+struct Setting {
+  std::string value;
+  std::string from;
+};
 /// The service's variable, AWS_ENDPOINT_URL, the profile's [services …] section, its endpoint_url;
-/// "" when none is set, or AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is.
+/// empty when none is set, or AWS_IGNORE_CONFIGURED_ENDPOINT_URLS is.
 /// Source: AWS SDKs and Tools Reference Guide, "Service-specific endpoints".
-std::string configured_endpoint(const Environment& environment, const ProfileFiles& files,
-                                std::string_view profile, ServiceName service);
+Setting configured_endpoint(const Environment& environment, const ProfileFiles& files,
+                            std::string_view profile, ServiceName service);
 
 struct S3Config {
   S3Endpoint endpoint;
+  std::string endpoint_from;  // "--endpoint-url", "AWS_ENDPOINT_URL" …; empty = AWS, by default
   const Provider* provider = nullptr;
   std::string region;
   bool region_given = false;  // else it is a default, which the store may correct
+  std::string region_from;    // as endpoint_from; empty = a default
+  std::string profile;        // its name: "default" when none is asked for
+  std::string credentials_path;
+  std::string config_path;
   std::string ca_bundle;
   bool verify_tls = true;
   std::vector<std::unique_ptr<CredentialsSource>> credentials;

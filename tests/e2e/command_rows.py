@@ -296,6 +296,19 @@ VERIFY = [
     Row("telpher verify {store}/z", TREE, exit=2, err="A B"),
 ]
 
+DOCTOR = [
+    Row("telpher doctor {store}", TREE, out=r"^  ok    write .*\n(.*\n)*  ok    copy (.*\n)*\n.* well$"),
+    Row("telpher doctor {store} --read-only", TREE,
+        out=r"^  ok    read  .* can be read\n(.*\n)+\n.*nothing was written .--read-only.$"),
+    Row("telpher doctor {store} --json | jq -r 'select(.status == \"failed\") | .check'", {},
+        out=r"\A\Z"),
+    Row("telpher doctor {store}", None, exit=4, left=GONE,
+        out=r"^  FAIL  bucket .*'{bucket}'.*\n +→ Make it: telpher mb {store}"),
+    Row("telpher doctor {store}/key", exit=2, err="'{store}/key' is no bucket"),
+    Row("telpher doctor {store} --no-sign-request", only="s3", exit=4,
+        out="list .*\n +→ .* s3:ListBucket on arn:aws:s3:::{bucket} for everybody"),
+]
+
 # Our endpoint and the embedded store keep no versions: theirs is called "null".
 OLD = {"k": [b"old", b"newer"]}
 VERSIONS = [
@@ -401,5 +414,5 @@ JOBS = [
     Row("telpher forget --all", out=r"\A\Z", only="local"),
 ]
 
-ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + VERSIONS + CP + SYNC + MV + FROM_FILE +
+ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + SYNC + MV + FROM_FILE +
         JOBS)

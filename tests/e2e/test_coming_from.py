@@ -85,6 +85,7 @@ PRINTS = [
     (r"stat s3", r"(?i)etag"),
     (r"dry-?run", r"would (copy|remove)|nothing|0 files"),
     (r"s3 --help", r"usage: telpher s3"),
+    (r"doctor", r"ok    no overwrite .*all is well"),
 ]
 
 
@@ -110,7 +111,7 @@ def test_coming_from(world, telpher, tmp_path, command):
 
 def test_the_page_has_a_command_for_each_verb():
     text = "\n".join(commands())
-    for verb in "cp sync mv ls stat cat rm mb rb du presign verify jobs resume sweep bench".split():
+    for verb in "cp sync mv ls stat cat rm mb rb du presign verify jobs resume sweep doctor bench".split():
         assert f"telpher {verb}" in text, verb
 
 

@@ -21,7 +21,7 @@ def test_help(telpher, args):
 
 
 @pytest.mark.parametrize("verb", ["cp", "ls", "stat", "cat", "rm", "du", "presign", "verify", "mb",
-                                  "rb", "jobs", "bench", "sweep"])
+                                  "rb", "jobs", "bench", "sweep", "doctor"])
 def test_help_of_verbs_has_examples(telpher, verb):
     assert f"telpher {verb}" in telpher.ok(verb, "--help").out
     assert telpher.ok("help", verb).out == telpher.ok(verb, "--help").out

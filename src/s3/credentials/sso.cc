@@ -26,7 +26,8 @@ std::string sign_in_hint(const SsoLogin& login) {
 
 Result<S3Endpoint> find_service(const CredentialsAccess& access, const ProfileFiles& files,
                                 ServiceName service, const std::string& host) {
-  const std::string url = configured_endpoint(access.environment, files, access.profile, service);
+  const std::string url =
+      configured_endpoint(access.environment, files, access.profile, service).value;
   return parse_endpoint(url.empty() ? "https://" + host : url, Addressing::kPath);
 }
 

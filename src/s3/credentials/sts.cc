@@ -94,7 +94,7 @@ Result<Credentials> read_answer(const ServiceAnswer& answer, const std::string& 
 Result<StsPlace> find_sts(const CredentialsAccess& access, const ProfileFiles& files) {
   StsPlace place;
   const std::string url =
-      configured_endpoint(access.environment, files, access.profile, {"STS", "sts"});
+      configured_endpoint(access.environment, files, access.profile, {"STS", "sts"}).value;
   if (!url.empty()) {
     auto endpoint = parse_endpoint(url, Addressing::kPath);
     if (!endpoint) return meant("Endpoint of STS", std::move(endpoint).error());
