@@ -169,7 +169,8 @@ def listing():
 
     commands = {
         "telpher": lambda lab: ["ls", "-r", "s3://bench/keys/"],
-        "rclone": lambda lab: rclone(lab, "lsl", "--fast-list", ":s3:bench/keys"),
+        "rclone": lambda lab: rclone(lab, "lsl", "--fast-list", "--use-server-modtime",
+                                 ":s3:bench/keys"),
         "aws-cli": lambda lab: aws(lab, "ls", "--recursive", "s3://bench/keys/"),
         "s3cmd": lambda lab: s3cmd(lab, "ls", "--recursive", "s3://bench/keys/"),
     }

@@ -49,6 +49,26 @@ Task<Result<CopyRun::SeenSource>> CopyRun::look_at(const CopyItem* item) {
   co_return SeenSource{"", state};
 }
 
+/// An S3 endpoint may serve the embedded store: then s3://b/k is local://b/k, and what was written
+/// last is both.
+Task<Result<bool>> CopyRun::is_copy_of_itself(const CopyItem* item) {
+  const Address& from = item->source;
+  const Address& to = item->destination;
+  if (!to.in_store() || to.kind == from.kind || to.object.bucket != from.object.bucket) {
+    co_return false;
+  }
+  const std::string& key = from.object.key;
+  if (object_for(to, key.substr(key.find_last_of('/') + 1)).key != key) co_return false;
+  CO_TRY(ObjectStore * source, session_.store(from.kind));
+  CO_TRY(ObjectStore * destination, session_.store(to.kind));
+  CO_TRY(const ObjectInfo here, co_await source->head(from.object));
+  CO_TRY(const ObjectInfo there, co_await destination->head(from.object));
+  const auto second = [](const ObjectInfo& info) {
+    return std::chrono::floor<std::chrono::seconds>(info.last_modified);
+  };
+  co_return here.etag == there.etag&& second(here) == second(there);
+}
+
 Task<Result<void>> CopyRun::remove_source(const CopyItem* item, const SeenSource* seen) {
   const Address& source = item->source;
   if (!source.in_store()) {
@@ -57,6 +77,8 @@ Task<Result<void>> CopyRun::remove_source(const CopyItem* item, const SeenSource
     co_return remove_file(AT_FDCWD, source.path);
   }
   CO_TRY(ObjectStore * store, session_.store(source.kind));
+  CO_TRY(const bool same, co_await is_copy_of_itself(item));
+  if (same) co_return stays(source.text, "seems to be the very object it was copied to");
   if (store->capabilities().conditional_removes) {
     Result<void> removed = co_await store->remove(source.object, seen->etag);
     if (!removed && removed.error().kind == ErrorKind::kPrecondition) {

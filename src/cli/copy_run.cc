@@ -327,8 +327,11 @@ Task<Result<TransferResult>> CopyRun::transfer(const CopyItem* item, int concurr
                                                Reporter::Copy* shown) {
   SingleCopy copy = single_copy(*item);
   copy.options.concurrency = concurrency;
-  copy.settle = [this, item, shown](const std::string& destination) {
+  copy.settle = [this, item, shown](const std::string& destination) -> Result<void> {
     shown->names.destination = destination;
+    const bool itself = item->source.kind == item->destination.kind && item->source.in_store() &&
+                        destination == destination_text(item->source.kind, item->source.object);
+    if (itself && job_.verb == CopyVerb::kMove) return usage("it would become itself");
     return claim(destination, redacted(item->source));
   };
   co_return co_await copy_single(&session_, engine_, &copy, &shown->progress);

@@ -116,6 +116,7 @@ class CopyRun {
   Task<Result<void>> over_bad_entry(TreeRun* run, Error error);
   /// A walk would find what it has just written, without end. Errors: kInvalid.
   Result<void> check_not_into_itself(const Address& source) const;
+  Result<void> check_prefix_not_into_itself(const Address& source) const;
   Task<Result<void>> copy_files_into_store(TreeRun* run);
   Task<Result<std::optional<SetItem>>> next_file(TreeRun* run);
   Task<Result<void>> copy_listed_files_into_store(std::vector<Address> files);
@@ -142,6 +143,7 @@ class CopyRun {
     std::string etag;                    // of an object
     std::optional<FileState> file = {};  // of a file
   };
+  Task<Result<bool>> is_copy_of_itself(const CopyItem* item);
   Task<Result<SeenSource>> look_at(const CopyItem* item);
   /// Errors: kSourceChanged when it is no longer what has been copied; it stays then.
   Task<Result<void>> remove_source(const CopyItem* item, const SeenSource* seen);

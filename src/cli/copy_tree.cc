@@ -58,8 +58,25 @@ Result<Address> CopyRun::below_destination(std::string_view name) const {
   return to;
 }
 
+Result<void> CopyRun::check_prefix_not_into_itself(const Address& source) const {
+  if (destination_.kind != source.kind || destination_.object.bucket != source.object.bucket) {
+    return {};
+  }
+  TRY(const Glob pattern, Glob::parse(source.object.key));
+  const bool glob = is_glob(source.object.key);
+  const std::string& base = glob ? pattern.base() : source.object.key;
+  std::string_view folder = destination_.object.key;
+  if (!folder.starts_with(base)) return {};
+  folder.remove_prefix(base.size());
+  if (folder.ends_with('/')) folder.remove_suffix(1);
+  if (glob && (folder.empty() || !pattern.may_match_below(folder))) return {};
+  return make_error(ErrorKind::kInvalid, "cannot copy '" + source.text + "' into itself: '" +
+                                             destination_.text + "' lies below it");
+}
+
 Result<void> CopyRun::check_not_into_itself(const Address& source) const {
   using Kind = Address::Kind;
+  if (source.in_store()) return check_prefix_not_into_itself(source);
   if (source.kind != Kind::kPath || destination_.kind != Kind::kPath) return {};
   Result<TreeRoot> root = root_of(source.path);
   if (!root) return {};  // said when its turn comes

@@ -361,6 +361,7 @@ SYNC = [
     Row("telpher sync {store}/logs/ {other}/copy/", TREE, out="^3 files copied"),
     Row("telpher sync {store} out", ODD, left_files={"out/a b+c": b"1", "out/ü/é": b"2",
                                                      "out/q?x=1&y": b"3", "out/dir/x": b"5"}),
+    Row("telpher sync {store} {store}/copy/", TREE, exit=2, err="into itself"),
     Row("telpher sync nowhere {store}", exit=3, err="the directory 'nowhere' does not exist"),
     Row("telpher sync {store}/nothing out", TREE, exit=3, err="no object is there"),
     Row("telpher sync d/a {store}", files=FOLDER, exit=2, err="telpher cp copies one file"),
@@ -383,6 +384,11 @@ MV = [
     Row("telpher mv d/a {store}/z --overwrite never && ls d/a", TREE, files=FOLDER, out="d/a"),
     Row("telpher mv d {store}/p/ -n; ls d/a", files=FOLDER, out=r"would move d/a(.*\n)+d/a", left=[]),
     Row("telpher mv {store}/z {store}/z", TREE, exit=2, err="onto itself"),
+    Row("telpher mv '{store}/logs/*.gz' {store}/logs/", TREE, exit=2, err="onto itself"),
+    Row("telpher mv '{store}/l*/a.gz' {store}", TREE, exit=2, err="it would become itself"),
+    Row("telpher mv {store}/logs/ {store}/logs/old/", TREE, exit=2, err="into itself"),
+    Row("telpher mv '{store}/logs/*.gz' {store}/logs/old/", TREE, left=[
+        "logs/b.txt", "logs/old/a.gz", "logs/old/c.gz", "logs.txt", "z"]),
     Row("telpher mv - {store}/z </dev/null", exit=2, err="use cp", left=[]),
     Row("telpher mv nowhere {store}/z", exit=3, err="nowhere", left=[]),
 ]

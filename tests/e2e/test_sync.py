@@ -8,6 +8,7 @@ import time
 import pytest
 
 from conftest import MIB, kill, random_bytes, sha256, wait_for_event
+from s3_command import KEYS
 
 
 def write_tree(root, files):
@@ -271,6 +272,21 @@ def test_mv_refuses_itself_and_what_cannot_be_removed(telpher, bucket, nginx):
     assert telpher.run("mv", nginx.url("whose"), f"{bucket}/g").returncode == 2
     assert telpher.run("mv", "-", f"{bucket}/g").returncode == 2
     assert telpher.read(f"{bucket}/f") == b"x"
+
+
+def test_mv_of_an_object_to_itself_by_another_address(telpher, serve):
+    """The endpoint serves the embedded store: both addresses are one object."""
+    server = serve("--root", str(telpher.home / "store"))
+    telpher.env |= {"AWS_ENDPOINT_URL": server.base, "AWS_ACCESS_KEY_ID": KEYS["TELPHER_S3_ACCESS_KEY"],
+                    "AWS_SECRET_ACCESS_KEY": KEYS["TELPHER_S3_SECRET_KEY"]}
+    telpher.ok("mb", "s3://bucket")
+    telpher.ok("cp", "-", "s3://bucket/k", input=b"only one")
+    for source, destination in (("s3://bucket/k", "local://bucket/k"),
+                                ("local://bucket/k", "s3://bucket/"),
+                                ("local://bucket/", "s3://bucket/")):
+        done = telpher.run("mv", source, destination)
+        assert done.returncode != 0
+        assert telpher.read("s3://bucket/k") == b"only one"
 
 
 # --- cp --from-file ------------------------------------------------------------------------------
