@@ -3,14 +3,18 @@
 What it answers to clients is tested in tests/interop; its faults in test_faults_manual.py.
 """
 
+import http.client
 import json
 import re
 import ssl
 import subprocess
 import urllib.error
+import urllib.parse
 import urllib.request
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from conftest import ROOT
 from s3_command import ANYWHERE, KEYS, get, refusal, refused
@@ -165,6 +169,111 @@ def test_a_bucket_of_somebody_else(telpher, tmp_path, serve):
                             users_file(tmp_path), env={})
     assert code == 4
     assert "--bucket" in message and "'bucket' belongs to somebody else" in message
+
+
+def ask(server, url, method="GET", host=None, **headers):
+    """Asks the endpoint for a link whose host need not have an address."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, f"{parts.path}?{parts.query}",
+                       headers={"Host": host or parts.netloc} | names)
+    answer = connection.getresponse()
+    answer.body = answer.read()
+    connection.close()
+    return answer
+
+
+def link(server, endpoint, style="path"):
+    """Signed for `endpoint`."""
+    config = Config(signature_version="s3v4", s3={"addressing_style": style})
+    client = boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", config=config,
+                          aws_access_key_id=KEYS["TELPHER_S3_ACCESS_KEY"],
+                          aws_secret_access_key=KEYS["TELPHER_S3_SECRET_KEY"])
+    return client.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "key"})
+
+
+def serve_an_object(serve, *args):
+    server = serve("--store", "memory", "--bucket", "bucket", *args)
+    server.client().put_object(Bucket="bucket", Key="key", Body=b"hello")
+    return server
+
+
+def test_domains_carry_the_bucket_in_front(serve):
+    """--domain may stand several times."""
+    server = serve_an_object(serve, "--domain", "store.test", "--domain", "other.test")
+    for domain in ("store.test", "other.test"):
+        url = link(server, f"http://{domain}:{server.port}", "virtual")
+        assert f"//bucket.{domain}:" in url
+        assert ask(server, url).body == b"hello"
+    # A host that is none of ours has no bucket in front: "key" is the bucket then.
+    assert ask(server, link(server, "http://third.test", "virtual")).status in (403, 404)
+    assert ask(server, link(server, "http://third.test")).body == b"hello"
+    server.end()
+
+
+def test_pages_of_a_cors_origin_may_use_it(serve):
+    server = serve_an_object(serve, "--cors-origin", "https://app.test",
+                             "--cors-origin", "https://two.test")
+    url = link(server, server.base)
+    for origin in ("https://app.test", "https://two.test"):
+        answer = ask(server, url, Origin=origin)
+        assert answer.body == b"hello"
+        assert answer.getheader("Access-Control-Allow-Origin") == origin
+        preflight = ask(server, url, "OPTIONS", Origin=origin, Access_Control_Request_Method="PUT",
+                        Access_Control_Request_Headers="x-amz-date")
+        assert preflight.status == 200
+        assert "PUT" in preflight.getheader("Access-Control-Allow-Methods")
+        assert preflight.getheader("Access-Control-Allow-Headers") == "x-amz-date"
+    stranger = ask(server, url, Origin="https://evil.test")
+    assert stranger.getheader("Access-Control-Allow-Origin") is None
+    assert ask(server, url, "OPTIONS", Origin="https://evil.test",
+               Access_Control_Request_Method="GET").status == 403
+    server.end()
+
+
+def test_no_page_may_use_it_unless_told_and_every_one_by_a_star(serve):
+    quiet = serve_an_object(serve)
+    answer = ask(quiet, link(quiet, quiet.base), Origin="https://app.test")
+    assert answer.body == b"hello" and answer.getheader("Access-Control-Allow-Origin") is None
+    quiet.end()
+    open_to_all = serve_an_object(serve, "--cors-origin", "*")
+    answer = ask(open_to_all, link(open_to_all, open_to_all.base), Origin="https://any.test")
+    assert answer.getheader("Access-Control-Allow-Origin") == "*"
+    open_to_all.end()
+
+
+SYNCS_C = """
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static int told(long call, int fd) {
+  int out = open(getenv("SYNCS"), O_WRONLY | O_APPEND | O_CREAT, 0600);
+  if (out >= 0 && write(out, "s", 1) == 1) close(out);
+  return (int)syscall(call, fd);
+}
+int fsync(int fd) { return told(SYS_fsync, fd); }
+int fdatasync(int fd) { return told(SYS_fdatasync, fd); }
+"""
+
+
+@pytest.mark.parametrize("args, syncs", [([], True), (["--no-sync"], False)])
+def test_no_sync_leaves_the_disk_alone(tmp_path, serve, args, syncs):
+    """A put is acknowledged when it is on the disk, unless somebody wanted speed instead."""
+    (tmp_path / "syncs.c").write_text(SYNCS_C)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", "syncs.so", "syncs.c"], cwd=tmp_path, check=True)
+    counted = tmp_path / "syncs"
+    server = serve("--root", "root", "--bucket", "bucket", *args,
+                   env=KEYS | {"LD_PRELOAD": str(tmp_path / "syncs.so"), "SYNCS": str(counted)})
+    before = counted.stat().st_size if counted.exists() else 0
+    client = server.client()
+    for i in range(3):
+        client.put_object(Bucket="bucket", Key=f"key-{i}", Body=b"kept")
+    after = counted.stat().st_size if counted.exists() else 0
+    assert (after - before >= 3) if syncs else after == before
+    server.end()
+    assert get(serve("--root", "root", *args).client(), "key-2") == b"kept"
 
 
 # --- who is let in --------------------------------------------------------------------------------
