@@ -1,12 +1,15 @@
 // telpher bench: put a load on a store and tell what it costs.
 
 #include "base/units.h"
+#include "cli/bench/comparison.h"
 #include "cli/bench/load_run.h"
 #include "cli/bench/report.h"
+#include "cli/bench/saved_run.h"
 #include "cli/command_line.h"
 #include "cli/progress_view.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
+#include "cli/time_text.h"
 #include "cli/verbs.h"
 #include "codec/text.h"
 #include "runtime/task_group.h"
@@ -56,10 +59,18 @@ class LoadGenerator final : public Verb {
  private:
   void add_load_options(CommandLine& line);
   void add_measuring_options(CommandLine& line);
+  void add_comparing_options(CommandLine& line);
   Result<void> settle(const std::vector<std::string>& arguments);
+  Result<void> settle_comparing();
+  Result<int> compare_files(const std::string& now_path);
   Task<Result<void>> measure(LoadRun* load, Session* session);
   Task<Result<void>> show(const LoadRun* load);
-  void print(const LoadRun& load, bool interrupted);
+  std::string report(const LoadRun& load, bool interrupted, bool as_json) const;
+  void print(const std::string& text);
+  /// Saves it and compares it, as asked; an exit code.
+  Result<int> conclude(const LoadRun& load, Loop& loop);
+  int tell_comparison(const SavedRun& now, const std::string& now_path);
+  CpuSpent cpu_spent() const;
 
   LoadSettings load_;
   StoreAccess access_;
@@ -72,6 +83,9 @@ class LoadGenerator final : public Verb {
   bool quiet_ = false;
   bool keep_ = false;
   bool allow_errors_ = false;
+  std::string save_path_;
+  std::string before_path_;
+  std::optional<SavedRun> before_;
 
   std::optional<Terminal> terminal_;
   bool running_ = false;
@@ -88,15 +102,24 @@ void LoadGenerator::describe(CommandLine& line, const Settings&) {
       "and bytes of its own; none is repeated when it fails.\n"
       "Without --rate a request is sent when the one before it is answered, so a server that "
       "stalls is not asked meanwhile and its latencies look better than users would find them. "
-      "With --rate operations are due at fixed times, and latency counts from then.";
+      "With --rate operations are due at fixed times, and latency counts from then.\n\n"
+      "--save keeps a run, and --compare tells what is faster or slower than it was, and what "
+      "could as well be chance; in place of BUCKET a second saved run may stand. The settings "
+      "must be the same; docs/bench.md says how it is judged.\n\n"
+      "Exit codes: 0 done, and nothing is worse; 1 operations failed, or --compare found "
+      "something slower or dearer; 2 wrong usage, or no run to compare with; 4 the store refuses.";
   line.examples =
       "telpher bench s3://bucket --mix put --size 10KiB --duration 10s\n"
       "telpher bench s3://bucket/tmp/ --mix put=50,get=40,list=5,delete=5 --objects 10000\n"
       "telpher bench s3://bucket --mix get --objects 10000 --rate 5000 --concurrency 256\n"
       "telpher bench s3://bucket --mix put --size 1GiB --requests 4 --concurrency 1\n"
-      "telpher bench local://demo --mix put=1,get=1 --size 1KiB..1MiB --requests 10000 --json";
+      "telpher bench local://demo --mix put=1,get=1 --size 1KiB..1MiB --requests 10000 --json\n"
+      "telpher bench s3://bucket --mix put,get --duration 1m --save old.json\n"
+      "telpher bench s3://bucket --mix put,get --duration 1m --compare old.json\n"
+      "telpher bench --compare old.json new.json";
   add_load_options(line);
   add_measuring_options(line);
+  add_comparing_options(line);
   add_store_options(line, access_);
 }
 
@@ -184,8 +207,15 @@ void LoadGenerator::add_measuring_options(CommandLine& line) {
   line.flag("--keep", "leave the objects where they are", keep_);
   line.flag("--reuse", "the objects are there, by --keep and the same --seed", load_.reuse);
   line.flag("--allow-errors", "end with 0 although operations failed", allow_errors_);
-  line.flag("--json", "the result as one JSON object", json_);
+  line.flag("--json", "the result as one JSON object (a second one: the comparison)", json_);
   line.flag("-q,--quiet", "no progress", quiet_);
+}
+
+void LoadGenerator::add_comparing_options(CommandLine& line) {
+  line.group("Comparing");
+  line.text("--save", "FILE", "keep the run there (JSON), when it has come to its end", save_path_);
+  line.text("--compare", "FILE", "with the run kept there; 1 when something is worse",
+            before_path_);
 }
 
 /// What options say together.
@@ -211,7 +241,51 @@ Result<void> LoadGenerator::settle(const std::vector<std::string>& arguments) {
   if (connections_ == 0) connections_ = load_.concurrency;
   if (!is_seeded_) load_.seed = random_seed() & 0xffff'ffff;
   if (server_pid_ != 0) TRY_VOID(cost_of(server_pid_));
-  return {};
+  return settle_comparing();
+}
+
+/// What would be in vain is found out before the run.
+Result<void> LoadGenerator::settle_comparing() {
+  if (!save_path_.empty()) TRY_VOID(check_savable(save_path_));
+  if (before_path_.empty()) return {};
+  TRY(before_, read_saved_run(before_path_));
+  const std::string others = differing(before_->settings, comparable(load_, connections_));
+  if (others.empty()) return {};
+  return make_error(ErrorKind::kInvalid, "'" + before_path_ + "' is a run of other settings: " +
+                                             others + ". Give the same ones");
+}
+
+/// `telpher bench --compare OLD NEW`.
+Result<int> LoadGenerator::compare_files(const std::string& now_path) {
+  const std::string others = differing(comparable({}, 0), comparable(load_, connections_));
+  if (!others.empty() || !save_path_.empty() || has_duration_) {
+    return make_error(ErrorKind::kInvalid,
+                      "'" + now_path +
+                          "' is a run that is over: --compare takes no options of a load with it. "
+                          "To run one, name a bucket: s3://NAME");
+  }
+  TRY(before_, read_saved_run(before_path_));
+  TRY(const SavedRun now, read_saved_run(now_path));
+  const std::string differ = differing(before_->settings, now.settings);
+  if (!differ.empty()) {
+    return make_error(ErrorKind::kInvalid, "'" + before_path_ + "' and '" + now_path +
+                                               "' are runs of different settings: " + differ);
+  }
+  return tell_comparison(now, now_path);
+}
+
+int LoadGenerator::tell_comparison(const SavedRun& now, const std::string& now_path) {
+  Comparison comparison = compare_runs(*before_, now);
+  comparison.before.name = before_path_;
+  comparison.now.name = now_path;
+  print(json_ ? comparison_json(comparison) + '\n'
+              : (now_path.empty() ? "\n" : "") + comparison_table(comparison));
+  return comparison.has(Verdict::kWorse) ? kExitSomeFailed : kExitDone;
+}
+
+CpuSpent LoadGenerator::cpu_spent() const {
+  const auto server = server_pid_ != 0 ? cost_of(server_pid_) : ProcessCost{};
+  return {own_cpu_seconds(), server ? server->cpu_s : 0};
 }
 
 Task<Result<void>> LoadGenerator::measure(LoadRun* load, Session* session) {
@@ -223,6 +297,7 @@ Task<Result<void>> LoadGenerator::measure(LoadRun* load, Session* session) {
     CO_TRY(const ProcessCost cost, cost_of(server_pid_));
     server_begin = cost.cpu_s;
   }
+  load->cpu_spent = [this] { return cpu_spent(); };
   const double client_begin = own_cpu_seconds();
   begin_ = session->loop().now();
   running_ = true;
@@ -267,8 +342,7 @@ Task<Result<void>> LoadGenerator::show(const LoadRun* load) {
   }
 }
 
-void LoadGenerator::print(const LoadRun& load, bool interrupted) {
-  if (terminal_) terminal_->clear();
+std::string LoadGenerator::report(const LoadRun& load, bool interrupted, bool as_json) const {
   const auto own = cost_of(::getpid());
   const LoadReport report{.target = target_.text,
                           .settings = load_,
@@ -281,12 +355,35 @@ void LoadGenerator::print(const LoadRun& load, bool interrupted) {
                           .client_cpu_s = client_cpu_s_,
                           .client_rss_peak = own ? own->resident_peak : 0,
                           .server = server_};
-  const std::string text = json_ ? load_json(report) + '\n' : load_table(report);
+  return as_json ? load_json(report) : load_table(report);
+}
+
+void LoadGenerator::print(const std::string& text) {
+  if (terminal_) terminal_->clear();
   std::fputs(text.c_str(), stdout);
   std::fflush(stdout);
 }
 
+Result<int> LoadGenerator::conclude(const LoadRun& load, Loop& loop) {
+  const SavedRun run{.target = target_.text,
+                     .saved_at = time_text(loop.wall_now()),
+                     .settings = comparable(load_, connections_),
+                     .has_server_cpu = server_.has_value(),
+                     .slice_length = load.slices().length(),
+                     .slices = load.slices().slices()};
+  if (!save_path_.empty()) {
+    TRY_VOID(write_saved_run(save_path_, saved_run_json(run, report(load, false, true))));
+  }
+  return before_ ? tell_comparison(run, "") : kExitDone;
+}
+
 Task<int> LoadGenerator::run(Command* command) {
+  const auto address = parse_address(command->arguments.front());
+  if (!before_path_.empty() && address && !address->in_store()) {
+    const auto compared = compare_files(command->arguments.front());
+    if (!compared) (void)report_error(compared.error());
+    co_return compared ? *compared : kExitUsage;
+  }
   const auto settled = settle(command->arguments);
   if (!settled) {
     (void)report_error(settled.error());
@@ -314,7 +411,10 @@ Task<int> LoadGenerator::run(Command* command) {
   }
   const auto measured = co_await measure(&load, &session);
   const bool has_run = begin_ != TimePoint{};
-  if (has_run) print(load, context.cancel->cancelled());
+  if (has_run) {
+    print(report(load, context.cancel->cancelled(), json_) + (json_ ? "\n" : ""));
+  }
+  const Result<int> concluded = measured ? conclude(load, command->loop) : Result<int>(kExitDone);
   Task<Result<void>> tidy = keep_ ? load.end_uploads() : load.tidy();
   const Result<void> tidied = context.cancel->cancelled()
                                   ? co_await shielded(std::move(tidy), kTidyLimit)
@@ -328,6 +428,11 @@ Task<int> LoadGenerator::run(Command* command) {
     co_return report_error(tidied.error());
   }
   if (!measured) co_return report_error(measured.error());
+  if (!concluded) {
+    (void)report_error(concluded.error());
+    co_return kExitDestination;
+  }
+  if (*concluded != kExitDone) co_return *concluded;
   co_return load.tallies().all.failed > 0 && !allow_errors_ ? kExitSomeFailed : kExitDone;
 }
 

@@ -47,6 +47,15 @@ class Histogram {
   std::uint64_t sum() const { return sum_.value(); }
   /// The value below which a share `q` in [0, 1] of the records lie; 0 without records.
   std::uint64_t quantile(double q) const;
+  /// Calls `visit(value, count)` for each bucket that holds something, the smallest first; `value`
+  /// is the largest that falls into it.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (std::size_t i = 0; i < kBuckets; ++i) {
+      const std::uint32_t count = buckets_[i].load(std::memory_order_relaxed);
+      if (count > 0) visit(upper_bound(i), count);
+    }
+  }
 
  private:
   static constexpr int kSubBits = 7;

@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from conftest import MIB
+from conftest import MIB, ROOT
+from test_output import run_on_terminal
 
 
 def result(done):
@@ -148,6 +149,195 @@ def test_interrupted_shows_what_there_is_and_tidies_up(telpher, s3):
     assert telpher.ok("ls", "-r", "s3://bucket").out == ""
 
 
+# --- options of a load ----------------------------------------------------------------------------
+
+def test_every_option_is_tried_here(telpher):
+    """Those of stores and networks are every verb's."""
+    help = telpher.ok("bench", "--help").out
+    assert max(map(len, help.split("Examples:")[0].splitlines())) <= 80
+    own = help[help.index("\nLoad:"):help.index("\nStores and network:")]
+    options = re.findall(r"^ {2}(?:-\w, |    )(--[a-z-]+)", own, re.M)
+    assert len(options) >= 21
+    source = (ROOT / "tests/e2e/test_bench.py").read_text()
+    assert [option for option in options if f'"{option}"' not in source] == []
+
+
+def test_list_keys_limits_each_listing(telpher, s3):
+    server = s3([])
+
+    def bytes_of(*more):
+        before = server.stats()["body_bytes_sent"]
+        telpher.ok("bench", "s3://bucket", "--mix", "list", "--objects", "100", "--requests", "20",
+                   "--concurrency", "1", "--seed", "7", *more)
+        return server.stats()["body_bytes_sent"] - before
+
+    assert bytes_of("--list-keys", "2") * 3 < bytes_of()
+
+
+def test_checksum_is_sent_with_each_object(telpher, s3):
+    client = s3([]).client()
+    telpher.ok("bench", "s3://bucket", "--requests", "5", "--size", "100", "--checksum", "crc32c",
+               "--keep")
+    objects = client.list_objects_v2(Bucket="bucket")["Contents"]
+    assert len(objects) == 5
+    for entry in objects:
+        head = client.head_object(Bucket="bucket", Key=entry["Key"], ChecksumMode="ENABLED")
+        assert head["ResponseMetadata"]["HTTPHeaders"]["x-amz-checksum-crc32c"]
+
+
+def test_connections_are_a_limit(telpher, s3):
+    server = s3(args=["--latency", "20ms"])
+    telpher.ok("bench", "s3://bucket", "--requests", "40", "--concurrency", "8", "--connections", "2")
+    assert server.stats()["under_way_max"] == 2
+
+
+def test_same_seed_makes_the_same_objects(telpher, s3):
+    client = s3([]).client()
+    made = []
+    for _ in range(2):
+        telpher.ok("bench", "s3://bucket", "--requests", "10", "--size", "1..1KiB", "--seed", "3",
+                   "--keep")
+        made.append([(entry["Key"], entry["ETag"])
+                     for entry in client.list_objects_v2(Bucket="bucket")["Contents"]])
+    assert len(made[0]) == 10 and made[0] == made[1]
+
+
+def test_progress_on_a_terminal_unless_quiet(telpher, s3):
+    s3([])
+    args = ["bench", "s3://bucket", "--duration", "1200ms", "--concurrency", "2"]
+    code, seen = run_on_terminal(telpher, args, 80)
+    assert code == 0 and re.search(r"\d ops/s  .*p50 [\d.]+ ms", seen), seen
+    code, seen = run_on_terminal(telpher, [*args, "--quiet"], 80)
+    assert code == 0 and "\x1b" not in seen and "ops/s " in seen, seen
+
+
+def test_json_has_plain_numbers(telpher, s3):
+    s3([])
+    out = telpher.ok("bench", "s3://bucket", "--rate", "100", "--requests", "50", "--json").out
+    assert re.search(r'"rate":100[,.}]', out) and not re.search(r"\dE[-+]?\d", out), out
+
+
+# --- compared with another run ----------------------------------------------------------------------
+
+LOAD = ["--mix", "put,get", "--objects", "10", "--concurrency", "16"]
+
+
+def comparison(done):
+    return json.loads(done.out.splitlines()[-1])
+
+
+def verdicts(done):
+    """{("put", "p50_ms"): "slower", …}"""
+    return {(one["operation"], one["figure"]): one["verdict"]
+            for one in comparison(done)["differences"]}
+
+
+@pytest.fixture
+def saved(telpher, s3):
+    """A run that is kept in run.json, on an endpoint that answers after 20 ms."""
+    server = s3(args=["--latency", "20ms"])
+    telpher.ok("bench", "s3://bucket", *LOAD, "--duration", "1s", "--save", "run.json")
+    return server
+
+
+def test_the_same_again_is_not_called_slower(telpher, saved):
+    done = telpher.run("bench", "s3://bucket", *LOAD, "--duration", "1s", "--compare", "run.json",
+                       "--json")
+    # What the endpoint takes to answer decides; CPU time is the machine's affair.
+    told = {found for (operation, figure), found in verdicts(done).items()
+            if figure in ("ops_per_s", "p50_ms")}
+    assert told <= {"no difference", "too short"}, done.out
+    assert result_of_first_line(done)["all"]["count"] > 0
+    assert telpher.ok("ls", "-r", "s3://bucket").out == ""
+
+
+def result_of_first_line(done):
+    return json.loads(done.out.splitlines()[0])
+
+
+def test_a_slower_endpoint_is_found(telpher, saved, s3):
+    s3(args=["--latency", "100ms"])
+    done = telpher.run("bench", "s3://bucket", *LOAD, "--duration", "2s", "--compare", "run.json",
+                       "--save", "slow.json")
+    assert done.returncode == 1, done.out + done.err
+    assert re.search(r"^put +ops/s .* slower$", done.out, re.M), done.out
+    assert re.search(r"^ +p50 ms .* slower$", done.out, re.M), done.out
+    assert re.search(r"^Worse: put ops/s", done.out, re.M), done.out
+    assert max(map(len, done.out.splitlines())) <= 80, done.out
+    # The same from the files, and the other way round.
+    again = telpher.run("bench", "--compare", "run.json", "slow.json")
+    assert again.returncode == 1 and "slow.json" in again.out
+    back = telpher.run("bench", "--compare", "slow.json", "run.json", "--json")
+    assert verdicts(back)["put", "ops_per_s"] == "faster"
+    assert back.returncode == comparison(back)["worse"]
+
+
+def test_a_run_compared_with_itself(telpher, saved):
+    done = telpher.ok("bench", "--compare", "run.json", "run.json")
+    assert "slower" not in done.out and "faster" not in done.out
+
+
+def test_server_cpu_is_compared_when_both_have_it(telpher, s3):
+    server = s3([])
+    args = ["bench", "s3://bucket", "--duration", "1s", "--server-pid", server.process.pid]
+    telpher.ok(*args, "--save", "run.json")
+    assert ("all", "server_cpu_us_per_op") in verdicts(
+        telpher.run("bench", "--compare", "run.json", "run.json", "--json"))
+
+
+def test_too_short_says_how_long(telpher, s3):
+    s3([])
+    telpher.ok("bench", "s3://bucket", "--requests", "20", "--concurrency", "1", "--save", "run.json")
+    done = telpher.ok("bench", "--compare", "run.json", "run.json")
+    assert re.search(r"p99 ms .* too short: \d+[sm]$", done.out, re.M), done.out
+    assert "--duration" in done.out
+
+
+def test_other_settings_are_refused_before_the_run(telpher, saved):
+    before = saved.stats()["requests_total"]
+    done = telpher.run("bench", "s3://bucket", *LOAD, "--size", "1KiB", "--mix", "get",
+                       "--compare", "run.json")
+    assert done.returncode == 2
+    assert "--mix (put,get, now get)" in done.err and "--size (10240, now 1024)" in done.err
+    assert "--concurrency" not in done.err and done.err.count("\n") == 1
+    assert saved.stats()["requests_total"] == before
+
+
+def test_files_of_different_settings_are_refused(telpher, saved):
+    telpher.ok("bench", "s3://bucket", *LOAD, "--verify", "--requests", "5", "--save", "other.json")
+    done = telpher.run("bench", "--compare", "run.json", "other.json")
+    assert done.returncode == 2 and "--verify (not given, now given)" in done.err
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda text: "", "is no run saved by telpher bench --save"),
+    (lambda text: '{"event":"bench"}', "is no run saved by telpher bench --save"),
+    (lambda text: text[:len(text) // 2], "is no run saved by telpher bench --save"),
+    (lambda text: text.replace('"version":1', '"version":9'), "was saved by another version of telpher"),
+    (lambda text: text.replace('"slices":[', '"slices":[7,'), "is damaged"),
+])  # fmt: skip
+def test_damaged_files_are_refused(telpher, saved, tmp_path, change, message):
+    (tmp_path / "bad.json").write_text(change((tmp_path / "run.json").read_text()))
+    for args in (["--compare", "bad.json", "run.json"], ["--compare", "run.json", "bad.json"],
+                 ["s3://bucket", *LOAD, "--compare", "bad.json"]):
+        done = telpher.run("bench", *args)
+        assert done.returncode == 2 and done.out == ""
+        assert f"'bad.json' {message}" in done.err and done.err.count("\n") == 1
+
+
+def test_an_interrupted_run_leaves_the_kept_one(telpher, saved, tmp_path):
+    kept = (tmp_path / "run.json").read_bytes()
+    process = telpher.start("bench", "s3://bucket", *LOAD, "--duration", "1h", "--save", "run.json")
+    done = saved.stats()["requests"]["PutObject"]
+    while saved.stats()["requests"]["PutObject"] < done + 30:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (tmp_path / "run.json").read_bytes() == kept
+    assert [path.name for path in tmp_path.glob("run.json*")] == ["run.json"]
+
+
 @pytest.mark.parametrize("args, message", [
     (["s3://bucket", "--mix", "post"], "--mix: no such operation: 'post'"),
     (["s3://bucket", "--mix", "put=0"], "--mix: all shares are 0"),
@@ -161,6 +351,11 @@ def test_interrupted_shows_what_there_is_and_tidies_up(telpher, s3):
     (["s3://bucket", "--reuse"], "--reuse needs the --seed"),
     (["s3://bucket", "--server-pid", "1073741823"], "there is no process"),
     (["/tmp/x"], "'/tmp/x' is no bucket"),
+    (["s3://bucket", "--save", "none/f"], "--save: no file can be made in 'none/'"),
+    (["s3://bucket", "--save", "."], "--save: '.' is no file"),
+    (["s3://bucket", "--compare", "none"], "'none' cannot be read: No such file"),
+    (["none", "--compare", "none"], "'none' cannot be read: No such file"),
+    (["none", "--compare", "none", "--mix", "get"], "takes no options of a load"),
     (["s3://"], "is no bucket"),
     ([], "needs BUCKET"),
 ])  # fmt: skip

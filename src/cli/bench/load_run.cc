@@ -57,7 +57,8 @@ std::uint64_t LoadRun::prepared_end() const {
 // --- the load -----------------------------------------------------------------------------------
 
 Task<Result<void>> LoadRun::run() {
-  const TimePoint begin = loop_.now();
+  const TimePoint begin = begin_ = loop_.now();
+  slices_.emplace(cpu_spent);
   pace_ =
       Pace(begin, {.rate = settings_.rate,
                    .end = settings_.duration == Duration{} ? kNever : begin + settings_.duration,
@@ -67,6 +68,7 @@ Task<Result<void>> LoadRun::run() {
   auto done = co_await workers.join();
   const TimePoint end = loop_.now();
   elapsed_ = end - begin;
+  slices_->finish(elapsed_);
   if (!ran_dry_ && done) not_started_ = pace_.overdue(end);
   co_return done;
 }
@@ -86,7 +88,13 @@ Task<Result<void>> LoadRun::worker() {
     const LoadOperation operation = errand->operation;
     const auto moved = co_await perform(*errand, buffer);
     if (!moved && moved.error().kind == ErrorKind::kCancelled) co_return moved.error();
-    const Duration took = loop_.now() - start->at;
+    const TimePoint now = loop_.now();
+    const Duration took = now - start->at;
+    slices_->record({.operation = operation,
+                     .at = now - begin_,
+                     .took = took,
+                     .moved = moved ? *moved : 0,
+                     .failed = !moved});
     for (LoadTally* tally : {&tallies_.of(operation), &tallies_.all}) {
       if (moved) {
         tally->succeed(took, *moved);

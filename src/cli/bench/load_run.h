@@ -3,6 +3,7 @@
 // one operation after the other; a Pace tells when. One loop.
 
 #include "cli/bench/plan.h"
+#include "cli/bench/slices.h"
 #include "cli/bench/tally.h"
 #include "store/object_store.h"
 
@@ -37,6 +38,9 @@ class LoadRun {
   /// @param patient   repeats what fails; for preparing and tidying up
   LoadRun(Loop& loop, ObjectStore& measured, ObjectStore& patient, LoadSettings settings);
 
+  /// What has been spent so far; asked some dozens of times during run().
+  std::function<CpuSpent()> cpu_spent = [] { return CpuSpent{}; };
+
   /// Makes the objects that will be read or deleted. Errors: the store's.
   Task<Result<void>> prepare();
   /// Errors: kCancelled; what failed at the store is in the tallies.
@@ -49,6 +53,8 @@ class LoadRun {
   Task<Result<void>> tidy();
 
   const LoadTallies& tallies() const { return tallies_; }
+  /// The same as it went on; after run().
+  const SliceRecorder& slices() const { return *slices_; }
   const LoadPlan& plan() const { return plan_; }
   /// From the first start to the last answer.
   Duration elapsed() const { return elapsed_; }
@@ -101,6 +107,8 @@ class LoadRun {
   LoadPayload payload_;
   Pace pace_{{}, {}};
   LoadTallies tallies_;
+  std::optional<SliceRecorder> slices_;
+  TimePoint begin_;
   Duration elapsed_{};
   std::uint64_t not_started_ = 0;
   std::uint64_t creates_unanswered_ = 0;    // or refused

@@ -157,6 +157,31 @@ TEST(LoadRun, ClosedModelDoesNot) {
   EXPECT_NEAR(run.tallies().all.latency_max_ms(), 1000, 10);
 }
 
+TEST(LoadRun, SlicesShowWhenItStalled) {
+  Bed bed(one_stall());
+  bed.settings.mix = *parse_mix("put");
+  bed.settings.sizes = {100, 100};
+  bed.settings.concurrency = 1;
+  bed.settings.duration = 2s;
+  LoadRun run(bed.loop, bed.store, bed.memory, bed.settings);
+  ASSERT_TRUE(bed.loop.run(run.run()));
+  const auto& slices = run.slices().slices();
+  EXPECT_GT(run.slices().length() * (slices.size() + 1), 2s);
+  std::uint64_t count = 0;
+  ByteCount bytes = 0;
+  std::size_t idle = 0;
+  for (const LoadSlice& slice : slices) {
+    const LoadSlice::Operation& puts = slice.of(LoadOperation::kPut);
+    count += count_of(puts.latency_ns);
+    bytes += puts.bytes;
+    idle += puts.latency_ns.empty();
+  }
+  EXPECT_LE(count, run.tallies().all.finished());
+  EXPECT_NEAR(static_cast<double>(count), static_cast<double>(run.tallies().all.finished()), 100);
+  EXPECT_EQ(bytes, 100 * count);
+  EXPECT_NEAR(static_cast<double>(idle), static_cast<double>(slices.size()) / 2, 2);
+}
+
 TEST(LoadRun, TellsWhatARateTooHighLeftUndone) {
   Bed bed(*parse_fault_script(R"({"latency_ms":100,"rules":[]})"));
   bed.settings.mix = *parse_mix("put");
@@ -209,11 +234,11 @@ TEST(LoadReport, NumbersAddUp) {
                           .client_cpu_s = 0.004,
                           .server = LoadReport::Server{1, 0.01, {}}};
   const auto json = boost::json::parse(load_json(report));
-  EXPECT_EQ(json.at_pointer("/operations/put/ops_per_s").as_double(), 100);
-  EXPECT_EQ(json.at_pointer("/all/mib_per_s").as_double(), 100);
-  EXPECT_NEAR(json.at_pointer("/all/p99_ms").as_double(), 2, 0.02);
-  EXPECT_NEAR(json.at_pointer("/client_cpu_us_per_op").as_double(), 20, 1e-9);
-  EXPECT_NEAR(json.at_pointer("/server/cpu_us_per_op").as_double(), 50, 1e-9);
+  EXPECT_EQ(json.at_pointer("/operations/put/ops_per_s").to_number<double>(), 100);
+  EXPECT_EQ(json.at_pointer("/all/mib_per_s").to_number<double>(), 100);
+  EXPECT_NEAR(json.at_pointer("/all/p99_ms").to_number<double>(), 2, 0.02);
+  EXPECT_NEAR(json.at_pointer("/client_cpu_us_per_op").to_number<double>(), 20, 1e-9);
+  EXPECT_NEAR(json.at_pointer("/server/cpu_us_per_op").to_number<double>(), 50, 1e-9);
   EXPECT_THAT(load_table(report), testing::HasSubstr("closed model"));
 }
 

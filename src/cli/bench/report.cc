@@ -1,6 +1,7 @@
 #include "cli/bench/report.h"
 
 #include "base/units.h"
+#include "codec/plain_numbers.h"
 
 #include <boost/json.hpp>
 
@@ -197,7 +198,7 @@ std::string load_json(const LoadReport& report) {
     server["rss_peak_bytes"] = report.server->at_end.resident_peak;
     object["server"] = std::move(server);
   }
-  return json::serialize(object);
+  return plain_numbers(json::serialize(object));
 }
 
 std::string load_progress(const LoadTallies& tallies, double seconds, double rate,
