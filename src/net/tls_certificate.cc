@@ -82,7 +82,9 @@ std::vector<std::string> alternatives_of(const X509* certificate) {
 
 }  // namespace
 
-bool TlsPeer::has(CertificateFault fault) const { return std::ranges::find(faults, fault) != faults.end(); }
+bool TlsPeer::has(CertificateFault fault) const {
+  return std::ranges::find(faults, fault) != faults.end();
+}
 
 void record_certificate_faults(ssl_st* ssl, std::vector<int>* faults) {
   SSL_set_ex_data(ssl, fault_slot(), faults);

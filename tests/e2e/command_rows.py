@@ -296,6 +296,9 @@ VERIFY = [
     Row("telpher verify {store}/z", TREE, exit=2, err="A B"),
 ]
 
+# Our endpoint and the embedded store keep no versions: theirs is called "null".
+OLD = {"k": [b"old", b"newer"]}
+
 DOCTOR = [
     Row("telpher doctor {store}", TREE, out=r"^  ok    write .*\n(.*\n)*  ok    copy (.*\n)*\n.* well$"),
     Row("telpher doctor {store} --read-only", TREE,
@@ -304,13 +307,13 @@ DOCTOR = [
         out=r"\A\Z"),
     Row("telpher doctor {store}", None, exit=4, left=GONE,
         out=r"^  FAIL  bucket .*'{bucket}'.*\n +→ Make it: telpher mb {store}"),
+    Row("telpher doctor {store} && telpher ls --versions {store}", versions=OLD, only="rgw",
+        out=r"ok    versions +kept: (.*\n)*.* 5  \* {v2} +k\n.* 3    {v1} +k\n\Z", left=["k"]),
     Row("telpher doctor {store}/key", exit=2, err="'{store}/key' is no bucket"),
     Row("telpher doctor {store} --no-sign-request", only="s3", exit=4,
         out="list .*\n +→ .* s3:ListBucket on arn:aws:s3:::{bucket} for everybody"),
 ]
 
-# Our endpoint and the embedded store keep no versions: theirs is called "null".
-OLD = {"k": [b"old", b"newer"]}
 VERSIONS = [
     Row("telpher ls --versions {store}", THREE, out=r" 4  \* null +a\n"),
     Row("telpher ls --versions {store}", versions=OLD, only="rgw",

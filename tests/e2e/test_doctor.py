@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 
 import boto3
 import pytest
@@ -102,6 +103,7 @@ def test_the_machine_and_the_service(telpher, s3):
     assert found["home"]["found"].startswith(str(telpher.home))
     assert re.fullmatch("[0-9.]+ MiB for buffers, of [0-9.]+ [MGT]iB here", found["memory"]["found"])
     found.says("buckets", "ok", "1: bucket; to try one: telpher doctor s3://bucket")
+    assert list(examine(telpher, "s3://")) == list(found)
 
 
 def test_the_embedded_store(telpher):
@@ -197,6 +199,22 @@ def test_wrong_region(telpher, s3):
     assert found.exit == 0 and found.failed == []
 
 
+@pytest.mark.parametrize("code, text, remedy", [
+    ("AuthorizationHeaderMalformed",
+     "the store wants requests signed for another region than 'us-east-1', and does not say which",
+     "Ask its operator, and set --region NAME or AWS_REGION"),
+    ("RequestTimeTooSkewed", "this machine's clock is too far from the store's",
+     "Set the clock: sudo timedatectl set-ntp true, or sudo chronyc makestep"),
+    ("InvalidToken", "the session token is not one of …-key (environment)",
+     "Set AWS_SESSION_TOKEN to the token that came with these keys, or unset it"),
+])
+def test_what_the_store_refuses_without_telling_more(telpher, s3, code, text, remedy):
+    s3([{"on": "ListObjectsV2", "do": "status", "status": 403, "code": code}])
+    found = examine(telpher, "s3://bucket")
+    found.says("sign-in", "failed", text, remedy)
+    assert found.exit == 4
+
+
 def test_a_clock_that_is_off(telpher, s3):
     s3([{"on": "*", "count": 1, "do": "skew", "minutes": 30}])
     telpher.run("ls", "s3://bucket", "--retries", "1")  # the rule acts with the first request
@@ -264,12 +282,38 @@ def test_a_store_that_fails(telpher, s3):
     assert found.exit == 5
 
 
-def test_uploads_that_nobody_ended(telpher, s3):
+def test_a_store_that_hangs(telpher, s3):
+    s3([{"on": "PutObject", "do": "delay", "ms": 60000}])
+    found = examine(telpher, "s3://bucket", "--idle-timeout", "1s")
+    found.says("write", "failed", "PutObject is not answered within 1s",
+               "The store hangs or is slow: try again in a while, tell its operator, or wait longer")
+    assert found.exit == 5
+
+
+def test_uploads_that_nobody_ended(telpher, s3, front):
     server = s3()
     server.client().create_multipart_upload(Bucket="bucket", Key="k")
     found = examine(telpher, "s3://bucket")
     assert found["open uploads"]["found"].startswith("1, the oldest begun ")
     assert found["open uploads"]["status"] == "ok"
+
+    def long_ago(handler):
+        if "max-uploads=" not in handler.path:
+            return False
+        document = b"<ListMultipartUploadsResult><Upload><Key>k</Key><UploadId>u</UploadId>" \
+            b"<Initiated>2020-01-01T00:00:00.000Z</Initiated></Upload></ListMultipartUploadsResult>"
+        handler.send_response_only(200)
+        handler.send_header("Content-Length", str(len(document)))
+        handler.end_headers()
+        handler.wfile.write(document)
+        return True
+
+    telpher.env["AWS_ENDPOINT_URL"] = front(server, long_ago).base
+    found = examine(telpher, "s3://bucket")
+    assert found["open uploads"]["status"] == "warning"
+    assert found["open uploads"]["remedy"] == \
+        "They cost money until somebody ends them. To see them: telpher sweep s3://bucket, to end " \
+        "them: telpher sweep s3://bucket --abort --all"
 
 
 # --- what stores lack ----------------------------------------------------------------------------
@@ -406,13 +450,24 @@ def test_host_that_stays_silent(telpher, scheme, check):
 
 
 def test_one_of_several_addresses_is_dead(telpher, serve):
-    addresses = {info[4][0] for info in socket.getaddrinfo("localhost", 80)}
-    if len(addresses) < 2:
-        pytest.skip("localhost has one address here")
+    """With a hosts file of its own, where that can be had."""
+    hosts = telpher.cwd / "hosts"
+    hosts.write_text("127.0.0.2 s3.test\n127.0.0.1 s3.test\n")
+    inside = ["unshare", "--mount", "sh", "-c",
+              f"mount --bind '{hosts}' /etc/hosts && exec \"$@\"", "sh"]
+    if subprocess.run([*inside, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mounts here")
     server = serve("--store", "memory", "--bucket", "bucket")
-    found = at(telpher, f"http://localhost:{server.port}")
+    done = subprocess.run(
+        inside + telpher.command(["doctor", "--json", "s3://bucket", "--endpoint-url",
+                                  f"http://s3.test:{server.port}"]),
+        env=telpher.env | CLIENT, cwd=telpher.cwd, capture_output=True, text=True, timeout=60)
+    done.out, done.err = done.stdout, done.stderr
+    found = Found(done)
+    assert set(found["name"]["found"].removeprefix("s3.test is ").split(", ")) == \
+        {"127.0.0.1", "127.0.0.2"}
     assert found["connection"]["status"] == "warning"
-    assert f"; not [::1]:{server.port}" in found["connection"]["found"]
+    assert found["connection"]["found"].endswith(f"; not 127.0.0.2:{server.port}")
     assert "Take the dead address out of the DNS" in found["connection"]["remedy"]
     assert found.exit == 0
 
@@ -568,6 +623,17 @@ def test_proxy_that_is_not_there(telpher, s3):
     found.says("connection", "failed",
                f"the proxy 127.0.0.1:{port}: nobody listens there: connection refused",
                "Correct HTTPS_PROXY, HTTP_PROXY or --proxy; without it: --proxy none")
+    assert found.exit == 5
+
+
+def test_proxy_that_wants_a_log_in(telpher, started):
+    proxy = started(HttpProxy("me:proxy-password"))
+    found = at(telpher, "https://s3.test", "--proxy", proxy.url)
+    words = (f"the proxy 127.0.0.1:{proxy.port} wants a log-in (HTTP 407)",
+             "Give it in the proxy's address: http://USER:PASSWORD@HOST:PORT")
+    found.says("TLS", "failed", *words)
+    found = at(telpher, "http://s3.test", "--proxy", proxy.url)
+    found.says("service", "failed", *words)
     assert found.exit == 5
 
 

@@ -30,7 +30,7 @@ bool is_about_keys(const Error& error) {
 /// Only as much of the access key as tells it from others.
 std::string end_of(const std::string& access_key) {
   constexpr std::size_t kShown = 4;
-  if (access_key.size() <= 2 * kShown) return "…";
+  if (access_key.size() <= kShown) return "…";
   return "…" + access_key.substr(access_key.size() - kShown);
 }
 

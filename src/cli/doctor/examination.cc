@@ -50,7 +50,8 @@ Examination::Examination(Loop& loop, Settings settings, DoctorOptions options,
       sample_(make_sample(loop.random())) {
   known_.bucket = bucket_;
   known_.is_local = is_local();
-  known_.waited = format_duration(options_.access.connect_timeout);
+  known_.waited_to_connect = format_duration(options_.access.connect_timeout);
+  known_.waited_for_answer = format_duration(options_.access.idle_timeout);
 }
 
 Examination::~Examination() = default;
@@ -137,8 +138,9 @@ Task<int> Examination::run() {
   const Result<void> done = co_await run_all(checks, &report);
   const Result<void> cleaned = co_await shielded(clean_up(), kCleanUpLimit);
   if (!cleaned) {
-    std::fprintf(stderr, "telpher: below s3://%s/%s something of this check may be left: %s\n",
-                 bucket_.c_str(), prefix_.c_str(), printable(cleaned.error().message).c_str());
+    std::fprintf(stderr, "telpher: below %s something of this check may be left: %s\n",
+                 destination_text(address_->kind, place("")).c_str(),
+                 printable(cleaned.error().message).c_str());
   }
   (void)co_await session_.close();
   if (!done) co_return kExitInterrupted;
@@ -155,25 +157,34 @@ ObjectAddress Examination::written_at(std::string_view name) {
   return object;
 }
 
-/// Also of what a cancelled request may have done.
+/// Also of what requests have done whose answers did not come.
 Task<Result<void>> Examination::clean_up() {
-  Result<void> first;
-  for (const OpenUpload& upload : uploads_) {
-    Result<void> ended = co_await store_->abort(upload.object, upload.id);
-    if (!ended && first) first = std::move(ended);
+  Result<void> ended;
+  if (uploading_) ended = co_await end_uploads();
+  Result<void> removed;
+  if (!written_.empty()) removed = co_await remove_written();
+  co_return ended ? std::move(removed) : std::move(ended);
+}
+
+Task<Result<void>> Examination::end_uploads() {
+  CO_TRY(const UploadsPage page, co_await store_->list_uploads(bucket_, {.prefix = prefix_}));
+  for (const UploadInfo& upload : page.uploads) {
+    CO_TRY_VOID(co_await store_->abort({bucket_, upload.key}, upload.upload_id));
   }
-  if (!written_.empty()) {
-    Result<void> removed = co_await remove_written();
-    if (!removed && first) first = std::move(removed);
-  }
-  co_return first;
+  uploading_ = false;
+  co_return Result<void>();
 }
 
 Task<Result<void>> Examination::remove_written() {
-  if (keeps_versions_) {
-    CO_TRY(const ListPage page,
-           co_await store_->list(bucket_, {.prefix = prefix_, .versions = true}));
-    for (const ListEntry& entry : page.objects) {
+  // Without the answer to the first write it is not known whether there are versions.
+  std::optional<ListPage> versions;
+  if (keeps_versions_ || whole_.etag.empty()) {
+    Result<ListPage> page = co_await store_->list(bucket_, {.prefix = prefix_, .versions = true});
+    if (!page && keeps_versions_) co_return std::move(page).error();
+    if (page) versions = *std::move(page);
+  }
+  if (versions) {
+    for (const ListEntry& entry : versions->objects) {
       CO_TRY_VOID(co_await store_->remove({bucket_, entry.key, entry.version_id}));
     }
   } else {

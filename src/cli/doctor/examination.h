@@ -91,6 +91,7 @@ class Examination {
 
   // examination.cc
   Task<Result<void>> clean_up();
+  Task<Result<void>> end_uploads();
   Task<Result<void>> remove_written();
 
   ObjectAddress place(std::string_view name) const;
@@ -135,11 +136,7 @@ class Examination {
   const std::string prefix_;  // ".telpher-doctor/…/"
   std::string sample_;        // what is written
   std::vector<std::string> written_;
-  struct OpenUpload {
-    ObjectAddress object;
-    std::string id;
-  };
-  std::vector<OpenUpload> uploads_;
+  bool uploading_ = false;                // a multipart upload may be open
   PutResult whole_;                       // of the object "whole"
   std::optional<ObjectAddress> subject_;  // what is read: ours, or the first that is listed
   ObjectInfo subject_info_;

@@ -126,8 +126,14 @@ Finding explain_network(const Error& error, const Circumstances& known) {
     return failure(kExitGaveUp, "no way leads there: " + error.message,
                    "Check this machine's network, VPN and routes (ip route), or correct " + url);
   }
+  if (error.kind == ErrorKind::kTimeout && !error.context.operation.empty()) {
+    return failure(kExitGaveUp,
+                   error.context.operation + " is not answered within " + known.waited_for_answer,
+                   "The store hangs or is slow: try again in a while, tell its operator, or wait "
+                   "longer: --idle-timeout 60s");
+  }
   if (error.kind == ErrorKind::kTimeout) {
-    return failure(kExitGaveUp, "no answer within " + known.waited,
+    return failure(kExitGaveUp, "no answer within " + known.waited_to_connect,
                    "A firewall or security group may drop what is sent, or the host is down. Else "
                    "correct " +
                        url + ", or wait longer: --connect-timeout 30s");

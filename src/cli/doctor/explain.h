@@ -16,7 +16,8 @@ struct Circumstances {
   std::string access_key;     // its end: "…ABCD"
   std::string keys_from;      // "environment"
   std::string region;
-  std::string waited;  // "5s": how long one waited for a connection
+  std::string waited_to_connect;  // "5s"
+  std::string waited_for_answer;  // once connected
   bool is_local = false;
 };
 

@@ -64,6 +64,17 @@ bool looks_like_s3(const Headers& headers, std::string_view body) {
   return false;
 }
 
+/// A proxy did not let us through.
+Finding stopped_by_proxy(const Error& error, const Origin& origin) {
+  if (error.message.find("log-in") != std::string::npos) {
+    return failure(kExitGaveUp, error.message.substr(0, error.message.find(". ")),
+                   "Give it in the proxy's address: http://USER:PASSWORD@HOST:PORT");
+  }
+  return failure(kExitGaveUp, error.message,
+                 "Have the proxy let " + authority_of(origin) +
+                     " pass, or do without it: --proxy none, or NO_PROXY=" + origin.host);
+}
+
 /// Of certificates that are not trusted.
 Finding untrusted(const TlsPeer& peer, const Origin& origin, WallTime now) {
   const std::string who = peer.issuer.empty() ? "somebody unknown" : "'" + peer.issuer + "'";
@@ -247,19 +258,16 @@ Examination::CheckTask Examination::check_tls() {
       TlsClientContext::make({.ca_bundle = config_.ca_bundle});
   if (!context) co_return failure(kExitUsage, context.error().message, "");
   Result<std::unique_ptr<Socket>> socket = co_await connect_there();
-  if (!socket && proxy_) {
-    co_return failure(kExitGaveUp, socket.error().message,
-                      "Have the proxy let " + authority_of(origin()) +
-                          " pass, or do without it: --proxy none, or NO_PROXY=" + origin().host);
-  }
+  if (!socket && proxy_) co_return stopped_by_proxy(socket.error(), origin());
   if (!socket) co_return socket.error();
   Result<TlsPeer> peer =
       co_await examine_tls(**context, *std::move(socket), origin().host, connect_deadline());
   if (!peer && peer.error().kind == ErrorKind::kTimeout) {
-    co_return failure(kExitGaveUp,
-                      "it takes the connection and then stays silent for " + known_.waited,
-                      "Is this the store's port? If it is, the service hangs: restart it, or tell "
-                      "its operator");
+    co_return failure(
+        kExitGaveUp,
+        "it takes the connection and then stays silent for " + known_.waited_to_connect,
+        "Is this the store's port? If it is, the service hangs: restart it, or tell "
+        "its operator");
   }
   if (!peer && peer.error().kind != ErrorKind::kCancelled) {
     co_return failure(kExitGaveUp, "no TLS is spoken there: " + peer.error().message,
@@ -340,6 +348,7 @@ Examination::CheckTask Examination::check_service() {
                       "Is this the store's port? If it is, the service hangs: restart it, or tell "
                       "its operator");
   }
+  if (!asked && proxy_) co_return stopped_by_proxy(asked.error(), origin());
   if (!asked) co_return asked.error();
   const std::string server(greeting_.headers.find("server").value_or(""));
   const std::string by = server.empty() ? "" : " by '" + server + "'";

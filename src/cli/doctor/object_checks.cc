@@ -131,8 +131,8 @@ Examination::CheckTask Examination::check_ranges() {
 
 Examination::CheckTask Examination::check_multipart() {
   const ObjectAddress object = written_at("parts");
+  uploading_ = true;
   CO_TRY(std::string id, co_await store_->create_upload(object, {.checksum = kAlgorithm}));
-  uploads_.push_back({object, id});
   const PutPartOptions options{.checksum = checksum_of(kAlgorithm, as_bytes(sample_))};
   CO_TRY(PartInfo part,
          co_await store_->put_part(object, id, 1, Body::of(as_bytes(sample_)), options));
@@ -142,7 +142,7 @@ Examination::CheckTask Examination::check_multipart() {
                       "Update the store: unfinished transfers cannot be resumed on it");
   }
   CO_TRY_VOID(co_await store_->complete(object, id, {std::move(part)}, {}));
-  uploads_.clear();
+  uploading_ = false;
   CO_TRY(const ObjectInfo info, co_await store_->head(object));
   if (info.size != sample_.size()) {
     co_return failure(kExitIntegrity, "an object put together of parts has another size",
@@ -162,13 +162,13 @@ Task<Result<bool>> Examination::put_refused_where_there_is_one() {
 /// CompleteMultipartUpload, over the same object.
 Task<Result<bool>> Examination::complete_refused_where_there_is_one() {
   const ObjectAddress object = written_at("once");
+  uploading_ = true;
   CO_TRY(const std::string id, co_await store_->create_upload(object, {}));
-  uploads_.push_back({object, id});
   CO_TRY(PartInfo part, co_await store_->put_part(object, id, 1, Body::of(as_bytes(sample_)), {}));
   const auto done = co_await store_->complete(object, id, {std::move(part)},
                                               {.condition = {.if_none_match = true}});
   if (!done) CO_TRY_VOID(co_await store_->abort(object, id));
-  uploads_.clear();
+  uploading_ = false;
   co_return was_refused(done);
 }
 
