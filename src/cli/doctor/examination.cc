@@ -110,7 +110,12 @@ std::vector<Examination::Check> Examination::plan() const {
 }
 
 Task<Finding> Examination::run_one(Check check) {
-  Result<Finding> found = co_await with_deadline((this->*check.run)(), loop_.now() + kCheckLimit);
+  // A write that is given up may be carried out after all, when nobody removes it any more: it is
+  // waited for, as long as the store shows life.
+  const bool writes = ((check.needs | check.breaks) & kWritten) != 0;
+  const TimePoint deadline = loop_.now() + kCheckLimit;
+  Result<Finding> found = writes ? co_await shielded((this->*check.run)(), kCheckLimit)
+                                 : co_await with_deadline((this->*check.run)(), deadline);
   co_return found ? *std::move(found) : explain(found.error(), known_);
 }
 
