@@ -10,7 +10,7 @@ namespace {
 class Doctor final : public Verb {
  public:
   void describe(CommandLine& line, const Settings&) override {
-    line.positionals = {.name = "BUCKET",
+    line.positionals = {.name = "[BUCKET]",
                         .help = "s3://bucket or local://bucket; none: this machine and the service",
                         .min = 0,
                         .max = 1};
