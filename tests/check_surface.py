@@ -1,9 +1,9 @@
 """Whether the end-to-end tests exercise all that the command line promises.
 
-usage: check_surface.py NOTES TELPHER
+usage: check_surface.py NOTES TELPHER [PROMISES]
 
 NOTES is the folder in which the tests have noted every command they ran (tests/e2e/conftest.py);
-what is promised stands in tests/e2e/surface.txt, and in the help of TELPHER itself.
+what is promised stands in PROMISES, else in tests/e2e/surface.txt, and in the help of TELPHER.
 """
 
 import json
@@ -12,7 +12,8 @@ import re
 import subprocess
 import sys
 
-E2E = pathlib.Path(__file__).resolve().parent / "e2e"
+TESTS = pathlib.Path(__file__).resolve().parent
+E2E = TESTS / "e2e"
 OPTION = re.compile(r"^  (?:-\w, |    )(--[\w-]+)")
 
 
@@ -36,7 +37,7 @@ class Exercised:
         self.out = "\n".join(note.get("out", "") for note in notes)
 
     def verb(self, name):
-        return any(note["args"][:1] == [name] and note.get("exit", 0) == 0 for note in self.notes)
+        return any(note["args"][:1] == [name] and note.get("exit") == 0 for note in self.notes)
 
     def option_of(self, verb, option, short):
         return any(note["args"][:1] == [verb] and
@@ -61,6 +62,9 @@ class Exercised:
         path = E2E / file
         return path.exists() and f"def {function}(" in path.read_text()
 
+    def checked(self, name):
+        return (TESTS / f"{name}.py").exists() and name in (TESTS / "CMakeLists.txt").read_text()
+
     def has(self, kind, what):
         match kind:
             case "verb":
@@ -81,7 +85,9 @@ class Exercised:
                 return re.search(what, self.out) is not None
             case "test":
                 return self.test(what)
-        raise SystemExit(f"surface.txt: what is '{kind}'?")
+            case "checked":
+                return self.checked(what)
+        raise SystemExit(f"{kind} {what}: what is '{kind}'?")
 
 
 def help_of(telpher, *words):
@@ -105,7 +111,8 @@ def main():
     telpher = sys.argv[2]
     missing = []
     count = 0
-    for line in (E2E / "surface.txt").read_text().splitlines():
+    promises = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else E2E / "surface.txt"
+    for line in promises.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
         kind, what = line.split(" ", 1)

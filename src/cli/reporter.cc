@@ -10,6 +10,7 @@ namespace {
 
 constexpr auto kRedraw = std::chrono::milliseconds(250);
 constexpr auto kJsonInterval = std::chrono::milliseconds(1000);
+constexpr std::string_view kInterruption = "Network interruption: ";
 
 std::string duration_text(Duration duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
@@ -83,9 +84,10 @@ void Reporter::failed(Copy& copy, const Error& error, ExitCode code) {
   Error shown = error;
   const TransferProgress& progress = copy.progress;
   const bool network = error.kind == ErrorKind::kNetwork || error.kind == ErrorKind::kTimeout;
-  if (network && progress.size && *progress.size > 0 && progress.bytes_done > 0) {
-    shown.message += ". Network interruption: " + std::to_string(progress.bytes_done) + " of " +
-                     std::to_string(*progress.size) + " bytes transferred (" +
+  const bool said = error.message.contains(kInterruption);  // by the reader of a single stream
+  if (network && !said && progress.size && *progress.size > 0 && progress.bytes_done > 0) {
+    shown.message += ". " + std::string(kInterruption) + std::to_string(progress.bytes_done) +
+                     " of " + std::to_string(*progress.size) + " bytes transferred (" +
                      std::to_string(progress.bytes_done * 100 / *progress.size) + "%)";
   }
   print_failed(copy.names, shown, code, progress.bytes_done);

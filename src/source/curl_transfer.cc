@@ -13,6 +13,7 @@ namespace {
 
 constexpr long kCurlBuffer = 256 * 1024;
 constexpr int kRoundsBeforeYield = 32;  // sockets of others are served in between
+constexpr std::chrono::milliseconds kNudge{100};
 
 UniqueFd make_epoll() {
   static std::once_flag initialised;  // libcurl's own global state
@@ -136,6 +137,14 @@ bool CurlTransfer::drive() {
   return ready > 0 || due;
 }
 
+/// FTPS: while its data connection shakes hands libcurl (7.88) asks for that socket's events alone,
+/// and the server shakes hands only once it has been told on the other what to send.
+void CurlTransfer::nudge() {
+  int running = 0;
+  curl_multi_perform(multi_, &running);
+  note_end();
+}
+
 void CurlTransfer::note_end() {
   int left = 0;
   while (CURLMsg* message = curl_multi_info_read(multi_, &left)) {
@@ -158,12 +167,15 @@ Task<Result<void>> CurlTransfer::run() {
       continue;
     }
     const TimePoint idle_end = active_ + idle_;
-    const Result<void> waited = co_await watch_.wait(FdWatch::kRead, std::min(timer_, idle_end));
+    const Result<void> waited =
+        co_await watch_.wait(FdWatch::kRead, std::min({timer_, idle_end, loop_.now() + kNudge}));
     if (waited) continue;
     if (waited.error().kind != ErrorKind::kTimeout) co_return waited.error();
-    if (timer_ > loop_.now() && idle_end <= loop_.now()) {
+    if (timer_ <= loop_.now()) continue;
+    if (idle_end <= loop_.now()) {
       co_return make_temporary_error(ErrorKind::kTimeout, "the source sends nothing any more");
     }
+    nudge();
   }
   // Bytes that came before it broke are delivered; the next read tells that it broke.
   if (!has_bytes() && result_ != CURLE_OK) {

@@ -53,6 +53,7 @@ class CurlTransfer {
   bool has_bytes() const { return filled_ > 0 || rest_begin_ < rest_.size(); }
   Task<Result<void>> run();
   bool drive();
+  void nudge();
   void note_end();
 
   Loop& loop_;

@@ -70,15 +70,17 @@ Task<Result<void>> ResumingReader::reopen() {
 }
 
 Error ResumingReader::interrupted(Error error) const {
+  // What was transferred of the whole is not known to one who reads a part of it.
+  if (!whole_) return error;
   if (error.kind != ErrorKind::kNetwork && error.kind != ErrorKind::kTimeout) return error;
-  std::string text = "Network interruption: " + std::to_string(start_ + done_);
+  std::string text = "Network interruption: " + std::to_string(done_);
   const ByteCount total = seen_.size.value_or(0);
   text += " of " + (seen_.size ? std::to_string(total) : std::string("an unknown number of")) +
           " bytes transferred";
   if (total > 0) {
     char percent[16];
     std::snprintf(percent, sizeof percent, " (%.0f%%)",
-                  100.0 * static_cast<double>(start_ + done_) / static_cast<double>(total));
+                  100.0 * static_cast<double>(done_) / static_cast<double>(total));
     text += percent;
   }
   error.message = text + ": " + error.message;

@@ -24,7 +24,7 @@ class ResumingReader : public ByteReader {
   ResumingReader(Source& source, SourceInfo seen, std::optional<ByteRange> range,
                  ResumePolicy policy = {});
 
-  /// Errors: the source's; once attempts are used up kRetriedOut with
+  /// Errors: the source's; once attempts are used up kRetriedOut, without a range with
   /// `Network interruption: x of y bytes transferred (p%)`. kSourceChanged when more or fewer bytes
   /// come than the probe announced.
   Task<Result<std::size_t>> read_some(MutableBytes buffer) override;

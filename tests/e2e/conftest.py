@@ -3,6 +3,7 @@
 The tests are named by what a user types. TELPHER_BUILD chooses the build (default dev: ASan + UBSan).
 """
 
+import contextlib
 import hashlib
 import itertools
 import json
@@ -19,6 +20,7 @@ import urllib.request
 
 import pytest
 
+from front import Front
 from s3_command import KEYS, Served
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -111,6 +113,29 @@ def note_shell(command, done):
                  out=done.stdout.decode(errors="replace")[:NOTED_MAX])
 
 
+class Started(subprocess.Popen):
+    """A command under way. How it ended is noted when somebody waits for it."""
+
+    def __init__(self, command, noted, **kwargs):
+        self.noted = noted
+        super().__init__(command, **kwargs)
+
+    def wait(self, timeout=None):
+        code = super().wait(timeout)
+        note(**self.noted, exit=code)
+        return code
+
+    def communicate(self, *args, **kwargs):
+        out, err = super().communicate(*args, **kwargs)
+        note(**self.noted, exit=self.returncode, out=as_text(out)[-NOTED_MAX:],
+             err=as_text(err)[-NOTED_MAX:])
+        return out, err
+
+
+def as_text(said):
+    return said.decode(errors="replace") if isinstance(said, bytes) else said or ""
+
+
 class Telpher:
     """Runs the binary with a home and an environment of its own."""
 
@@ -125,9 +150,7 @@ class Telpher:
                      "UBSAN_OPTIONS": "print_stacktrace=1"}
 
     def command(self, args):
-        args = list(map(str, args))
-        note(args=args, variables=[])
-        return [str(TELPHER), *args]
+        return [str(TELPHER), *map(str, args)]
 
     def variables(self, env):
         """Those of a run that are not the machine's own."""
@@ -151,10 +174,10 @@ class Telpher:
         assert done.returncode == 0, f"{args}: exit {done.returncode}\n{done.err}{done.out[-2000:]}"
         return done
 
-    def start(self, *args, env=None, **kwargs):
-        note(args=list(map(str, args)), variables=self.variables(env))
-        return subprocess.Popen(self.command(args), env=self.env | (env or {}), cwd=self.cwd,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+    def start(self, *args, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs):
+        noted = {"args": list(map(str, args)), "variables": self.variables(env)}
+        return Started(self.command(args), noted, env=self.env | (env or {}), cwd=self.cwd,
+                       stdout=stdout, stderr=stderr, **kwargs)
 
     def events(self, *args, **kwargs):
         """The JSON events of a run."""
@@ -349,6 +372,34 @@ def serve(telpher):
     for server in started:
         if server.process.poll() is None:
             server.end()
+
+
+@pytest.fixture
+def front():
+    started = []
+
+    def start(server, decide, hidden=()):
+        started.append(Front(server, decide, hidden))
+        return started[-1]
+
+    yield start
+    for gateway in started:
+        gateway.server.shutdown()
+        gateway.server.server_close()
+
+
+@contextlib.contextmanager
+def swallowing(host, port=0):
+    """A port that neither answers nor refuses: its queue is full, and nobody takes from it."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind((host, port))
+        listener.listen(0)
+        for _ in range(4):
+            waits = stack.enter_context(socket.socket())
+            waits.setblocking(False)
+            waits.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 @pytest.fixture

@@ -25,9 +25,8 @@ class Served:
     def __init__(self, telpher, args, env, **kwargs):
         self.stderr = telpher.cwd / f"stderr-{time.monotonic_ns()}"
         with open(self.stderr, "wb") as stderr:
-            self.process = subprocess.Popen(
-                telpher.command(["s3", *ANYWHERE, *args]), env=telpher.env | env, cwd=telpher.cwd,
-                stdout=subprocess.PIPE, stderr=stderr, text=True, **kwargs)
+            self.process = telpher.start("s3", *ANYWHERE, *args, env=env, stderr=stderr, text=True,
+                                         **kwargs)
         first = self.process.stdout.readline()
         listening = re.fullmatch(r"listening on (https?://127\.0\.0\.1:(\d+))\n", first)
         assert listening, f"{first} {self.err}"

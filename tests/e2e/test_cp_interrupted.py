@@ -3,13 +3,14 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import zlib
 
 import pytest
 
-from conftest import MIB, kill, random_bytes, sha256, wait_for_event
+from conftest import MIB, Imposter, kill, random_bytes, sha256, stop, wait_for_event
 
 PART = 8 * MIB
 SIZE = 64 * MIB
@@ -151,24 +152,49 @@ def test_two_identical_commands_at_once(telpher, slow_web):
     assert len(ranges_fetched(slow_web)) <= SIZE // PART + 1
 
 
+def restarted(telpher, server, rules):
+    """Another server where the first one was."""
+    return Imposter("http_imposter", {"rules": rules}, telpher.cwd, "--listen",
+                    server.base.removeprefix("http://"))
+
+
+def test_a_source_that_dies_for_good(telpher, web):
+    """How far it came is said, and that the same command goes on from there."""
+    rules = [{"path": "/f", "size": SIZE, "etag": '"1"', "rate": 6 * MIB}]
+    server = web(rules)
+    wanted = sha256(server.content("/f"))
+    process = telpher.start(*copy_args(server), "--retries", "2")
+    wait_for_event(process, progressed(5 * PART))
+    stop(server.process)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 5, err
+    said = re.search(r"Network interruption: (\d+) of (\d+) bytes transferred \((\d+)%\)",
+                     err.decode())
+    done, total, percent = map(int, said.groups())
+    assert total == SIZE and 0 < done < SIZE and percent == pytest.approx(100 * done / total, abs=1)
+    assert b"Run the same command again to continue where it stopped." in err
+    assert err.count(b"Network interruption") == 1, err
+    again = restarted(telpher, server, rules)
+    try:
+        assert check_resumed(telpher, again, wanted)["parts_resumed"] >= 1
+    finally:
+        stop(again.process)
+
+
 def test_a_source_that_changed_since_is_not_continued(telpher, web):
     rules = [{"path": "/f", "size": SIZE, "etag": '"1"', "rate": 6 * MIB}]
     server = web(rules)
     process = telpher.start(*copy_args(server))
     wait_for_event(process, progressed(5 * PART))
     kill(process)
-    port = server.base.rsplit(":", 1)[1]
-    server.process.kill()
-    server.process.wait()
+    stop(server.process)
     rules[0] |= {"etag": '"2"', "seed": 2}
-    import conftest
-    changed = conftest.Imposter("http_imposter", {"rules": rules}, telpher.cwd, "--listen",
-                                "127.0.0.1:" + port)
+    changed = restarted(telpher, server, rules)
     try:
         result = check_resumed(telpher, changed, sha256(changed.content("/f")))
         assert result["parts_resumed"] == 0
     finally:
-        conftest.stop(changed.process)
+        stop(changed.process)
 
 
 def test_sweep_ends_what_was_left(telpher, slow_web):

@@ -3,15 +3,12 @@ message, bytes, open uploads, and that each fault was met. Rows that stand elsew
 
 import contextlib
 import gzip
-import http.client
-import http.server
-import socket
 import subprocess
 import threading
 
 import pytest
 
-from conftest import MIB, kill, random_bytes
+from conftest import MIB, kill, random_bytes, swallowing
 
 PART = 5 * MIB
 SIZE = 3 * PART + 1000
@@ -54,69 +51,6 @@ def refused(telpher, code, text, *args, **kwargs):
     assert done.returncode == code, f"exit {done.returncode}: {done.err}"
     assert text in done.err, done.err
     return done
-
-
-class Front:
-    """A gateway before the endpoint: `decide(handler)` may answer in its place and return True."""
-
-    def __init__(self, server, decide, hidden=()):
-        host = server.base.removeprefix("http://")
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle_expect_100(self):
-                return True  # sent once the body is wanted
-
-            def answer(self):
-                if decide(self):
-                    return
-                if self.headers.get("Expect"):
-                    self.send_response_only(100)
-                    self.end_headers()
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                behind = http.client.HTTPConnection(host)
-                behind.putrequest(self.command, self.path, skip_host=True,
-                                  skip_accept_encoding=True)
-                for name, value in self.headers.items():
-                    if name.lower() not in ("expect", "connection"):
-                        behind.putheader(name, value)
-                behind.endheaders(body)
-                got = behind.getresponse()
-                content = got.read()
-                self.send_response_only(got.status)
-                for name, value in got.getheaders():
-                    if name.lower() not in ("connection", *hidden):
-                        self.send_header(name, value)
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
-                behind.close()
-
-            do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.handle_error = lambda *_: None  # clients may be killed
-        self.base = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-
-@pytest.fixture
-def front():
-    started = []
-
-    def start(server, decide, hidden=()):
-        started.append(Front(server, decide, hidden))
-        return started[-1]
-
-    yield start
-    for gateway in started:
-        gateway.server.shutdown()
-        gateway.server.server_close()
 
 
 def send_error(handler, status, code, message, **headers):
@@ -402,14 +336,8 @@ def test_several_addresses_one_dead(telpher, s3, tmp_path, dead):
     server = s3()
     port = int(server.base.rsplit(":", 1)[1])
     with contextlib.ExitStack() as stack:
-        if dead == "swallows":  # its queue is full, and nobody takes from it
-            listener = stack.enter_context(socket.socket())
-            listener.bind(("127.0.0.2", port))
-            listener.listen(0)
-            for _ in range(4):
-                waits = stack.enter_context(socket.socket())
-                waits.setblocking(False)
-                waits.connect_ex(("127.0.0.2", port))
+        if dead == "swallows":
+            stack.enter_context(swallowing("127.0.0.2", port))
         command = telpher.command(["cp", "tree", "s3://bucket/p/", "--concurrency", "8",
                                    "--retries", "1", "--endpoint-url", f"http://two.test:{port}"])
         done = subprocess.run([*alone, "sh", "-c", 'mount --bind hosts /etc/hosts && exec "$@"', "-",

@@ -118,6 +118,20 @@ def test_cat_of_damaged_bytes(telpher, s3, tmp_path):
     assert "do not use them" in done.err
 
 
+def test_verify_deep_believes_no_checksum(telpher, s3, tmp_path):
+    """What is kept as a checksum may be right, and the bytes behind it are not."""
+    (tmp_path / "f").write_bytes(random_bytes(MIB))
+    server = s3()
+    for key in ("a", "b"):
+        telpher.ok("cp", "-q", "f", f"s3://bucket/{key}")
+    args = ["verify", "s3://bucket/a", "s3://bucket/b"]
+    server.faults([{"on": "GetObject", "key": "b", "do": "corrupt"}])
+    assert "at both ends" in telpher.ok(*args).out
+    assert telpher.run(*args, "--deep").returncode == 6
+    server.faults([])
+    assert "read at both ends" in telpher.ok(*args, "--deep").out
+
+
 def test_names_cannot_command_the_terminal(telpher):
     telpher.ok("cp", "-", "local://bucket/a\x1b[2Jb", input=b"x")
     for args in (["ls"], ["ls", "-r"], ["stat", "local://bucket/*"], ["rm", "-v", "local://bucket/*"]):

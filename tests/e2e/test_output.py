@@ -55,12 +55,11 @@ def test_quiet_says_nothing(telpher, nginx):
     assert done.out + done.err == ""
 
 
-def run_on_terminal(telpher, args, columns):
+def run_on_terminal(telpher, args, columns=80, env=None):
     """Everything that appeared on a terminal of so many columns."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    process = subprocess.Popen(telpher.command(args), env=telpher.env | {"TERM": "xterm"},
-                               stdout=slave, stderr=slave, cwd=telpher.cwd)
+    process = telpher.start(*args, env={"TERM": "xterm"} | (env or {}), stdout=slave, stderr=slave)
     os.close(slave)
     seen = b""
     while True:
@@ -88,3 +87,47 @@ def test_progress_on_a_terminal(telpher, web, columns):
             assert len(drawn) < columns, drawn
     # The progress is gone at the end; the result stays.
     assert "verified by" in seen.split("\x1b[J")[-1]
+
+
+# --- when progress is shown ----------------------------------------------------------------------
+
+@pytest.fixture
+def slow_url(web):
+    """Takes some pictures' time."""
+    return web([{"path": "/f", "size": 8 * MIB, "etag": '"1"', "rate": 4 * MIB}]).url("/f")
+
+
+@pytest.mark.parametrize("option, drawn", [
+    (["--progress", "auto"], True), (["--progress", "always"], True),
+    (["--progress", "never"], False), (["--no-progress"], False), (["--quiet"], False),
+])
+def test_progress_options_on_a_terminal(telpher, slow_url, option, drawn):
+    code, seen = run_on_terminal(telpher, ["cp", slow_url, "local://bucket/f", *option])
+    assert code == 0, seen
+    assert ("\x1b[" in seen) == drawn, seen
+    assert ("verified by" in seen) == (option != ["--quiet"])
+
+
+@pytest.mark.parametrize("option, drawn", [
+    (["--progress", "auto"], False), (["--progress", "always"], True),
+    (["--progress", "never"], False), (["--no-progress"], False),
+])
+def test_progress_options_without_a_terminal(telpher, slow_url, option, drawn):
+    done = telpher.ok("cp", slow_url, "local://bucket/f", *option)
+    assert ("%" in done.err) == drawn, done.err
+    assert "verified by" in done.out
+
+
+@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"NO_COLOR": ""}, {}])
+def test_no_colours(telpher, slow_url, env):
+    """Progress moves, and nothing is coloured: neither it, nor what went wrong."""
+    code, seen = run_on_terminal(telpher, ["cp", slow_url, "local://bucket/f"], env=env)
+    assert code == 0 and "%" in seen
+    _, failed = run_on_terminal(telpher, ["cp", "nowhere", "local://bucket/f"], env=env)
+    assert "telpher: " in failed
+    assert not re.search(r"\x1b\[[0-9;]*m", seen + failed)
+
+
+def test_dumb_terminal_gets_no_progress(telpher, slow_url):
+    code, seen = run_on_terminal(telpher, ["cp", slow_url, "local://bucket/f"], env={"TERM": "dumb"})
+    assert code == 0 and "\x1b" not in seen

@@ -401,6 +401,15 @@ def test_forget_frees_the_upload(telpher, s3, tmp_path):
     assert telpher.open_uploads("s3://bucket") == []
 
 
+def test_forget_keep_upload_leaves_what_the_store_has(telpher, s3, tmp_path):
+    """For a store that is gone: nobody is asked."""
+    interrupted_upload(telpher, s3, tmp_path)
+    [job] = telpher.jobs()
+    telpher.ok("forget", "--keep-upload", job["id"], env={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"})
+    assert telpher.jobs() == []
+    assert len(telpher.open_uploads("s3://bucket")) == 1
+
+
 def test_forget_removes_half_a_download(telpher, s3, tmp_path):
     s3([{"on": "GetObject", "after": 2, "count": 1, "do": "delay", "ms": 120_000}])
     (tmp_path / "f").write_bytes(random_bytes(40 * MIB))
