@@ -13,8 +13,11 @@ if not (os.access(VSFTPD, os.X_OK) and os.access(SSHD, os.X_OK)):
 
 
 @pytest.fixture
-def started(tmp_path):
+def started(telpher, tmp_path):
     servers = []
+    # libssh2 1.10 forgets what it had asked for ahead when a file is not read to its end.
+    (tmp_path / "leaks").write_text("leak:libssh2.so\n")
+    telpher.env["LSAN_OPTIONS"] = f"suppressions={tmp_path}/leaks:print_suppressions=0"
 
     def start(scheme):
         folder = tmp_path / scheme
@@ -86,7 +89,7 @@ def test_cp_of_what_was_written_meanwhile(telpher, server):
     server.put("f", random_bytes(48 * MIB, seed=2))
     os.utime(server.root / "f", (1_700_000_100, 1_700_000_100))
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 6, err
+    assert process.returncode == 6, err.decode()
     assert b"the source changed while it was being copied" in err
     assert not telpher.exists("local://bucket/f")
 
