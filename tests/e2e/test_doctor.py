@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conftest import free_port
+from front import Front
 from proxy_servers import HttpProxy, SocksProxy
 from s3_command import KEYS
-from test_failure_table import Front
 from test_output import run_on_terminal
 
 CLIENT = {"AWS_ACCESS_KEY_ID": KEYS["TELPHER_S3_ACCESS_KEY"],
