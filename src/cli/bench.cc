@@ -275,7 +275,7 @@ Result<int> LoadGenerator::compare_files(const std::string& now_path) {
 }
 
 int LoadGenerator::tell_comparison(const SavedRun& now, const std::string& now_path) {
-  Comparison comparison = compare_runs(*before_, now);
+  RunComparison comparison = compare_runs(*before_, now);
   comparison.before.name = before_path_;
   comparison.now.name = now_path;
   print(json_ ? comparison_json(comparison) + '\n'

@@ -133,6 +133,13 @@ Result<CommandLine::Parsed> CommandLine::parse(std::span<const std::string> argu
 
   Parsed parsed;
   const std::string hint = "; see: telpher " + name + " --help";
+  // An empty value would take the next argument for its own.
+  for (const std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (argument.starts_with("--") && argument.ends_with('=')) {
+      return make_error(ErrorKind::kInvalid, "'" + argument + "' has no value" + hint);
+    }
+  }
   try {
     // CLI11 takes them last first.
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -12,9 +12,16 @@
 namespace telpher {
 namespace {
 
+constexpr int kRemovalsAtOnce = 4;  // requests for a thousand each
+
 Error stays(const std::string& name, std::string_view why) {
-  return make_error(ErrorKind::kSourceChanged,
-                    "copied, but '" + name + "' " + std::string(why) + ": it was left where it is");
+  return make_error(ErrorKind::kPrecondition,
+                    "'" + name + "' " + std::string(why) + ": it was left where it is");
+}
+
+bool is_regular_or_missing(const std::string& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
 }
 
 Result<void> remove_file(int directory_fd, const std::string& path) {
@@ -69,12 +76,33 @@ Task<Result<bool>> CopyRun::is_copy_of_itself(const CopyItem* item) {
   co_return here.etag == there.etag&& second(here) == second(there);
 }
 
+Task<Result<void>> CopyRun::check_arrived(const std::string* destination,
+                                          const TransferResult* result) {
+  CO_TRY(const Address to, parse_address(*destination));
+  if (!to.in_store()) {
+    if (is_regular_or_missing(to.path)) co_return Result<void>();
+    co_return make_error(ErrorKind::kPrecondition, "'" + to.path + "' keeps nothing");
+  }
+  CO_TRY(ObjectStore * store, session_.store(to.kind));
+  CO_TRY(const ObjectInfo there, co_await store->head(to.object));
+  if (there.size == result->size && (result->etag.empty() || there.etag == result->etag)) {
+    co_return Result<void>();
+  }
+  co_return make_error(ErrorKind::kPrecondition,
+                       "the store has something else there by now, or has not kept it");
+}
+
 Task<Result<void>> CopyRun::remove_source(const CopyItem* item, const SeenSource* seen) {
   const Address& source = item->source;
   if (!source.in_store()) {
     CO_TRY(const FileState now, state_of_file(AT_FDCWD, source.path));
     if (now != seen->file) co_return stays(source.path, "has been written to meanwhile");
-    co_return remove_file(AT_FDCWD, source.path);
+    if (item->below_link) co_return stays(source.path, "lies behind a link to a directory");
+    CO_TRY_VOID(remove_file(AT_FDCWD, source.path));
+    if (trees_ > 0) {
+      left_directories_.insert(std::filesystem::path(source.path).parent_path().string());
+    }
+    co_return Result<void>();
   }
   CO_TRY(ObjectStore * store, session_.store(source.kind));
   CO_TRY(const bool same, co_await is_copy_of_itself(item));
@@ -91,37 +119,23 @@ Task<Result<void>> CopyRun::remove_source(const CopyItem* item, const SeenSource
   co_return co_await store->remove(source.object);
 }
 
-Result<void> CopyRun::remove_copied_file(int directory_fd, const SetItem& item) {
-  TRY(const FileState now, state_of_file(directory_fd, item.path));
-  if (now != FileState{item.size.value_or(0), item.modified}) {
-    return stays(item.path, "has been written to meanwhile");
-  }
-  return remove_file(directory_fd, item.path);
-}
-
 void CopyRun::prune_directories(const std::string& root) {
-  namespace fs = std::filesystem;
-  std::error_code ignored;  // what cannot be removed is not empty, or is none of ours
-  std::vector<fs::path> directories;
-  for (fs::recursive_directory_iterator at(root, ignored), end; at != end; at.increment(ignored)) {
-    if (at->is_directory(ignored) && !at->is_symlink(ignored)) directories.push_back(at->path());
+  const std::size_t top = std::filesystem::path(root + '/').parent_path().string().size();
+  for (auto at = left_directories_.rbegin(); at != left_directories_.rend(); ++at) {
+    for (std::filesystem::path path(*at); path.string().size() > top; path = path.parent_path()) {
+      if (::rmdir(path.c_str()) != 0) break;
+    }
   }
-  for (auto path = directories.rbegin(); path != directories.rend(); ++path) {
-    ::rmdir(path->c_str());
-  }
-  ::rmdir(root.c_str());
+  left_directories_.clear();
 }
 
 // --- sync --delete -----------------------------------------------------------------------------
 
-Task<Result<void>> CopyRun::remove_extra(std::string name) {
+Task<Result<void>> CopyRun::remove_extra(TreeEntry entry) {
+  const std::string& name = entry.name;
   // What some tools keep for a folder: a directory has no such files.
   if (name.ends_with('/') && trees_of_files_) co_return Result<void>();
-  if (removals_ == job_.removals_max) {
-    ++removals_withheld_;
-    co_return Result<void>();
-  }
-  ++removals_;
+  if (entry.below_link) co_return Result<void>();  // it lies outside the destination
   CO_TRY(const Address gone, below_destination(name));
   if (copy_.dry_run) {
     reporter_.would_remove(gone.text);
@@ -133,7 +147,7 @@ Task<Result<void>> CopyRun::remove_extra(std::string name) {
       fail("", gone.path, removed.error(), {.destination_is_store = false});
     } else {
       reporter_.removed(gone.path);
-      extra_directories_.insert(std::filesystem::path(gone.path).parent_path().string());
+      left_directories_.insert(std::filesystem::path(gone.path).parent_path().string());
     }
     co_return Result<void>();
   }
@@ -148,34 +162,64 @@ RemoveSet::Report CopyRun::report_on_removals() {
   };
 }
 
-void CopyRun::end_removals(const TreeRun* run) {
-  const std::filesystem::path root(destination_.path);
-  for (auto at = extra_directories_.rbegin(); at != extra_directories_.rend(); ++at) {
-    // As far up as they are empty, and never the destination itself.
-    for (std::filesystem::path path(*at); path.string().size() > root.string().size();
-         path = path.parent_path()) {
-      if (::rmdir(path.c_str()) != 0) break;
-    }
+bool CopyRun::may_remove(const TreeRun& run, const SyncTree& sync, std::uint64_t extras) {
+  const auto missing = [](std::uint64_t count) {
+    return std::to_string(count) + " that only the destination has";
+  };
+  if (sync.withheld() > 0 && !sync.source_is_whole()) {
+    reporter_.note("not all of the source could be read, so nothing was removed: " +
+                   missing(extras + sync.withheld()) + ", as far as can be told");
+    return false;
   }
-  extra_directories_.clear();
-  const std::uint64_t withheld = run->sync->withheld();
-  if (withheld > 0 && run->sync->source_is_empty()) {
-    fail(run->source.text, "",
+  if (sync.withheld() > 0) {
+    fail(run.source.text, "",
          make_error(ErrorKind::kNotFound,
-                    "it is empty, so nothing was removed at " + redacted(destination_) +
-                        ". If that is what you want: telpher rm -r " + redacted(destination_)),
-         ends_of(run->source));
-  } else if (withheld > 0) {
-    reporter_.note("not all of the source could be read, so " + std::to_string(withheld) +
-                   " that seem to be missing there were not removed");
+                    "it is empty, so nothing was removed at " + redacted(destination_) + ": " +
+                        missing(sync.withheld()) + " (telpher rm -r removes what is in a store)"),
+         ends_of(run.source));
+    return false;
   }
-  if (removals_withheld_ > 0) {
-    fail("", redacted(destination_),
-         make_error(ErrorKind::kLimit,
-                    std::to_string(removals_withheld_) +
-                        " more would have to be removed than --max-delete allows"),
-         {});
+  if (extras == 0) return false;
+  if (!sync.source_is_whole() || exit_code_ != 0) {
+    reporter_.note("not everything could be copied, so nothing was removed: " + missing(extras));
+    return false;
   }
+  if (extras <= job_.removals_max) return true;
+  fail("", redacted(destination_),
+       make_error(ErrorKind::kLimit,
+                  missing(extras) + ", more than --max-delete allows: nothing " + "was removed"),
+       {});
+  return false;
+}
+
+/// Walks once more, now that all is copied: holding the names instead could take any memory.
+Task<Result<void>> CopyRun::remove_extras(const Address* source) {
+  CO_TRY(const std::unique_ptr<Tree> here,
+         co_await open_source_tree(source, {.sorted = true, .attributes = true}));
+  CO_TRY(const std::unique_ptr<Tree> there, co_await open_destination_tree());
+  std::optional<RemoveSet> removing;
+  if (destination_.in_store()) {
+    CO_TRY(ObjectStore * store, session_.store(destination_.kind));
+    removing.emplace(co_await current_context(), *store, destination_.object.bucket,
+                     kRemovalsAtOnce, report_on_removals());
+    removing_ = &*removing;
+  }
+  SyncOptions options{.compare = Compare::kSize};
+  options.extra = [this](TreeEntry entry) { return remove_extra(std::move(entry)); };
+  SyncTree sync(*here, *there, std::move(options));
+  Result<void> outcome;
+  for (bool more = true; more && outcome;) {
+    Result<std::optional<TreeEntry>> entry = co_await sync.next();
+    more = entry && *entry;  // what differs by now is for the next sync
+    if (!entry) outcome = entry.error();
+  }
+  if (removing) outcome = co_await removing->end(std::move(outcome));
+  removing_ = nullptr;
+  prune_directories(destination_.path);
+  if (outcome || outcome.error().kind == ErrorKind::kCancelled) co_return outcome;
+  fail("", redacted(destination_), outcome.error(),
+       {.source_is_store = false, .destination_is_store = destination_.in_store()});
+  co_return Result<void>();
 }
 
 }  // namespace telpher

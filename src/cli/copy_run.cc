@@ -143,7 +143,8 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
 
   listed_ = several;
   // Two files and more into a store go the short way of a set.
-  if (files.size() > 1 && destination_.in_store() && !copy_.dry_run) {
+  if (files.size() > 1 && destination_.in_store() && !copy_.dry_run &&
+      job_.verb != CopyVerb::kMove) {
     CO_TRY_VOID(co_await copy_listed_files_into_store(std::move(files)));
     files.clear();
   }
@@ -157,7 +158,8 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
     outcome = co_await spawn(&group, {.source = singles[i], .destination = destination_});
   }
   Result<void> joined = co_await group.join();
-  listed_ = false;
+  // Several trees may hold the same name; a tree by itself does not.
+  listed_ = from_list_ = sources.size() > 1;
   for (std::size_t i = 0; i < trees.size() && outcome; ++i) {
     outcome = co_await copy_tree(trees[i]);
   }
@@ -185,7 +187,7 @@ Task<Result<int>> CopyRun::run_list(std::string list, Address destination) {
   if (copy_.dry_run) reporter_.expect_dry_run();
   CO_TRY(engine_, co_await session_.engine(copy_));
   CO_TRY_VOID(co_await prepare_destination());
-  listed_ = true;
+  listed_ = from_list_ = true;
   TaskGroup group(co_await current_context());
   Result<void> outcome;
   while (outcome) {
@@ -247,6 +249,15 @@ void CopyRun::note_failure(ExitCode code) {
 
 Result<void> CopyRun::claim(const std::string& destination, const std::string& source) {
   if (!listed_) return {};
+  if (from_list_) {  // there may be millions: their hashes suffice
+    if (claims_.contains(destination)) {
+      return make_error(ErrorKind::kPrecondition, "'" + claims_.at(destination) + "' has become '" +
+                                                      destination + "' already");
+    }
+    if (claimed_rows_.insert(std::hash<std::string>()(destination)).second) return {};
+    return make_error(ErrorKind::kPrecondition,
+                      "something before it has become '" + destination + "' already");
+  }
   const auto [entry, is_new] = claims_.try_emplace(destination, source);
   if (is_new) return {};
   return make_error(ErrorKind::kPrecondition, "'" + entry->second + "' and '" + source +
@@ -287,8 +298,13 @@ Task<Result<void>> CopyRun::copy_item(CopyItem item, std::uint64_t slots) {
   Result<TransferResult> result = ready ? co_await transfer(&item, static_cast<int>(slots), &copy)
                                         : Result<TransferResult>(ready.error());
   if (result && seen && result->mode != TransferMode::kSkipped) {
-    Result<void> removed = co_await remove_source(&item, &*seen);
-    if (!removed) result = std::move(removed).error();
+    Result<void> removed = co_await check_arrived(&copy.names.destination, &*result);
+    if (removed) removed = co_await remove_source(&item, &*seen);
+    if (!removed) {
+      Error error = std::move(removed).error();
+      error.message = "copied, but the source was not removed: " + error.message;
+      result = std::move(error);
+    }
   }
   if (result) {
     reporter_.done(copy, *result);
@@ -318,6 +334,7 @@ SingleCopy CopyRun::single_copy(const CopyItem& item) const {
                   .options = options_for(item),
                   .headers = copy_.source_headers,
                   .expected_size = item.expected_size,
+                  .exact = item.exact,
                   .make_folders = destination_.is_prefix()};
   copy.headers.insert(copy.headers.end(), item.headers.begin(), item.headers.end());
   return copy;

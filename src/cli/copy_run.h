@@ -16,6 +16,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace telpher {
@@ -40,7 +41,9 @@ struct CopyItem {
   Address destination;
   std::optional<ByteCount> size;  // when known
   std::string etag;               // of an object that was listed
+  bool below_link = false;        // of a file: it lies elsewhere
   bool in_doubt = false;          // only if what is there differs
+  bool exact = false;             // the destination is its whole name, though it may end in "/"
   // What a row of a list says besides:
   std::optional<Digest> expect;
   std::optional<ByteCount> expected_size;
@@ -110,12 +113,15 @@ class CopyRun {
 
   /// Trees.
   Task<Result<void>> copy_tree(Address source);
+  Task<Result<std::unique_ptr<Tree>>> open_source_tree(const Address* source, WalkOptions options);
+  Task<Result<std::unique_ptr<Tree>>> open_destination_tree();
   Task<Result<void>> sync_tree(TreeRun* run);
   Task<Result<void>> copy_entries(TreeRun* run);
   static Task<Result<std::optional<TreeEntry>>> next_entry(TreeRun* run);
   Task<Result<void>> over_bad_entry(TreeRun* run, Error error);
   /// A walk would find what it has just written, without end. Errors: kInvalid.
   Result<void> check_not_into_itself(const Address& source) const;
+  Error lies_in_destination(const Address& source) const;
   Result<void> check_prefix_not_into_itself(const Address& source) const;
   Task<Result<void>> copy_files_into_store(TreeRun* run);
   Task<Result<std::optional<SetItem>>> next_file(TreeRun* run);
@@ -123,7 +129,7 @@ class CopyRun {
   Task<Result<std::optional<SetItem>>> next_listed(const std::vector<Address>* files,
                                                    std::size_t* index);
   Task<Result<void>> run_set(int directory_fd, std::string directory, NextItem next);
-  void report_set_item(const std::string& directory, int directory_fd, const SetItem& item,
+  void report_set_item(const std::string& directory, const SetItem& item,
                        const Result<TransferResult>& result);
   Task<Result<void>> start_entry(TaskGroup* group, TreeRun* run, TreeEntry entry);
   void fail(std::string source, std::string destination, const Error& error, CopyEnds ends);
@@ -147,10 +153,14 @@ class CopyRun {
   Task<Result<SeenSource>> look_at(const CopyItem* item);
   /// Errors: kSourceChanged when it is no longer what has been copied; it stays then.
   Task<Result<void>> remove_source(const CopyItem* item, const SeenSource* seen);
-  Result<void> remove_copied_file(int directory_fd, const SetItem& item);
-  Task<Result<void>> remove_extra(std::string name);
+  /// Errors: kPrecondition when the copy is not there: acknowledged is not kept.
+  Task<Result<void>> check_arrived(const std::string* destination, const TransferResult* result);
+  Task<Result<void>> remove_extra(TreeEntry entry);
   RemoveSet::Report report_on_removals();
-  void end_removals(const TreeRun* run);
+  /// Whether what only the destination has may go now; says why not.
+  bool may_remove(const TreeRun& run, const SyncTree& sync, std::uint64_t extras);
+  Task<Result<void>> remove_extras(const Address* source);
+  /// Folders that something was removed from, as far up as they are empty; never `root` itself.
   void prune_directories(const std::string& root);
 
   Session& session_;
@@ -165,15 +175,15 @@ class CopyRun {
   bool mixed_ = false;  // others failed otherwise
   // By destination, the source that becomes it: of listed sources only, so that a tree costs none.
   std::unordered_map<std::string, std::string> claims_;
+  bool from_list_ = false;
+  std::unordered_set<std::size_t> claimed_rows_;  // the same for rows
   bool listed_ = false;  // what is started now was named on the command line
   CopyNames set_entry_;  // what the last error of a set's NextItem was about
   std::size_t trees_ = 0;
 
-  std::set<std::string> extra_directories_;  // that a file was removed from
-  std::uint64_t removals_ = 0;
-  std::uint64_t removals_withheld_ = 0;
-  bool trees_of_files_ = false;    // what is synced is a directory
-  RemoveSet* removing_ = nullptr;  // from the bucket that is synced to
+  std::set<std::string> left_directories_;  // that a file was removed from
+  bool trees_of_files_ = false;             // what is synced is a directory
+  RemoveSet* removing_ = nullptr;           // from the bucket that is synced to
 };
 
 }  // namespace telpher

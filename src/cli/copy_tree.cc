@@ -13,8 +13,6 @@
 namespace telpher {
 namespace {
 
-constexpr int kRemovalsAtOnce = 4;  // requests for a thousand each
-
 /// Of a destination that does not exist yet.
 class NoTree final : public Tree {
  public:
@@ -58,9 +56,17 @@ Result<Address> CopyRun::below_destination(std::string_view name) const {
   return to;
 }
 
+Error CopyRun::lies_in_destination(const Address& source) const {
+  return make_error(ErrorKind::kInvalid, "'" + source.text + "' lies below '" + destination_.text +
+                                             "': --delete would remove the source itself");
+}
+
 Result<void> CopyRun::check_prefix_not_into_itself(const Address& source) const {
   if (destination_.kind != source.kind || destination_.object.bucket != source.object.bucket) {
     return {};
+  }
+  if (job_.remove_extra && source.object.key.starts_with(destination_.object.key)) {
+    return lies_in_destination(source);
   }
   TRY(const Glob pattern, Glob::parse(source.object.key));
   const bool glob = is_glob(source.object.key);
@@ -86,6 +92,10 @@ Result<void> CopyRun::check_not_into_itself(const Address& source) const {
   if (error) return {};
   const fs::path to = fs::weakly_canonical(fs::absolute(destination_.path), error);
   if (error) return {};
+  const std::string above = from.lexically_relative(to).generic_string();
+  if (job_.remove_extra && !above.empty() && above != ".." && !above.starts_with("../")) {
+    return lies_in_destination(source);
+  }
   const std::string below = to.lexically_relative(from).generic_string();
   if (below.empty() || below == ".." || below.starts_with("../")) return {};
   const std::string folder = below.substr(0, below.find_last_not_of('/') + 1);
@@ -127,25 +137,17 @@ void CopyRun::fail_entry(const TreeRun& run, const Error& error) {
 Task<Result<void>> CopyRun::copy_tree(Address source) {
   TreeRun run{.source = std::move(source)};
   run.is_pattern = is_pattern(run.source);
-  std::unique_ptr<Tree> tree;
-  if (run.source.in_store()) {
-    CO_TRY(ObjectStore * store, session_.store(run.source.kind));
-    CO_TRY(tree, ObjectTree::open(*store, run.source.object, wanted_in(run.source)));
-  } else {
-    // A set of small files is read whole and needs no sizes; one that is moved is looked at twice.
-    const bool plain_set =
-        job_.verb == CopyVerb::kCopy && destination_.in_store() && !copy_.dry_run;
-    Result<std::unique_ptr<FileTree>> files = FileTree::open(
-        run.source.path, {.sorted = job_.verb == CopyVerb::kSync, .attributes = !plain_set},
-        wanted_in(run.source));
-    if (!files) {
-      fail(run.source.text, redacted(destination_), files.error(), ends_of(run.source));
-      co_return Result<void>();
-    }
-    run.files = files->get();
-    tree = *std::move(files);
+  // A set of small files is read whole and needs no sizes, unless somebody watches.
+  const bool plain_set = job_.verb == CopyVerb::kCopy && destination_.in_store() &&
+                         !copy_.dry_run && !reporter_.draws();
+  Result<std::unique_ptr<Tree>> tree = co_await open_source_tree(
+      &run.source, {.sorted = job_.verb == CopyVerb::kSync, .attributes = !plain_set});
+  if (!tree) {
+    fail(run.source.text, redacted(destination_), tree.error(), ends_of(run.source));
+    co_return Result<void>();
   }
-  run.tree = tree.get();
+  if (!run.source.in_store()) run.files = static_cast<FileTree*>(tree->get());
+  run.tree = tree->get();
   Result<void> outcome =
       job_.verb == CopyVerb::kSync ? co_await sync_tree(&run) : co_await copy_entries(&run);
   if (!outcome) co_return outcome;
@@ -155,54 +157,60 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
          make_error(ErrorKind::kNotFound, run.files ? "no file matches" : "no object is there"),
          ends_of(run.source));
   }
-  if (job_.verb == CopyVerb::kMove && run.files && !run.is_pattern && exit_code_ == 0 &&
-      !copy_.dry_run) {
-    prune_directories(run.source.path);
-  }
+  if (job_.verb == CopyVerb::kMove && run.files) prune_directories(run.files->walk().root());
   co_return Result<void>();
 }
 
+Task<Result<std::unique_ptr<Tree>>> CopyRun::open_source_tree(const Address* source,
+                                                              WalkOptions options) {
+  if (!source->in_store()) {
+    CO_TRY(std::unique_ptr<FileTree> files,
+           FileTree::open(source->path, std::move(options), wanted_in(*source)));
+    co_return std::unique_ptr<Tree>(std::move(files));
+  }
+  CO_TRY(ObjectStore * store, session_.store(source->kind));
+  CO_TRY(std::unique_ptr<ObjectTree> objects,
+         ObjectTree::open(*store, source->object, wanted_in(*source)));
+  co_return std::unique_ptr<Tree>(std::move(objects));
+}
+
+Task<Result<std::unique_ptr<Tree>>> CopyRun::open_destination_tree() {
+  Result<std::unique_ptr<Tree>> there =
+      co_await open_source_tree(&destination_, {.sorted = true, .attributes = true});
+  if (there || destination_.in_store() || there.error().kind != ErrorKind::kNotFound) {
+    co_return there;
+  }
+  co_return std::unique_ptr<Tree>(std::make_unique<NoTree>());
+}
+
+namespace {
+
+Task<Result<void>> count_extra(std::uint64_t* extras) {
+  ++*extras;
+  co_return Result<void>();
+}
+
+}  // namespace
+
 Task<Result<void>> CopyRun::sync_tree(TreeRun* run) {
-  std::unique_ptr<Tree> there;
-  if (destination_.in_store()) {
-    CO_TRY(ObjectStore * store, session_.store(destination_.kind));
-    CO_TRY(there, ObjectTree::open(*store, destination_.object, wanted_in(destination_)));
-  } else {
-    Result<std::unique_ptr<FileTree>> files = FileTree::open(
-        destination_.path, {.sorted = true, .attributes = true}, wanted_in(destination_));
-    if (files) {
-      there = *std::move(files);
-    } else if (files.error().kind == ErrorKind::kNotFound) {
-      there = std::make_unique<NoTree>();
-    } else {
-      fail(run->source.text, destination_.path, files.error(), {.destination_is_store = false});
-      co_return Result<void>();
-    }
-  }
   trees_of_files_ = run->files != nullptr || !destination_.in_store();
-  std::optional<RemoveSet> removing;
-  if (destination_.in_store()) {
-    CO_TRY(ObjectStore * store, session_.store(destination_.kind));
-    removing.emplace(co_await current_context(), *store, destination_.object.bucket,
-                     kRemovalsAtOnce, report_on_removals());
-    removing_ = &*removing;
+  Result<std::unique_ptr<Tree>> there = co_await open_destination_tree();
+  if (!there) {
+    fail(run->source.text, redacted(destination_), there.error(),
+         {.destination_is_store = destination_.in_store()});
+    co_return Result<void>();
   }
+  std::uint64_t extras = 0;
   SyncOptions options{.compare = job_.compare};
-  if (job_.remove_extra) {
-    options.extra = [this](std::string name) { return remove_extra(std::move(name)); };
-  }
-  SyncTree sync(*run->tree, *there, std::move(options));
+  if (job_.remove_extra) options.extra = [&](const TreeEntry&) { return count_extra(&extras); };
+  SyncTree sync(*run->tree, **there, std::move(options));
   run->sync = &sync;
-  Result<void> outcome = co_await copy_entries(run);
-  if (removing) outcome = co_await removing->end(std::move(outcome));
-  removing_ = nullptr;
+  const Result<void> copied = co_await copy_entries(run);
+  run->sync = nullptr;
   run->any = !sync.source_is_empty();
   reporter_.unchanged(sync.same());
-  end_removals(run);
-  run->sync = nullptr;
-  if (outcome || outcome.error().kind == ErrorKind::kCancelled) co_return outcome;
-  fail("", redacted(destination_), outcome.error(),
-       {.source_is_store = false, .destination_is_store = true});
+  if (!copied) co_return copied;
+  if (may_remove(*run, sync, extras)) co_return co_await remove_extras(&run->source);
   co_return Result<void>();
 }
 
@@ -212,7 +220,8 @@ Task<Result<std::optional<TreeEntry>>> CopyRun::next_entry(TreeRun* run) {
 }
 
 Task<Result<void>> CopyRun::copy_entries(TreeRun* run) {
-  if (run->files && destination_.in_store() && !copy_.dry_run) {
+  // What is moved is looked at one by one before its source goes.
+  if (run->files && destination_.in_store() && !copy_.dry_run && job_.verb != CopyVerb::kMove) {
     co_return co_await copy_files_into_store(run);
   }
   TaskGroup group(co_await current_context());
@@ -238,7 +247,10 @@ Task<Result<void>> CopyRun::over_bad_entry(TreeRun* run, Error error) {
 }
 
 Task<Result<void>> CopyRun::start_entry(TaskGroup* group, TreeRun* run, TreeEntry entry) {
-  CopyItem item{.size = entry.size, .etag = entry.etag, .in_doubt = entry.in_doubt};
+  CopyItem item{.size = entry.size,
+                .etag = entry.etag,
+                .below_link = entry.below_link,
+                .in_doubt = entry.in_doubt};
   if (run->files) {
     item.source.path = item.source.text = name_in(*run, entry.name);
   } else {
@@ -256,6 +268,7 @@ Task<Result<void>> CopyRun::start_entry(TaskGroup* group, TreeRun* run, TreeEntr
     co_return Result<void>();
   }
   item.destination = *std::move(to);
+  item.exact = true;
   co_return co_await spawn(group, std::move(item));
 }
 
@@ -275,7 +288,7 @@ Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, Nex
                 .concurrency = copy_.transfer.concurrency,
                 .report = {}};
   set.report = [&](const SetItem& item, const Result<TransferResult>& result) {
-    report_set_item(directory, directory_fd, item, result);
+    report_set_item(directory, item, result);
   };
   SetProgress progress;
   reporter_.watch(&progress);
@@ -290,19 +303,16 @@ Task<Result<void>> CopyRun::run_set(int directory_fd, std::string directory, Nex
   co_return copied;
 }
 
-void CopyRun::report_set_item(const std::string& directory, int directory_fd, const SetItem& item,
+void CopyRun::report_set_item(const std::string& directory, const SetItem& item,
                               const Result<TransferResult>& result) {
-  const bool moved =
-      result && job_.verb == CopyVerb::kMove && result->mode != TransferMode::kSkipped;
-  const Result<void> removed = moved ? remove_copied_file(directory_fd, item) : Result<void>();
-  if (result && removed && !reporter_.json()) return reporter_.done({}, *result);
+  if (result && !reporter_.json()) return reporter_.done({}, *result);
   const Address::Kind kind = destination_.kind;
   std::string path = item.path;
   if (!directory.empty()) path = directory + (directory.ends_with('/') ? "" : "/") + path;
   CopyNames names{path, destination_text(kind, {destination_.object.bucket, item.key})};
   if (item.key.empty()) names = std::exchange(set_entry_, {});  // an error of `next`
-  if (result && removed) return reporter_.done(names, *result);
-  const Error& error = result ? removed.error() : result.error();
+  if (result) return reporter_.done(names, *result);
+  const Error& error = result.error();
   if (error.kind == ErrorKind::kCancelled) return;
   fail(std::move(names.source), std::move(names.destination), error,
        {.source_is_store = false, .destination_is_store = true});
@@ -322,9 +332,12 @@ Task<Result<std::optional<SetItem>>> CopyRun::next_file(TreeRun* run) {
   SetItem item{.path = std::move((*entry)->name),
                .key = {},
                .size = (*entry)->size,
-               .modified = (*entry)->modified,
                .in_doubt = (*entry)->in_doubt};
   item.key = object_for(destination_, item.path).key;
+  const std::string to =
+      destination_text(destination_.kind, {destination_.object.bucket, item.key});
+  set_entry_ = {name_in(*run, item.path), to};
+  CO_TRY_VOID(claim(to, set_entry_.source));
   co_return item;
 }
 
@@ -343,11 +356,6 @@ Task<Result<std::optional<SetItem>>> CopyRun::next_listed(const std::vector<Addr
       destination_text(destination_.kind, {destination_.object.bucket, item.key});
   set_entry_ = {path, to};
   CO_TRY_VOID(claim(to, path));
-  if (job_.verb == CopyVerb::kMove) {
-    CO_TRY(const FileState state, state_of_file(AT_FDCWD, path));
-    item.size = state.size;
-    item.modified = state.modified;
-  }
   co_return item;
 }
 

@@ -80,7 +80,7 @@ void Copy::describe_cp(CommandLine& line) {
       "telpher cp --from-file urls.csv s3://bucket/dataset/\n"
       "pg_dump db | telpher cp - s3://bucket/db.sql\n"
       "telpher cp local://demo/file - | sha256sum\n"
-      "telpher cp https://example.com/f s3://b/f --expect sha256:9f86d081884c7d65…";
+      "telpher cp https://example.com/f s3://bucket/f --expect sha256:9f86d081884c7d65…";
   line.group("What to copy, and proof");
   line.flag("-r,--recursive", "a key that is named stands for all below it (directories do anyway)",
             recursive_);
@@ -93,8 +93,11 @@ void Copy::describe_mv(CommandLine& line) {
   line.positionals = {.name = "SOURCE… DESTINATION", .help = "", .min = 2, .max = -1};
   line.details =
       "Each source is removed once its copy is there and proven, and only if it has not changed "
-      "meanwhile. Folders that become empty go, too.\n" +
-      std::string(kAddresses);
+      "meanwhile. Folders below SOURCE that become empty go, too.\n"
+      "Addresses: s3://bucket/key · local://bucket/key (the embedded store) · files and "
+      "directories. "
+      "A trailing / on the destination means below it. Quote patterns (*, **, ?, […]) so that the "
+      "shell leaves them alone.";
   line.examples =
       "telpher mv ./finished s3://bucket/finished/\n"
       "telpher mv s3://bucket/old-name s3://bucket/new-name\n"
@@ -109,7 +112,9 @@ void Copy::describe_sync(CommandLine& line) {
   line.details =
       "Makes DESTINATION (a directory or prefix) hold what SOURCE (a directory or prefix) holds: "
       "copies what is missing or different. Files of the same size are the same when the "
-      "destination is younger; where times leave a doubt, their content decides.\n"
+      "destination is younger; where times leave a doubt, their content decides. (A "
+      "file that was replaced by an older one of the same size is not noticed: --compare "
+      "content.)\n"
       "With --delete, what only the destination has is removed: never when the source is empty or "
       "could not be read, and never what --include and --exclude leave out.";
   line.examples =
@@ -202,6 +207,10 @@ Result<void> Copy::check_sources(const std::vector<Address>& sources, const Addr
 Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
                              const std::vector<std::string>* arguments) {
   CO_TRY_VOID(check_copy_settings(copy_));
+  if (job_.verb == CopyVerb::kMove && copy_.transfer.checksum == ChecksumAlgorithm::kNone) {
+    co_return make_error(ErrorKind::kInvalid,
+                         "--checksum none proves nothing, and mv removes the source: use cp");
+  }
   if (size_only_) job_.compare = Compare::kSize;
   if (!list_.empty()) co_return co_await copy_list(session, reporter, arguments);
   if (arguments->size() < 2) {

@@ -63,6 +63,7 @@ ExitCode exit_code_for(const Error& error, CopyEnds ends) {
 }
 
 std::string advice_for(const Error& error, ExitCode code, Begun begun) {
+  if (error.context.code == "NoSuchKey") return "A prefix is written with a '/' at its end.";
   switch (code) {
     case kExitGaveUp:
       return begun == Begun::kSomething ? "Run the same command again to continue where it stopped."

@@ -1,6 +1,7 @@
 // telpher forget: ends an unfinished transfer for good.
 
 #include "cli/command_line.h"
+#include "cli/jobs.h"
 #include "cli/saved_command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -14,18 +15,9 @@
 namespace telpher {
 namespace {
 
-/// The endpoint it was begun with, unless another one is given now.
+/// How its store was reached when it was begun: what is given now goes before it.
 void add_saved_access(const SavedCommand& saved, StoreAccess& access, Settings& settings) {
-  for (std::size_t i = 0; i < saved.arguments.size(); ++i) {
-    const std::string& argument = saved.arguments[i];
-    constexpr std::string_view kOption = "--endpoint-url";
-    if (!access.s3.endpoint_url.empty() || !argument.starts_with(kOption)) continue;
-    if (argument == kOption && i + 1 < saved.arguments.size()) {
-      access.s3.endpoint_url = saved.arguments[i + 1];
-    } else if (argument.starts_with("--endpoint-url=")) {
-      access.s3.endpoint_url = argument.substr(kOption.size() + 1);
-    }
-  }
+  if (access == StoreAccess{}) access = access_in(saved.arguments);
   settings.environment = [now = settings.environment, then = saved.environment](
                              std::string_view name) -> std::optional<std::string> {
     if (auto value = now(name); value && !value->empty()) return value;
@@ -105,7 +97,7 @@ class Forget final : public Verb {
         continue;
       }
       std::printf("forgotten: %s -> %s\n", printable(entry.source).c_str(),
-                  printable(entry.destination).c_str());
+                  printable(destination_for_people(entry)).c_str());
     }
     co_return failed;
   }

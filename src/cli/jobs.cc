@@ -1,5 +1,7 @@
 // telpher jobs: what the journal knows to be unfinished.
 
+#include "cli/jobs.h"
+
 #include "base/units.h"
 #include "cli/command_line.h"
 #include "cli/json_event.h"
@@ -67,7 +69,7 @@ class Jobs final : public Verb {
       return;
     }
     std::string line = entry.id + "  " + printable(entry.source) + " -> " +
-                       printable(entry.destination) + "  " + format_size(done);
+                       printable(destination_for_people(entry)) + "  " + format_size(done);
     if (entry.size) line += " of " + format_size(*entry.size);
     line += ", begun " + format_duration(age) + " ago";
     std::puts(line.c_str());
@@ -77,6 +79,16 @@ class Jobs final : public Verb {
 };
 
 }  // namespace
+
+std::string destination_for_people(const JournalEntry& entry) {
+  if (entry.object.bucket.empty()) return entry.destination;
+  if (entry.destination.starts_with("local://")) {
+    return destination_text(Address::Kind::kLocal, entry.object);
+  }
+  const std::string rest = entry.destination.substr(entry.destination.find("://") + 3);
+  return destination_text(Address::Kind::kS3, entry.object) + " (at " +
+         rest.substr(0, rest.find('/')) + ")";
+}
 
 std::unique_ptr<Verb> make_jobs() { return std::make_unique<Jobs>(); }
 

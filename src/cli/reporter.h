@@ -101,6 +101,8 @@ class Reporter {
 
   /// Whether run() would show anything.
   bool wants_ticks() const { return draw_ || options_.json || options_.stats; }
+  /// Whether somebody watches the progress.
+  bool draws() const { return draw_; }
   /// Draws until cancelled. Errors: kCancelled.
   Task<Result<void>> run();
 

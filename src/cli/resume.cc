@@ -1,6 +1,7 @@
 // telpher resume: gives the commands of unfinished transfers again.
 
 #include "cli/command_line.h"
+#include "cli/jobs.h"
 #include "cli/saved_command.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -32,12 +33,14 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-/// This program's environment with the saved variables over it.
+/// This program's environment, with the variables that a command depends on as they were then: also
+/// not set.
 std::vector<std::string> environment_with(const std::map<std::string, std::string>& saved) {
   std::vector<std::string> all;
   for (char** variable = environ; *variable; ++variable) {
     const std::string text = *variable;
-    if (!saved.contains(text.substr(0, text.find('=')))) all.push_back(text);
+    const std::string name = text.substr(0, text.find('='));
+    if (std::ranges::find(saved_variables(), name) == saved_variables().end()) all.push_back(text);
   }
   for (const auto& [name, value] : saved) all.push_back(name + '=' + value);
   return all;
@@ -89,9 +92,9 @@ class Resume final : public Verb {
     Result<std::vector<Job>> jobs = co_await find_jobs(command);
     if (!jobs) co_return report_error(jobs.error());
     if (jobs->empty() && problems_ == 0) std::puts("nothing is unfinished");
-    command->on_interrupt = [this] {
-      // At a terminal it has the signal already; a second one would make it stop at once.
-      if (child_ > 0 && !::isatty(STDIN_FILENO)) ::kill(child_, SIGTERM);
+    command->on_interrupt = [this, command] {
+      // A terminal has told it already; a second signal would make it stop at once.
+      if (child_ > 0 && !command->told_by_terminal) ::kill(child_, SIGTERM);
     };
     int first_failure = kExitDone;
     int failed = 0;
@@ -100,7 +103,7 @@ class Resume final : public Verb {
       if (code == kExitInterrupted || co_await is_cancelled()) co_return kExitInterrupted;
       if (code != kExitDone && failed++ == 0) first_failure = code;
     }
-    if (jobs->size() + problems_ == 1 && problems_ == 0) co_return first_failure;
+    if (jobs->size() == 1 && problems_ == 0) co_return first_failure;
     co_return failed + problems_ > 0 ? kExitSomeFailed : kExitDone;
   }
 
@@ -143,8 +146,8 @@ class Resume final : public Verb {
       }
       ++problems_;
       std::fprintf(stderr, "telpher: %s: %s -> %s: %s\n", entry.id.c_str(),
-                   printable(entry.source).c_str(), printable(entry.destination).c_str(),
-                   printable(why).c_str());
+                   printable(entry.source).c_str(),
+                   printable(destination_for_people(entry)).c_str(), printable(why).c_str());
     }
     co_return jobs;
   }

@@ -50,7 +50,8 @@ Task<int> run_verb(Verb* verb, Command* command, SignalWatch* signals) {
   CancelSource cancel;
   TaskContext verb_context{context.loop, &cancel};
   TaskGroup watch(context);
-  watch.spawn(signals->watch(&cancel, [command] {
+  watch.spawn(signals->watch(&cancel, [command](bool by_terminal) {
+    command->told_by_terminal = by_terminal;
     if (command->on_interrupt) command->on_interrupt();
   }));
   const int code = co_await verb->run(command).in(verb_context);

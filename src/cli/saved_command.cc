@@ -13,16 +13,27 @@ namespace {
 namespace json = boost::json;
 
 /// Where a copy goes depends on these.
-constexpr std::string_view kVariables[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
-                                           "AWS_PROFILE",         "AWS_REGION",
-                                           "AWS_CONFIG_FILE",     "AWS_SHARED_CREDENTIALS_FILE",
-                                           "AWS_DEFAULT_REGION",  "AWS_CA_BUNDLE"};
+constexpr std::string_view kVariables[] = {"AWS_ENDPOINT_URL_S3",
+                                           "AWS_ENDPOINT_URL",
+                                           "AWS_PROFILE",
+                                           "AWS_REGION",
+                                           "AWS_CONFIG_FILE",
+                                           "AWS_SHARED_CREDENTIALS_FILE",
+                                           "AWS_DEFAULT_REGION",
+                                           "AWS_CA_BUNDLE",
+                                           "AWS_DEFAULT_PROFILE",
+                                           "AWS_USE_FIPS_ENDPOINT",
+                                           "AWS_USE_DUALSTACK_ENDPOINT",
+                                           "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"};
 
 /// Without its secrets, if it has any.
 std::string redacted_argument(const std::string& argument, std::string_view before) {
   if (before == "--header") return argument.substr(0, argument.find(':')) + ": …";
-  if (argument.starts_with("--header=")) {
-    return argument.substr(0, argument.find(':')) + ": …";
+  // "--option=VALUE" is the same as "--option VALUE".
+  const std::size_t equals = argument.starts_with("--") ? argument.find('=') : std::string::npos;
+  if (equals != std::string::npos) {
+    const std::string option = argument.substr(0, equals);
+    return option + '=' + redacted_argument(argument.substr(equals + 1), option);
   }
   const Result<Address> address = parse_address(argument);
   return address ? redacted(*address) : argument;
@@ -59,12 +70,15 @@ SavedCommand save_command(std::vector<std::string> arguments, const Environment&
   }
   std::string_view before;
   for (const std::string& argument : arguments) {
+    if (argument == "--no-resume") continue;  // it was about what had been before
     command.arguments.push_back(redacted_argument(argument, before));
     if (command.arguments.back() != argument || argument == "-") command.whole = false;
     before = argument;
   }
   return command;
 }
+
+std::span<const std::string_view> saved_variables() { return kVariables; }
 
 std::string to_json(const SavedCommand& command) {
   json::object environment;

@@ -5,6 +5,7 @@
 #include "cli/settings.h"
 
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,9 @@ struct SavedCommand {
 /// Secrets (userinfo and query values of URLs, values of --header) are left out.
 SavedCommand save_command(std::vector<std::string> arguments, const Environment& environment,
                           std::string folder);
+
+/// Those of the environment that are saved when they are set.
+std::span<const std::string_view> saved_variables();
 
 /// For the journal.
 std::string to_json(const SavedCommand& command);

@@ -33,6 +33,8 @@ TEST(SavedCommand, SecretsStayInMemory) {
        {std::vector<std::string>{"cp", "https://me:hunter2@host/f", "s3://b/k"},
         {"cp", "https://host/f?token=hunter2", "s3://b/k"},
         {"cp", "https://host/f", "s3://b/k", "--header", "Authorization: hunter2"},
+        {"cp", "f", "s3://b/k", "--proxy", "http://me:hunter2@host"},
+        {"cp", "f", "s3://b/k", "--proxy=http://me:hunter2@host"},
         {"cp", "https://host/f", "s3://b/k", "--header=Authorization: hunter2"}}) {
     const SavedCommand saved = save_command(arguments, environment_of({}), "/");
     EXPECT_FALSE(saved.whole) << arguments[1];

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <pwd.h>
 #include <unistd.h>
 
 namespace telpher {
@@ -39,6 +40,8 @@ Result<Settings> read_settings(Environment environment, ByteCount ram) {
     settings.home = *home;
   } else if (const auto user_home = settings.environment("HOME")) {
     settings.home = *user_home + "/.local/share/telpher";
+  } else if (const passwd* user = ::getpwuid(::getuid())) {  // once, before there are threads
+    settings.home = std::string(user->pw_dir) + "/.local/share/telpher";
   } else {
     return make_error(ErrorKind::kNotFound, "neither TELPHER_HOME nor HOME is set");
   }

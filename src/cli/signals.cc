@@ -29,7 +29,7 @@ SignalWatch::SignalWatch() {
 
 SignalWatch::~SignalWatch() { ::close(fd_); }
 
-Task<Result<void>> SignalWatch::watch(CancelSource* target, std::function<void()> interrupted) {
+Task<Result<void>> SignalWatch::watch(CancelSource* target, std::function<void(bool)> interrupted) {
   FdWatch readable(co_await current_loop(), fd_);
   signalfd_siginfo info;
   while (::read(fd_, &info, sizeof info) != sizeof info) {
@@ -38,7 +38,7 @@ Task<Result<void>> SignalWatch::watch(CancelSource* target, std::function<void()
   // From here on the default action: a second signal ends the process.
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-  interrupted();
+  interrupted(info.ssi_code == SI_KERNEL);
   target->cancel();
   co_return Result<void>();
 }

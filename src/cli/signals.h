@@ -17,8 +17,9 @@ class SignalWatch {
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
-  /// Waits for a signal, calls `interrupted` and cancels `target`. Errors: kCancelled.
-  Task<Result<void>> watch(CancelSource* target, std::function<void()> interrupted);
+  /// Waits for a signal, calls `interrupted` (with true when a key at the terminal sent it) and
+  /// cancels `target`. Errors: kCancelled.
+  Task<Result<void>> watch(CancelSource* target, std::function<void(bool)> interrupted);
 
  private:
   int fd_ = -1;

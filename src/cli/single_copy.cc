@@ -61,11 +61,12 @@ Task<Result<void>> make_bucket_if_local(Session* session, const Address* destina
 
 Task<Result<OpenedCopy>> open_copy(Session* session, const SingleCopy* copy) {
   const Address& to = copy->destination;
-  if (copy->source.kind == Kind::kStdio && to.is_prefix()) co_return no_name(to);
+  const bool below = to.is_prefix() && !copy->exact;
+  if (copy->source.kind == Kind::kStdio && below) co_return no_name(to);
   OpenedCopy opened;
   CO_TRY(opened.source, co_await open_source(session, copy));
   std::string name;
-  if (to.is_prefix()) {
+  if (below) {
     CO_TRY(SourceInfo seen, co_await opened.source->probe());
     name = copy->source.in_store() && to.in_store() ? last_segment(copy->source.object.key)
                                                     : seen.name;
@@ -73,13 +74,13 @@ Task<Result<OpenedCopy>> open_copy(Session* session, const SingleCopy* copy) {
   }
   if (to.kind == Kind::kStdio) co_return opened;
   if (to.in_store()) {
-    opened.object = object_for(to, name);
+    opened.object = below ? object_for(to, name) : to.object;
     CO_TRY_VOID(check_key(opened.object.key));
     CO_TRY_VOID(settle(*copy, destination_text(to.kind, opened.object)));
     co_return opened;
   }
   opened.path = to.path;
-  if (to.is_prefix()) {
+  if (below) {
     CO_TRY(opened.path, file_for(to.path, name));
   }
   CO_TRY_VOID(settle(*copy, opened.path));
@@ -92,7 +93,8 @@ namespace {
 Task<Result<TransferResult>> copy_in_store(Session* session, Engine* engine, ObjectStore* store,
                                            const SingleCopy* copy, TransferProgress* progress) {
   const Address& to = copy->destination;
-  const ObjectAddress object = object_for(to, last_segment(copy->source.object.key));
+  const ObjectAddress object =
+      copy->exact ? to.object : object_for(to, last_segment(copy->source.object.key));
   CO_TRY_VOID(check_key(object.key));
   CO_TRY_VOID(settle(*copy, destination_text(to.kind, object)));
   co_return co_await copy_within(*engine, *store, copy->source.object, object,

@@ -17,6 +17,7 @@ struct SingleCopy {
   TransferOptions options = {};
   std::vector<std::string> headers = {};  // "Name: value", for http(s) sources
   std::optional<ByteCount> expected_size = {};
+  bool exact = false;         // the destination is its whole name, though it may end in "/"
   bool make_folders = false;  // those that a file's path needs
   /// Told what the destination is called, before anything is written: it may refuse.
   std::function<Result<void>(const std::string& destination)> settle = {};

@@ -24,6 +24,7 @@ struct Command {
   std::vector<std::string> typed;  // the verb and all that followed, as typed
   /// Called at the first Ctrl-C, before the verb is cancelled. The verb may set it.
   std::function<void()> on_interrupt;
+  bool told_by_terminal = false;  // whether it was a key: then all of the pipeline have been told
 };
 
 class Verb {

@@ -10,7 +10,7 @@ namespace telpher {
 std::span<const VerbEntry> all_verbs() {
   static constexpr VerbEntry kVerbs[] = {
       {"cp", "copy from anywhere to anywhere: URLs, files, directories, objects, pipes", make_cp},
-      {"mv", "the same, and the source goes once its copy is there", make_mv},
+      {"mv", "move or rename: copy, and remove the source once its copy is proven", make_mv},
       {"sync", "copy what differs between directories and prefixes", make_sync},
       {"ls", "list buckets, or objects below a prefix", make_ls},
       {"stat", "tell all that is known of an object, bucket, URL or file", make_stat},

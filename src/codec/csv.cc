@@ -5,10 +5,16 @@
 namespace telpher {
 
 std::optional<std::size_t> csv_record_end(std::string_view bytes) {
-  bool quoted = false;  // a doubled quote leaves and enters again, which comes to the same
+  bool quoted = false;   // a doubled quote leaves and enters again, which comes to the same
+  bool at_start = true;  // of a field
+  bool is_quoted_field = false;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
-    if (bytes[i] == '"') quoted = !quoted;
-    if (bytes[i] == '\n' && !quoted) return i + 1;
+    const char c = bytes[i];
+    if (c == '\n' && !quoted) return i + 1;
+    // A stray quote within a field opens nothing: only its own row is broken.
+    if (at_start) is_quoted_field = c == '"';
+    if (c == '"' && is_quoted_field) quoted = !quoted;
+    at_start = c == ',' && !quoted;
   }
   return std::nullopt;
 }

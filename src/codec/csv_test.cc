@@ -32,6 +32,8 @@ TEST(Csv, RecordsEndOutsideQuotesOnly) {
   EXPECT_EQ(csv_record_end("\"a\"\"\n\"\n"), 7u);
   EXPECT_EQ(csv_record_end("\"a\n"), std::nullopt);
   EXPECT_EQ(csv_record_end("a,b"), std::nullopt);
+  EXPECT_EQ(csv_record_end("a\"b,c\nd"), 6u);
+  EXPECT_EQ(csv_record_end("a\"\"b\nd"), 5u);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ struct S3Flags {
   std::string access_key;  // for programs that hand them in; never from argv
   std::string secret_key;
   std::string session_token;
+  bool operator==(const S3Flags&) const = default;
 };
 
 /// Reads one variable; nullopt or "" = unset.

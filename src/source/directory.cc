@@ -52,6 +52,7 @@ struct DirectoryWalk::Level {
   std::string names;
   std::vector<SortedName> sorted;
   bool read = false;  // into `sorted`
+  bool below_link = false;
   alignas(dirent64) char batch[kBatchSize];
 };
 
@@ -106,6 +107,7 @@ Result<void> DirectoryWalk::enter(UniqueFd fd, bool through_link) {
   level->inode = status.st_ino;
   level->next = level->filled = 0;
   level->read = false;
+  level->below_link = through_link || (!levels_.empty() && levels_.back()->below_link);
   if (!levels_.empty()) path_ += '/';
   level->path_size = path_.size();
   levels_.push_back(std::move(level));
@@ -231,7 +233,7 @@ Result<std::optional<FileEntry>> DirectoryWalk::visit(const Name& name) {
     return make_error(ErrorKind::kUnsupported,
                       quoted_path() + " is neither a file nor a directory: skipped");
   }
-  FileEntry file{.path = path_};
+  FileEntry file{.path = path_, .below_link = levels_.back()->below_link};
   if (has_status) {
     file.size = static_cast<ByteCount>(status.st_size);
     file.modified_ns = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;

@@ -20,6 +20,7 @@ struct FileEntry {
   std::string path;               // relative to the root, "/" between segments, UTF-8
   std::optional<ByteCount> size;  // empty when not asked for and not needed to tell what it is
   std::int64_t modified_ns = 0;   // since 1970; with the size
+  bool below_link = false;        // reached through a link to a directory: it lies elsewhere
 };
 
 struct WalkOptions {

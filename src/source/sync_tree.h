@@ -21,7 +21,7 @@ struct SyncOptions {
   /// Called for each name that only the destination has; empty = they are left alone. Not called
   /// when the source is empty (a disk that is not mounted), nor once it has shown an error: what
   /// could not be read is not known to be gone.
-  std::function<Task<Result<void>>(std::string name)> extra;
+  std::function<Task<Result<void>>(TreeEntry entry)> extra;
 };
 
 class SyncTree final : public Tree {
@@ -39,6 +39,8 @@ class SyncTree final : public Tree {
 
   /// Found the same at both ends, so far.
   std::uint64_t same() const { return same_; }
+  /// Whether all of the source could be read, so far.
+  bool source_is_whole() const { return source_is_whole_; }
   /// Names that only the destination has and that `extra` was not told: the source is empty, or
   /// could not be read.
   std::uint64_t withheld() const { return withheld_; }
@@ -47,6 +49,9 @@ class SyncTree final : public Tree {
 
  private:
   Task<Result<void>> look_ahead();
+  /// Errors: kUnsupported when `entry` does not come behind `last`: then nothing can be told.
+  static Result<void> check_order(const TreeEntry& entry, std::string& last);
+  Error give_up(Error error);
 
   Tree& source_;
   Tree& destination_;
@@ -60,6 +65,8 @@ class SyncTree final : public Tree {
   std::uint64_t same_ = 0;
   std::uint64_t withheld_ = 0;
   std::string current_;
+  std::string last_ours_;
+  std::string last_theirs_;
   bool failed_at_destination_ = false;
 };
 

@@ -57,15 +57,15 @@ struct Synced {
   std::uint64_t withheld = 0;
 };
 
-Task<Result<void>> note_extra(std::vector<std::string>* extra, std::string name) {
-  extra->push_back(std::move(name));
+Task<Result<void>> note_extra(std::vector<std::string>* extra, TreeEntry entry) {
+  extra->push_back(std::move(entry.name));
   co_return Result<void>();
 }
 
 Task<Synced> walk(Tree* source, Tree* destination, Compare compare) {
   Synced synced;
   SyncOptions options{.compare = compare};
-  options.extra = [&](std::string name) { return note_extra(&synced.extra, std::move(name)); };
+  options.extra = [&](TreeEntry entry) { return note_extra(&synced.extra, std::move(entry)); };
   SyncTree sync(*source, *destination, std::move(options));
   for (;;) {
     const Result<std::optional<TreeEntry>> next = co_await sync.next();
@@ -142,6 +142,17 @@ TEST(SyncTree, ADestinationThatCannotBeListedEndsIt) {
       sync(ToldTree({entry("a"), entry("b"), entry("c")}), std::move(destination));
   EXPECT_EQ(synced.copied, Names{});
   EXPECT_EQ(synced.errors, Names{"there: "});
+}
+
+TEST(SyncTree, ListsWithoutOrderEndIt) {
+  const Synced theirs = sync(ToldTree({entry("a"), entry("b"), entry("c")}),
+                             ToldTree({entry("c", 1, 9), entry("a", 1, 9), entry("b", 1, 9)}));
+  EXPECT_EQ(theirs.extra, Names{});
+  EXPECT_EQ(theirs.errors, Names{"there: "});
+  const Synced ours = sync(ToldTree({entry("b"), entry("a")}),
+                           ToldTree({entry("a", 1, 9), entry("b", 1, 9), entry("z", 1, 9)}));
+  EXPECT_EQ(ours.errors, Names{"here: "});
+  EXPECT_EQ(std::ranges::count(ours.extra, "b") + std::ranges::count(ours.extra, "z"), 0);
 }
 
 // --- the trees themselves --------------------------------------------------------------------

@@ -20,6 +20,7 @@ struct TreeEntry {
   std::optional<ByteCount> size;  // objects have one; files when they were asked for attributes
   std::chrono::system_clock::time_point modified{};  // with the size
   std::string etag;                                  // of an object
+  bool below_link = false;  // of a file: reached through a link to a directory, it lies elsewhere
   /// Its size says nothing: to be compared by content before it is copied. Set by SyncTree.
   bool in_doubt = false;
 };

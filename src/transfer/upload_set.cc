@@ -22,6 +22,7 @@ struct SetRun {
   SetProgress& progress;
   HashPlan hashes;
   bool ended = false;
+  int refusals = 0;   // AccessDenied, while nothing has been done
   Semaphore turn{1};  // to ask for the next item
 
   Task<Result<std::optional<SetItem>>> take() {
@@ -51,10 +52,17 @@ struct SetRun {
   }
 };
 
-/// Failures of the store that every other file would meet as well: no credentials, no bucket.
-bool concerns_all(const Error& error) {
-  return error.kind == ErrorKind::kCancelled || error.kind == ErrorKind::kDenied ||
-         error.context.code == "NoSuchBucket";
+/// So many refusals in a row, and nothing but refusals, are no matter of single keys.
+constexpr int kRefusalsMax = 10;
+
+/// Failures of the store that every other file would meet as well: no credentials, no bucket, no
+/// permission for anything.
+bool concerns_all(SetRun* run, const Error& error) {
+  if (error.kind == ErrorKind::kCancelled || error.context.code == "NoSuchBucket") return true;
+  if (error.kind != ErrorKind::kDenied) return false;
+  if (error.context.code != "AccessDenied") return true;
+  return run->progress.files_done + run->progress.files_skipped == 0 &&
+         ++run->refusals >= kRefusalsMax;
 }
 
 std::string path_of(const SetRun& run, const SetItem& item) {
@@ -138,7 +146,8 @@ Task<Result<void>> work(SetRun* run) {
     if (!*item) break;
     bool of_file = false;
     Result<TransferResult> result = co_await copy_item(run, &**item, buffer.bytes(), &of_file);
-    if (!result && !of_file && concerns_all(result.error())) co_return std::move(result).error();
+    if (!result && !of_file && concerns_all(run, result.error()))
+      co_return std::move(result).error();
     run->report(**item, result);
   }
   co_return Result<void>();

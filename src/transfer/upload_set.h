@@ -5,7 +5,6 @@
 #include "runtime/semaphore.h"
 #include "transfer/transfer.h"
 
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -16,10 +15,9 @@ namespace telpher {
 
 /// One file of a set.
 struct SetItem {
-  std::string path;                                  // what is opened, relative to directory_fd
-  std::string key;                                   // where it goes
-  std::optional<ByteCount> size;                     // when known
-  std::chrono::system_clock::time_point modified{};  // with the size, for the caller
+  std::string path;               // what is opened, relative to directory_fd
+  std::string key;                // where it goes
+  std::optional<ByteCount> size;  // when known
   bool in_doubt = false;  // copied only if what is there differs: OverwritePolicy::kIfDifferent
 };
 

@@ -378,7 +378,7 @@ SYNC = [
 
 MV = [
     Row("telpher mv d/a {store}/k && ls d", files=FOLDER, out="^deep$", left={"k": b"a"}),
-    Row("telpher mv d {store}/p/; ls", files=FOLDER, out=r"\A3 files moved.*\n\Z", left=UPLOADED),
+    Row("telpher mv d {store}/p/; ls d", files=FOLDER, out=r"\A3 files moved.*\n\Z", left=UPLOADED),
     Row("telpher mv {store}/z {store}/y", TREE,
         left=["logs/a.gz", "logs/b.txt", "logs/old/c.gz", "logs.txt", "y"]),
     Row("telpher mv {store}/logs/ {store}/archive/", TREE, out="^3 files moved",

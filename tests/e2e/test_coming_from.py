@@ -75,7 +75,7 @@ FILES = [
     (r"cp 's3://bucket/logs/\*\*' out/", {"out/a.gz": True, "out/deep/c.gz": True}),
     (r"cp s3://bucket/notes.txt \./", {"notes.txt": True}),
     (r"mv big.iso", {"big.iso": False}),
-    (r"mv photos", {"photos": False}),
+    (r"mv photos", {"photos/1.jpg": False}),
 ]
 PRINTS = [
     (r"ls s3://$", r"bucket\n.*other"),

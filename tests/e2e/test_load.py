@@ -210,7 +210,7 @@ def test_503_slow_down_pattern(telpher, s3, tmp_path):
 
 
 def test_permanent_403_not_retried(telpher, s3, tmp_path):
-    """It ends the command: who may not write one object may write none."""
+    """Each key is asked once: it may be the only one that is refused."""
     server = s3([{"on": "PutObject", "after": 20, "do": "status", "status": 403}])
     content = make_tree(tmp_path / "tree", 100)
     done = telpher.run("cp", "tree", "s3://bucket/p/", "--concurrency", "4")
@@ -218,11 +218,21 @@ def test_permanent_403_not_retried(telpher, s3, tmp_path):
     assert "Insufficient permissions to write to bucket 'bucket'" in done.err
     history = server.history()
     assert history["successful_puts"] == 20
-    assert history["failed_puts"] <= 4  # those under way
+    assert history["failed_puts"] == 80
     keys = [call["key"] for call in history["calls"] if call["operation"] == "PutObject"]
     assert len(keys) == len(set(keys)), "asked twice for what is refused"
     there = stored(telpher, tmp_path)
     assert len(there) == 20 and all(content[name] == there[name] for name in there)
+
+
+def test_nothing_but_403_ends_the_command(telpher, s3, tmp_path):
+    """Ten refusals and nothing else are no matter of single keys."""
+    server = s3([{"on": "PutObject", "do": "status", "status": 403, "code": "AccessDenied"}])
+    make_tree(tmp_path / "tree", 100)
+    done = telpher.run("cp", "tree", "s3://bucket/p/", "--concurrency", "4")
+    assert done.returncode != 0
+    assert done.err.count("Insufficient permissions") >= 1, done.err
+    assert server.history()["failed_puts"] <= 10 + 4
 
 
 @pytest.mark.parametrize("retries", [1, 2, 8])

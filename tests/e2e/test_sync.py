@@ -5,10 +5,11 @@ import os
 import signal
 import time
 
+import boto3
 import pytest
 
 from conftest import MIB, kill, random_bytes, sha256, wait_for_event
-from s3_command import KEYS
+from s3_command import KEYS, Served
 
 
 def write_tree(root, files):
@@ -30,6 +31,23 @@ def keys(telpher, prefix):
     base = prefix.split("://", 1)[1].split("/", 1)[1]
     events = map(json.loads, listed.out.splitlines())
     return sorted(event["key"].removeprefix(base) for event in events if "key" in event)
+
+
+def client_put_folders(telpher, bucket, folders):
+    """Objects whose keys end in "/", as consoles make them: through the endpoint over the store."""
+    served = None
+    env = telpher.env
+    if bucket.startswith("local://"):
+        served = Served(telpher, ["--root", str(telpher.home / "store")], KEYS)
+        client = served.client()
+    else:
+        client = boto3.client("s3", endpoint_url=env["AWS_ENDPOINT_URL"], region_name="us-east-1",
+                              aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+                              aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"])
+    for key, data in folders.items():
+        client.put_object(Bucket="bucket", Key=key, Body=data)
+    if served:
+        served.end()
 
 
 def age(path, seconds=10):
@@ -161,8 +179,51 @@ def test_sync_delete_keeps_what_could_not_be_read(telpher, bucket, tmp_path):
     (tmp_path / "tree/m/x").symlink_to("nowhere")
     done = telpher.run("sync", "tree", f"{bucket}/p/", "--delete")
     assert done.returncode == 1
-    assert "were not removed" in done.err
+    assert "nothing was removed" in done.err
     assert keys(telpher, f"{bucket}/p/") == ["a", "m/x", "zzz"]
+
+
+def test_sync_delete_never_removes_its_own_source(telpher, bucket, tmp_path):
+    write_tree(tmp_path / "l", {"sub/a": b"a"})
+    telpher.ok("cp", "l", f"{bucket}/l/")
+    for source, destination in (("l/sub", "l"), (f"{bucket}/l/sub/", f"{bucket}/l/"),
+                                (f"{bucket}/l/", bucket)):
+        done = telpher.run("sync", source, destination, "--delete")
+        assert done.returncode == 2 and "remove the source itself" in done.err, done.err
+    assert read_tree(tmp_path / "l") == {"sub/a": b"a"}
+    assert keys(telpher, f"{bucket}/l/") == ["sub/a"]
+
+
+def test_nothing_is_removed_behind_a_link_to_a_directory(telpher, bucket, tmp_path):
+    write_tree(tmp_path, {"outside/precious": b"p", "there/old": b"o", "tree/a": b"a"})
+    (tmp_path / "there/link").symlink_to(tmp_path / "outside")
+    (tmp_path / "tree/link").symlink_to(tmp_path / "outside")
+    telpher.ok("cp", "tree/a", f"{bucket}/p/a")
+    telpher.ok("sync", f"{bucket}/p/", "there", "--delete")
+    assert read_tree(tmp_path / "outside") == {"precious": b"p"}
+    assert not (tmp_path / "there/old").exists()
+    done = telpher.run("mv", "tree", f"{bucket}/m/")
+    assert done.returncode == 1 and "behind a link" in done.err
+    assert read_tree(tmp_path / "outside") == {"precious": b"p"}
+    assert keys(telpher, f"{bucket}/m/") == ["a", "link/precious"]
+
+
+def test_a_link_that_leads_nowhere_can_be_left_out(telpher, bucket, tmp_path):
+    write_tree(tmp_path / "tree", {"a": b"a"})
+    (tmp_path / "tree/broken").symlink_to("nowhere")
+    assert telpher.run("sync", "tree", f"{bucket}/p/").returncode == 1
+    telpher.ok("cp", "-", f"{bucket}/p/old", input=b"x")
+    telpher.ok("sync", "tree", f"{bucket}/p/", "--delete", "--exclude", "broken")
+    assert keys(telpher, f"{bucket}/p/") == ["a"]
+
+
+def test_one_refused_key_does_not_stop_the_others(telpher, s3, tmp_path):
+    s3([{"on": "PutObject", "key": "p/17", "do": "status", "status": 403, "code": "AccessDenied"}])
+    write_tree(tmp_path / "tree", {str(i): b"x" for i in range(60)})
+    done = telpher.run("cp", "tree", "s3://bucket/p/")
+    assert done.returncode == 1
+    assert "p/17" in done.err and "59 files copied" in done.out
+    assert len(keys(telpher, "s3://bucket/p/")) == 59
 
 
 def test_sync_max_delete(telpher, bucket, tmp_path):
@@ -171,8 +232,43 @@ def test_sync_max_delete(telpher, bucket, tmp_path):
         telpher.ok("cp", "-", f"{bucket}/p/{name}", input=b"x")
     done = telpher.run("sync", "tree", f"{bucket}/p/", "--delete", "--max-delete", "1")
     assert done.returncode == 1
-    assert "--max-delete" in done.err
-    assert len(keys(telpher, f"{bucket}/p/")) == 3
+    assert "3 that only the destination has, more than --max-delete allows" in done.err
+    assert keys(telpher, f"{bucket}/p/") == ["a", "x", "y", "z"]
+
+
+def test_sync_delete_removes_nothing_when_a_copy_fails(telpher, s3, tmp_path):
+    """A file that was renamed would be there under neither name."""
+    server = s3([])
+    write_tree(tmp_path / "tree", {"a": b"a", "new name": b"b"})
+    for name in ("a", "old name"):
+        telpher.ok("cp", "-", f"s3://bucket/p/{name}", input=b"b")
+    server.faults([{"on": "PutObject", "key": "p/new name", "do": "status", "status": 403,
+                    "code": "AccessDenied"}])
+    done = telpher.run("sync", "tree", "s3://bucket/p/", "--delete")
+    assert done.returncode != 0 and "nothing was removed" in done.err, done.err
+    assert "old name" in keys(telpher, "s3://bucket/p/")
+    server.faults([])
+    telpher.ok("sync", "tree", "s3://bucket/p/", "--delete")
+    assert keys(telpher, "s3://bucket/p/") == ["a", "new name"]
+
+
+def test_sync_delete_of_a_source_that_cannot_be_listed(telpher, s3, tmp_path):
+    s3([{"on": "ListObjectsV2", "do": "status", "status": 403, "code": "AccessDenied"}])
+    write_tree(tmp_path / "tree", {"a": b"a"})
+    done = telpher.run("sync", "s3://bucket/p/", "tree", "--delete")
+    assert done.returncode != 0 and "it is empty" not in done.err, done.err
+    assert read_tree(tmp_path / "tree") == {"a": b"a"}
+
+
+def test_folder_objects_keep_their_names(telpher, bucket):
+    for key, data in (("p/d/", b"12345"), ("p/e/", b""), ("p/e/x", b"x")):
+        telpher.ok("cp", "-", f"{bucket}/{key}marker", input=data)
+    client_put_folders(telpher, bucket, {"p/d/": b"12345", "p/e/": b""})
+    for _ in range(2):
+        telpher.ok("sync", f"{bucket}/p/", f"{bucket}/q/", "--delete")
+        assert {"d/", "e/"} <= set(keys(telpher, f"{bucket}/q/"))
+    telpher.ok("mv", f"{bucket}/q/", f"{bucket}/r/")
+    assert {"d/", "e/"} <= set(keys(telpher, f"{bucket}/r/"))
 
 
 # --- and back, and between stores ----------------------------------------------------------------
@@ -238,7 +334,7 @@ def test_mv_directory_leaves_no_empty_folders(telpher, bucket, tmp_path):
     write_tree(tmp_path / "tree", FILES)
     telpher.ok("mv", "tree", f"{bucket}/p/")
     assert keys(telpher, f"{bucket}/p/") == sorted(FILES)
-    assert not (tmp_path / "tree").exists()
+    assert list((tmp_path / "tree").iterdir()) == []  # the folder that was named stays
     telpher.ok("mv", f"{bucket}/p/", "back/")
     assert read_tree(tmp_path / "back") == FILES
     assert keys(telpher, f"{bucket}/p/") == []
@@ -248,6 +344,31 @@ def test_mv_exclude_stays(telpher, bucket, tmp_path):
     write_tree(tmp_path / "tree", {"a": b"a", "keep/b.log": b"b"})
     telpher.ok("mv", "tree", f"{bucket}/p/", "--exclude", "*.log")
     assert read_tree(tmp_path / "tree") == {"keep/b.log": b"b"}
+
+
+def test_mv_does_not_believe_what_is_only_acknowledged(telpher, s3, tmp_path):
+    s3([{"on": "PutObject", "do": "fake_success"}])
+    write_tree(tmp_path, {"f": b"data", "tree/g": b"more"})
+    for source, destination in (("f", "s3://bucket/f"), ("tree", "s3://bucket/t/")):
+        done = telpher.run("mv", source, destination)
+        assert done.returncode != 0 and "not removed" in done.err, done.err
+    assert (tmp_path / "f").read_bytes() == b"data"
+    assert (tmp_path / "tree/g").read_bytes() == b"more"
+
+
+def test_mv_of_two_trees_with_the_same_name_in_them(telpher, bucket, tmp_path):
+    write_tree(tmp_path, {"x/n": b"XX", "y/n": b"YYY"})
+    done = telpher.run("mv", "x", "y", f"{bucket}/two/")
+    assert done.returncode == 1 and "has become" in done.err, done.err
+    assert telpher.read(f"{bucket}/two/n") == b"XX"
+    assert (tmp_path / "y/n").read_bytes() == b"YYY"
+
+
+def test_mv_to_what_keeps_nothing(telpher, tmp_path):
+    write_tree(tmp_path, {"f": b"data"})
+    done = telpher.run("mv", "f", "/dev/null")
+    assert done.returncode != 0 and "keeps nothing" in done.err, done.err
+    assert (tmp_path / "f").read_bytes() == b"data"
 
 
 def test_mv_of_what_fails_keeps_the_source(telpher, s3, tmp_path):
@@ -331,6 +452,13 @@ def test_cp_from_file_into_a_directory(telpher, nginx, tmp_path):
     assert read_tree(tmp_path / "out") == {"a/b": b"x"}
 
 
+def test_cp_from_file_a_broken_row_costs_no_other(telpher, bucket, nginx):
+    done = telpher.run("cp", "--from-file", "-", f"{bucket}/l/",
+                       input=f'url,key\n{nginx.put("f", b"x")},a"b\n{nginx.url("f")},good\n'.encode())
+    assert done.returncode == 1 and "row 1" in done.err
+    assert keys(telpher, f"{bucket}/l/") == ["good"]
+
+
 def test_cp_from_file_that_is_no_list(telpher, bucket, tmp_path):
     (tmp_path / "list").write_text("http://example.com/f\n")
     done = telpher.run("cp", "--from-file", "list", f"{bucket}/l/")
@@ -369,10 +497,12 @@ def test_resume_continues_what_was_killed(telpher, s3, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     elsewhere = type(telpher)(tmp_path)
     elsewhere.env = {k: v for k, v in telpher.env.items() if not k.startswith("AWS_ENDPOINT")}
+    elsewhere.env["AWS_ENDPOINT_URL"] = "http://127.0.0.1:1"
     elsewhere.cwd = tmp_path / "elsewhere"  # neither its folder nor its endpoint
     assert "telpher cp big" in elsewhere.ok("resume", "--dry-run").out
     done = elsewhere.ok("resume", job["id"])
-    assert '"parts_resumed"' in done.out
+    summary = json.loads(done.out.splitlines()[-1])
+    assert summary["bytes_resumed"] > 0
     assert telpher.read("s3://bucket/k") == data
     assert telpher.jobs() == []
     assert "nothing is unfinished" in telpher.ok("resume").out

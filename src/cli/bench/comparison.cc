@@ -166,8 +166,8 @@ std::vector<Question> questions_for(const SavedRun& before, const SavedRun& now,
   return questions;
 }
 
-Comparison::Run described(const SavedRun& run, const LoadSlice& whole) {
-  Comparison::Run described{
+RunComparison::Run described(const SavedRun& run, const LoadSlice& whole) {
+  RunComparison::Run described{
       .name = {}, .target = run.target, .saved_at = run.saved_at, .seconds = run.seconds()};
   for (const LoadSlice::Operation& operation : whole.operations) {
     described.failed += operation.failed;
@@ -188,16 +188,16 @@ std::string_view to_string(Verdict verdict, bool is_cost) {
   return "";
 }
 
-bool Comparison::has(Verdict verdict) const {
+bool RunComparison::has(Verdict verdict) const {
   return std::any_of(differences.begin(), differences.end(),
                      [&](const Difference& one) { return one.verdict == verdict; });
 }
 
-Comparison compare_runs(const SavedRun& before, const SavedRun& now) {
+RunComparison compare_runs(const SavedRun& before, const SavedRun& now) {
   const CutRun a(before);
   const CutRun b(now);
   const std::vector<Question> questions = questions_for(before, now, a, b);
-  Comparison comparison{
+  RunComparison comparison{
       .before = described(before, a.whole), .now = described(now, b.whole), .differences = {}};
   // Bonferroni: the more is asked, the surer each answer must be.
   const double doubt = kDoubt / static_cast<double>(questions.size());

@@ -35,7 +35,7 @@ struct Difference {
   bool is_cost = false;
 };
 
-struct Comparison {
+struct RunComparison {
   struct Run {
     std::string name;  // of its file; empty = the one just done
     std::string target;
@@ -51,11 +51,11 @@ struct Comparison {
 };
 
 /// @param before, now  of the same settings
-Comparison compare_runs(const SavedRun& before, const SavedRun& now);
+RunComparison compare_runs(const SavedRun& before, const SavedRun& now);
 
 /// Several lines for a terminal of 80 columns, each with its end.
-std::string comparison_table(const Comparison& comparison);
+std::string comparison_table(const RunComparison& comparison);
 /// One line without its end.
-std::string comparison_json(const Comparison& comparison);
+std::string comparison_json(const RunComparison& comparison);
 
 }  // namespace telpher

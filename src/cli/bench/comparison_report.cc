@@ -79,7 +79,7 @@ std::string row(const Difference& one, bool first_of_operation) {
   return text + "  " + verdict_text(one) + '\n';
 }
 
-std::string run_text(std::string_view label, const Comparison::Run& run) {
+std::string run_text(std::string_view label, const RunComparison::Run& run) {
   std::string text = padded(label, 8) + (run.name.empty() ? "this run" : run.name);
   char length[40];
   std::snprintf(length, sizeof length, "%.1f s", run.seconds);
@@ -89,7 +89,7 @@ std::string run_text(std::string_view label, const Comparison::Run& run) {
 }
 
 /// "put ops/s, put p99, client CPU"
-std::string names_of(const Comparison& comparison, Verdict verdict) {
+std::string names_of(const RunComparison& comparison, Verdict verdict) {
   std::string text;
   for (const Difference& one : comparison.differences) {
     if (one.verdict != verdict) continue;
@@ -100,7 +100,7 @@ std::string names_of(const Comparison& comparison, Verdict verdict) {
   return text;
 }
 
-std::string conclusion(const Comparison& comparison) {
+std::string conclusion(const RunComparison& comparison) {
   const std::vector<Difference>& all = comparison.differences;
   const auto count = [&](auto&& is) { return std::count_if(all.begin(), all.end(), is); };
   const auto unsure =
@@ -145,7 +145,7 @@ std::string wrapped(std::string_view text) {
   return lines;
 }
 
-json::object object_of(const Comparison::Run& run) {
+json::object object_of(const RunComparison::Run& run) {
   json::object object;
   if (!run.name.empty()) object["file"] = run.name;
   object["target"] = run.target;
@@ -157,7 +157,7 @@ json::object object_of(const Comparison::Run& run) {
 
 }  // namespace
 
-std::string comparison_table(const Comparison& comparison) {
+std::string comparison_table(const RunComparison& comparison) {
   std::string text =
       wrapped(run_text("before:", comparison.before) + run_text("now:", comparison.now));
   text += '\n' + padded("", 17) + "   before      now   change            interval  verdict\n";
@@ -174,7 +174,7 @@ std::string comparison_table(const Comparison& comparison) {
   return text + wrapped(conclusion(comparison));
 }
 
-std::string comparison_json(const Comparison& comparison) {
+std::string comparison_json(const RunComparison& comparison) {
   json::object object;
   object["event"] = "comparison";
   object["before"] = object_of(comparison.before);

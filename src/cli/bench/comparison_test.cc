@@ -57,7 +57,7 @@ SavedRun run_of(const Behaviour& behaviour, std::uint64_t seed) {
   return run;
 }
 
-const Difference& find(const Comparison& comparison, const std::string& figure) {
+const Difference& find(const RunComparison& comparison, const std::string& figure) {
   for (const Difference& one : comparison.differences) {
     if (one.figure == figure) return one;
   }
@@ -111,7 +111,7 @@ int trials_with_a_difference(const Behaviour& behaviour, int trials) {
   int found = 0;
   for (int trial = 0; trial < trials; ++trial) {
     const auto seed = static_cast<std::uint64_t>(trial);
-    const Comparison comparison =
+    const RunComparison comparison =
         compare_runs(run_of(behaviour, 2 * seed + 1), run_of(behaviour, 2 * seed + 2));
     found += comparison.has(Verdict::kBetter) || comparison.has(Verdict::kWorse);
   }
@@ -141,7 +141,7 @@ TEST(Comparison, FindsATenthLessSpeed) {
     Behaviour slower;
     slower.rate *= 0.9;
     slower.ms /= 0.9;
-    const Comparison comparison =
+    const RunComparison comparison =
         compare_runs(run_of({}, 2 * trial), run_of(slower, 2 * trial + 1));
     found += find(comparison, "ops_per_s").verdict == Verdict::kWorse &&
              find(comparison, "p50_ms").verdict == Verdict::kWorse;
@@ -154,7 +154,7 @@ TEST(Comparison, FasterIsMoreOperationsAndLessTime) {
   Behaviour faster;
   faster.rate *= 1.3;
   faster.ms /= 1.3;
-  const Comparison comparison = compare_runs(run_of({}, 1), run_of(faster, 2));
+  const RunComparison comparison = compare_runs(run_of({}, 1), run_of(faster, 2));
   for (const char* figure : {"ops_per_s", "mib_per_s", "p50_ms", "p95_ms", "p99_ms"}) {
     EXPECT_EQ(find(comparison, figure).verdict, Verdict::kBetter) << figure;
   }
@@ -209,7 +209,7 @@ TEST(Comparison, TableFitsATerminal) {
   Behaviour slower;
   slower.rate /= 40;
   slower.ms *= 4000;
-  Comparison comparison = compare_runs(run_of({}, 1), run_of(slower, 2));
+  RunComparison comparison = compare_runs(run_of({}, 1), run_of(slower, 2));
   comparison.before.name = "a/rather/long/name/of/a/file/that/keeps/an/older/run.json";
   const std::string table = comparison_table(comparison);
   EXPECT_THAT(table, HasSubstr("slower\n"));
