@@ -5,6 +5,7 @@
 #include "cli/progress_view.h"
 #include "cli/verb.h"
 #include "source/glob.h"
+#include "store/rules.h"
 
 #include <cstdio>
 #include <sys/stat.h>

@@ -78,6 +78,13 @@ std::string_view bare_etag(std::string_view etag) {
   return etag;
 }
 
+bool is_md5_etag(std::string_view etag) {
+  const std::string_view bare = bare_etag(etag);
+  return bare.size() == 32 && std::ranges::all_of(bare, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+         });
+}
+
 namespace {
 
 std::string quoted(std::string_view text) { return '"' + std::string(text) + '"'; }

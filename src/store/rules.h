@@ -38,6 +38,10 @@ inline bool same_etag(std::string_view a, std::string_view b) {
   return bare_etag(a) == bare_etag(b);
 }
 
+/// Whether an ETag looks like the MD5 of an object's bytes: 32 hexadecimal digits. Encrypted
+/// objects may have others that do: equal ones prove equality, different ones prove nothing.
+bool is_md5_etag(std::string_view etag);
+
 /// The ETag of stores that keep no MD5: quoted, made of the checksum's name and value.
 std::string checksum_etag(const Digest& checksum);
 

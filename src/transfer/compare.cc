@@ -150,13 +150,6 @@ Task<Result<End>> probe(ComparedSource of) {
 
 }  // namespace
 
-bool is_md5_etag(std::string_view etag) {
-  const std::string_view bare = bare_etag(etag);
-  return bare.size() == 32 && std::ranges::all_of(bare, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-         });
-}
-
 Task<Result<Comparison>> compare(Engine& engine, ComparedSource a, ComparedSource b,
                                  CompareOptions options) {
   CO_TRY(End first, co_await probe(a));

@@ -30,8 +30,4 @@ struct Comparison {
 Task<Result<Comparison>> compare(Engine& engine, ComparedSource a, ComparedSource b,
                                  CompareOptions options);
 
-/// Whether an ETag looks like the MD5 of an object's bytes: 32 hexadecimal digits. Encrypted
-/// objects may have others that do: equal ones prove equality, different ones prove nothing.
-bool is_md5_etag(std::string_view etag);
-
 }  // namespace telpher

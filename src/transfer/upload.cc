@@ -1,6 +1,7 @@
 // upload(): probe, decide, and either one PUT or a MultipartUpload.
 
 #include "codec/media_type.h"
+#include "store/rules.h"
 #include "transfer/multipart_upload.h"
 #include "transfer/part_reader.h"
 #include "transfer/plan.h"
@@ -36,6 +37,16 @@ Task<Result<Prepared>> prepare(Engine* engine, Source* source, ObjectStore* stor
   co_return Prepared{std::move(seen), std::move(plan)};
 }
 
+/// Whether the ETag is the MD5 of the source, for stores that keep no checksum and tell times in
+/// whole seconds: a file written and copied within one second looks newer than its own copy.
+Task<Result<bool>> has_md5_of(Engine* engine, Source* source, ByteCount size,
+                              std::string_view etag) {
+  if (source->fd() < 0 || !is_md5_etag(etag)) co_return false;
+  CO_TRY(const PartDigests digests,
+         co_await hash_file_range(engine, source->fd(), {0, size}, HashPlan{.md5 = true}));
+  co_return bare_etag(etag) == digests.md5.to_hex();
+}
+
 /// The reason to leave the object as it is, or nothing.
 Task<Result<std::optional<TransferResult>>> check_overwrite(Engine* engine, Source* source,
                                                             ObjectStore* store,
@@ -65,10 +76,19 @@ Task<Result<std::optional<TransferResult>>> check_overwrite(Engine* engine, Sour
                           there->checksum->digest.algorithm() == ours->algorithm();
   const bool not_older = seen->last_modified ? *seen->last_modified <= there->last_modified
                                              : options->same_size_suffices;
-  const bool same = comparable ? there->checksum->digest == *ours : not_older;
-  if (!same) co_return std::nullopt;
-  skipped.note = comparable ? "it is the same already (size and checksum)"
-                            : "it is the same already (size, and not older)";
+  if (comparable) {
+    if (there->checksum->digest != *ours) co_return std::nullopt;
+    skipped.note = "it is the same already (size and checksum)";
+    co_return skipped;
+  }
+  if (not_older) {
+    skipped.note = "it is the same already (size, and not older)";
+    co_return skipped;
+  }
+  if (!store->capabilities().etag_is_md5) co_return std::nullopt;
+  CO_TRY(const bool same_md5, co_await has_md5_of(engine, source, there->size, there->etag));
+  if (!same_md5) co_return std::nullopt;
+  skipped.note = "it is the same already (size and MD5)";
   co_return skipped;
 }
 

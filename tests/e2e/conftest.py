@@ -174,9 +174,11 @@ class Telpher:
         assert done.returncode == 0, f"{args}: exit {done.returncode}\n{done.err}{done.out[-2000:]}"
         return done
 
-    def start(self, *args, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs):
+    def start(self, *args, env=None, stdout=subprocess.PIPE, stderr=subprocess.PIPE, before=(),
+              **kwargs):
+        """`before`: a program and its arguments that run the command."""
         noted = {"args": list(map(str, args)), "variables": self.variables(env)}
-        return Started(self.command(args), noted, env=self.env | (env or {}), cwd=self.cwd,
+        return Started([*before, *self.command(args)], noted, env=self.env | (env or {}), cwd=self.cwd,
                        stdout=stdout, stderr=stderr, **kwargs)
 
     def events(self, *args, **kwargs):

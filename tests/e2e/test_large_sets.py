@@ -11,6 +11,7 @@ import time
 import pytest
 
 from conftest import MIB, Nginx, kill, stop
+from peak_memory import run_measured
 
 pytestmark = pytest.mark.slow
 FLAT = 150 * MIB
@@ -22,19 +23,6 @@ def ram_folder():
     folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
     yield pathlib.Path(folder)
     shutil.rmtree(folder)
-
-
-def run_measured(telpher, *args):
-    """(exit code, last line of standard output, peak memory in bytes, lines printed)."""
-    process = telpher.start(*args)
-    last, lines = b"", 0
-    for line in process.stdout:  # not kept: it may be a million lines
-        last, lines = line, lines + 1
-    err = process.stderr.read().decode()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, err
-    return last.decode(), usage.ru_maxrss * 1024, lines
 
 
 def test_a_million_objects_are_synced_listed_and_removed(telpher, s3, ram_folder):

@@ -1,13 +1,12 @@
 """ls, cat, rm, du, verify on bad days and on very many objects."""
 
 import json
-import os
 import signal
-import subprocess
 
 import pytest
 
 from conftest import MIB, random_bytes, wait_for_event
+from peak_memory import run_measured
 
 
 @pytest.fixture
@@ -149,16 +148,7 @@ def test_a_million_objects(telpher, serve):
     telpher.ok("bench", "s3://bucket", "--mix", "put", "--size", "1", "--requests", count, "--keep",
                "-q", timeout=1200)
     for args in (["ls", "-r"], ["du", "--depth", "3"], ["rm", "-r"]):
-        with open(telpher.cwd / "out", "w+") as out:
-            process = subprocess.Popen(telpher.command([*args, "s3://bucket"]), env=telpher.env,
-                                       stdout=out)
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            out.seek(0)
-            lines = 0  # one by one: a child's peak begins with the memory of who started it
-            for last in out:
-                lines += 1
-        assert process.returncode == 0
+        last, peak, lines = run_measured(telpher, *args, "s3://bucket")
         assert str(count) in last or lines == count
-        assert used.ru_maxrss <= 150 * 1024, f"{args}: {used.ru_maxrss} KiB"
+        assert peak <= 150 * MIB, f"{args}: {peak / MIB:.0f} MiB"
     assert telpher.ok("ls", "-r", "s3://bucket").out == ""
