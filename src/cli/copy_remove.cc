@@ -3,7 +3,6 @@
 #include "cli/copy_run.h"
 
 #include <cerrno>
-#include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,16 +23,15 @@ bool is_regular_or_missing(const std::string& path) {
   return ::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode);
 }
 
-Result<void> remove_file(int directory_fd, const std::string& path) {
-  if (::unlinkat(directory_fd, path.c_str(), 0) == 0 || errno == ENOENT) return {};
+Result<void> remove_file(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
   return make_errno_error(errno, "remove '" + path + "'");
 }
 
-}  // namespace
-
-Result<FileState> state_of_file(int directory_fd, const std::string& path) {
-  struct stat status{};
-  if (::fstatat(directory_fd, path.c_str(), &status, 0) != 0) {
+/// Follows links.
+Result<FileState> state_of_file(const std::string& path) {
+  struct stat status;
+  if (::stat(path.c_str(), &status) != 0) {
     return make_errno_error(errno, "stat '" + path + "'");
   }
   const auto time = std::chrono::seconds(status.st_mtim.tv_sec) +
@@ -41,6 +39,8 @@ Result<FileState> state_of_file(int directory_fd, const std::string& path) {
   return FileState{static_cast<ByteCount>(status.st_size),
                    std::chrono::system_clock::time_point(time)};
 }
+
+}  // namespace
 
 // --- mv ----------------------------------------------------------------------------------------
 
@@ -52,7 +52,7 @@ Task<Result<CopyRun::SeenSource>> CopyRun::look_at(const CopyItem* item) {
     CO_TRY(const ObjectInfo info, co_await store->head(source.object));
     co_return SeenSource{info.etag};
   }
-  CO_TRY(const FileState state, state_of_file(AT_FDCWD, source.path));
+  CO_TRY(const FileState state, state_of_file(source.path));
   co_return SeenSource{"", state};
 }
 
@@ -73,7 +73,21 @@ Task<Result<bool>> CopyRun::is_copy_of_itself(const CopyItem* item) {
   const auto second = [](const ObjectInfo& info) {
     return std::chrono::floor<std::chrono::seconds>(info.last_modified);
   };
-  co_return here.etag == there.etag&& second(here) == second(there);
+  const bool same_second = second(here) == second(there);
+  co_return same_second && here.etag == there.etag;
+}
+
+Task<Result<TransferResult>> CopyRun::move_item(const CopyItem* item, int concurrency,
+                                                Reporter::Copy* shown) {
+  CO_TRY(const SeenSource seen, co_await look_at(item));
+  CO_TRY(TransferResult moved, co_await transfer(item, concurrency, shown));
+  if (moved.mode == TransferMode::kSkipped) co_return moved;
+  Result<void> removed = co_await check_arrived(&shown->names.destination, &moved);
+  if (removed) removed = co_await remove_source(item, &seen);
+  if (removed) co_return moved;
+  Error error = std::move(removed).error();
+  error.message = "copied, but the source was not removed: " + error.message;
+  co_return error;
 }
 
 Task<Result<void>> CopyRun::check_arrived(const std::string* destination,
@@ -95,10 +109,10 @@ Task<Result<void>> CopyRun::check_arrived(const std::string* destination,
 Task<Result<void>> CopyRun::remove_source(const CopyItem* item, const SeenSource* seen) {
   const Address& source = item->source;
   if (!source.in_store()) {
-    CO_TRY(const FileState now, state_of_file(AT_FDCWD, source.path));
+    CO_TRY(const FileState now, state_of_file(source.path));
     if (now != seen->file) co_return stays(source.path, "has been written to meanwhile");
     if (item->below_link) co_return stays(source.path, "lies behind a link to a directory");
-    CO_TRY_VOID(remove_file(AT_FDCWD, source.path));
+    CO_TRY_VOID(remove_file(source.path));
     if (trees_ > 0) {
       left_directories_.insert(std::filesystem::path(source.path).parent_path().string());
     }
@@ -142,7 +156,7 @@ Task<Result<void>> CopyRun::remove_extra(TreeEntry entry) {
     co_return Result<void>();
   }
   if (!destination_.in_store()) {
-    Result<void> removed = remove_file(AT_FDCWD, gone.path);
+    Result<void> removed = remove_file(gone.path);
     if (!removed) {
       fail("", gone.path, removed.error(), {.destination_is_store = false});
     } else {
@@ -195,7 +209,7 @@ bool CopyRun::may_remove(const TreeRun& run, const SyncTree& sync, std::uint64_t
 /// Walks once more, now that all is copied: holding the names instead could take any memory.
 Task<Result<void>> CopyRun::remove_extras(const Address* source) {
   CO_TRY(const std::unique_ptr<Tree> here,
-         co_await open_source_tree(source, {.sorted = true, .attributes = true}));
+         co_await open_tree(source, {.sorted = true, .attributes = true}));
   CO_TRY(const std::unique_ptr<Tree> there, co_await open_destination_tree());
   std::optional<RemoveSet> removing;
   if (destination_.in_store()) {

@@ -5,20 +5,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <sys/stat.h>
 
 namespace telpher {
 namespace {
-
-bool is_directory(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool exists(const std::string& path) {
-  struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0;
-}
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 
@@ -141,7 +130,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   CO_TRY(engine_, co_await session_.engine(copy_));
   CO_TRY_VOID(co_await prepare_destination());
 
-  listed_ = several;
+  if (several) claims_.keep(Claims::Keep::kNames);
   // Two files and more into a store go the short way of a set.
   if (files.size() > 1 && destination_.in_store() && !copy_.dry_run &&
       job_.verb != CopyVerb::kMove) {
@@ -158,8 +147,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
     outcome = co_await spawn(&group, {.source = singles[i], .destination = destination_});
   }
   Result<void> joined = co_await group.join();
-  // Several trees may hold the same name; a tree by itself does not.
-  listed_ = from_list_ = sources.size() > 1;
+  claims_.keep(sources.size() > 1 ? Claims::Keep::kHashes : Claims::Keep::kNothing);
   for (std::size_t i = 0; i < trees.size() && outcome; ++i) {
     outcome = co_await copy_tree(trees[i]);
   }
@@ -187,7 +175,7 @@ Task<Result<int>> CopyRun::run_list(std::string list, Address destination) {
   if (copy_.dry_run) reporter_.expect_dry_run();
   CO_TRY(engine_, co_await session_.engine(copy_));
   CO_TRY_VOID(co_await prepare_destination());
-  listed_ = from_list_ = true;
+  claims_.keep(Claims::Keep::kHashes);
   TaskGroup group(co_await current_context());
   Result<void> outcome;
   while (outcome) {
@@ -247,24 +235,6 @@ void CopyRun::note_failure(ExitCode code) {
   if (exit_code_ == 0) exit_code_ = code;
 }
 
-Result<void> CopyRun::claim(const std::string& destination, const std::string& source) {
-  if (!listed_) return {};
-  if (from_list_) {  // there may be millions: their hashes suffice
-    if (claims_.contains(destination)) {
-      return make_error(ErrorKind::kPrecondition, "'" + claims_.at(destination) + "' has become '" +
-                                                      destination + "' already");
-    }
-    if (claimed_rows_.insert(std::hash<std::string>()(destination)).second) return {};
-    return make_error(ErrorKind::kPrecondition,
-                      "something before it has become '" + destination + "' already");
-  }
-  const auto [entry, is_new] = claims_.try_emplace(destination, source);
-  if (is_new) return {};
-  return make_error(ErrorKind::kPrecondition, "'" + entry->second + "' and '" + source +
-                                                  "' would both become '" + destination +
-                                                  "': copy them one at a time, under other names");
-}
-
 // --- singles ---------------------------------------------------------------------------------
 
 Task<Result<void>> CopyRun::spawn(TaskGroup* group, CopyItem item) {
@@ -288,24 +258,10 @@ Task<Result<void>> CopyRun::copy_in_slot(CopyItem item, std::uint64_t slots,
 
 Task<Result<void>> CopyRun::copy_item(CopyItem item, std::uint64_t slots) {
   Reporter::Copy& copy = reporter_.start({redacted(item.source), redacted(item.destination)});
-  Result<void> ready;
-  std::optional<SeenSource> seen;
-  if (job_.verb == CopyVerb::kMove) {
-    Result<SeenSource> looked = co_await look_at(&item);
-    if (looked) seen = *std::move(looked);
-    if (!looked) ready = looked.error();
-  }
-  Result<TransferResult> result = ready ? co_await transfer(&item, static_cast<int>(slots), &copy)
-                                        : Result<TransferResult>(ready.error());
-  if (result && seen && result->mode != TransferMode::kSkipped) {
-    Result<void> removed = co_await check_arrived(&copy.names.destination, &*result);
-    if (removed) removed = co_await remove_source(&item, &*seen);
-    if (!removed) {
-      Error error = std::move(removed).error();
-      error.message = "copied, but the source was not removed: " + error.message;
-      result = std::move(error);
-    }
-  }
+  const int concurrency = static_cast<int>(slots);
+  Result<TransferResult> result = job_.verb == CopyVerb::kMove
+                                      ? co_await move_item(&item, concurrency, &copy)
+                                      : co_await transfer(&item, concurrency, &copy);
   if (result) {
     reporter_.done(copy, *result);
     co_return Result<void>();
@@ -349,7 +305,7 @@ Task<Result<TransferResult>> CopyRun::transfer(const CopyItem* item, int concurr
     const bool itself = item->source.kind == item->destination.kind && item->source.in_store() &&
                         destination == destination_text(item->source.kind, item->source.object);
     if (itself && job_.verb == CopyVerb::kMove) return usage("it would become itself");
-    return claim(destination, redacted(item->source));
+    return claims_.claim(destination, redacted(item->source));
   };
   co_return co_await copy_single(&session_, engine_, &copy, &shown->progress);
 }
@@ -364,7 +320,7 @@ Task<Result<CopyPlan>> CopyRun::plan_copy(CopyItem* item) {
   SingleCopy copy = single_copy(*item);
   copy.settle = [this, item](const std::string& destination) {
     item->destination.text = destination;
-    return claim(destination, redacted(item->source));
+    return claims_.claim(destination, redacted(item->source));
   };
   CO_TRY(OpenedCopy opened, co_await open_copy(&session_, &copy));
   if (size_suffices) {

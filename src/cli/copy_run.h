@@ -3,6 +3,7 @@
 // Lives in the verb's frame, on its loop.
 
 #include "cli/address.h"
+#include "cli/claims.h"
 #include "cli/copy_list.h"
 #include "cli/copy_settings.h"
 #include "cli/reporter.h"
@@ -15,8 +16,6 @@
 
 #include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace telpher {
@@ -57,8 +56,6 @@ struct FileState {
   std::chrono::system_clock::time_point modified{};
   bool operator==(const FileState&) const = default;
 };
-/// Follows links. Errors: kNotFound, kDenied, kIo.
-Result<FileState> state_of_file(int directory_fd, const std::string& path);
 
 class CopyRun {
  public:
@@ -80,10 +77,9 @@ class CopyRun {
   /// A directory, a glob or a prefix that is being walked.
   struct TreeRun {
     Address source;
-    FileTree* files = nullptr;  // the tree of a directory
-    Tree* tree = nullptr;       // what is to be copied of it
-    SyncTree* sync = nullptr;   // when that is not all
-    bool is_pattern = false;
+    Tree* walk = nullptr;       // gives what is to be copied
+    FileTree* files = nullptr;  // of a directory: what is walked
+    SyncTree* sync = nullptr;   // `walk`, when not all is to be copied
     bool any = false;
   };
 
@@ -98,6 +94,9 @@ class CopyRun {
   Task<Result<void>> copy_item(CopyItem item, std::uint64_t slots);
   Task<Result<TransferResult>> transfer(const CopyItem* item, int concurrency,
                                         Reporter::Copy* shown);
+  /// The same, and its source goes.
+  Task<Result<TransferResult>> move_item(const CopyItem* item, int concurrency,
+                                         Reporter::Copy* shown);
   TransferOptions options_for(const CopyItem& item) const;
   SingleCopy single_copy(const CopyItem& item) const;
   /// For --dry-run. A source that nobody has seen yet is probed: one that is missing fails here as
@@ -113,11 +112,10 @@ class CopyRun {
 
   /// Trees.
   Task<Result<void>> copy_tree(Address source);
-  Task<Result<std::unique_ptr<Tree>>> open_source_tree(const Address* source, WalkOptions options);
+  Task<Result<std::unique_ptr<Tree>>> open_tree(const Address* root, WalkOptions options);
   Task<Result<std::unique_ptr<Tree>>> open_destination_tree();
   Task<Result<void>> sync_tree(TreeRun* run);
   Task<Result<void>> copy_entries(TreeRun* run);
-  static Task<Result<std::optional<TreeEntry>>> next_entry(TreeRun* run);
   Task<Result<void>> over_bad_entry(TreeRun* run, Error error);
   /// A walk would find what it has just written, without end. Errors: kInvalid.
   Result<void> check_not_into_itself(const Address& source) const;
@@ -125,6 +123,7 @@ class CopyRun {
   Result<void> check_prefix_not_into_itself(const Address& source) const;
   Task<Result<void>> copy_files_into_store(TreeRun* run);
   Task<Result<std::optional<SetItem>>> next_file(TreeRun* run);
+  Result<void> claim_set_item(std::string source, const SetItem& item);
   Task<Result<void>> copy_listed_files_into_store(std::vector<Address> files);
   Task<Result<std::optional<SetItem>>> next_listed(const std::vector<Address>* files,
                                                    std::size_t* index);
@@ -137,17 +136,14 @@ class CopyRun {
   /// "s3://bucket/prefix/name", "directory/name".
   static std::string name_in(const TreeRun& run, std::string_view name);
   void note_failure(ExitCode code);
-  /// Two sources that were named one by one must not become the same thing: the second would
-  /// replace the first. Errors: kPrecondition, naming both.
-  Result<void> claim(const std::string& destination, const std::string& source);
   /// Where `name` of a tree goes. Errors: kInvalid.
   Result<Address> below_destination(std::string_view name) const;
   NameTest wanted_in(const Address& tree) const;
 
   /// What goes: sources of `mv`, extras of `sync --delete`.
   struct SeenSource {
-    std::string etag;                    // of an object
-    std::optional<FileState> file = {};  // of a file
+    std::string etag;     // of an object
+    FileState file = {};  // of a file
   };
   Task<Result<bool>> is_copy_of_itself(const CopyItem* item);
   Task<Result<SeenSource>> look_at(const CopyItem* item);
@@ -173,11 +169,7 @@ class CopyRun {
   Semaphore slots_;     // parts in flight of copies side by side
   int exit_code_ = 0;   // of the first failure
   bool mixed_ = false;  // others failed otherwise
-  // By destination, the source that becomes it: of listed sources only, so that a tree costs none.
-  std::unordered_map<std::string, std::string> claims_;
-  bool from_list_ = false;
-  std::unordered_set<std::size_t> claimed_rows_;  // the same for rows
-  bool listed_ = false;  // what is started now was named on the command line
+  Claims claims_;
   CopyNames set_entry_;  // what the last error of a set's NextItem was about
   std::size_t trees_ = 0;
 

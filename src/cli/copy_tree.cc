@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <filesystem>
-#include <sys/stat.h>
 #include <utility>
 
 namespace telpher {
@@ -18,28 +17,8 @@ class NoTree final : public Tree {
  public:
   Task<Result<std::optional<TreeEntry>>> next() override { co_return std::optional<TreeEntry>(); }
   std::string current() const override { return ""; }
+  std::string_view base() const override { return ""; }
 };
-
-/// Whether it names what matches rather than all below it.
-bool is_pattern(const Address& source) {
-  if (source.in_store()) return !source.is_prefix() || is_glob(source.object.key);
-  struct stat status{};
-  return ::stat(source.path.c_str(), &status) != 0;
-}
-
-/// A directory, or the folder and pattern that a glob stands for.
-struct TreeRoot {
-  std::string path;
-  std::optional<Glob> pattern;
-};
-
-Result<TreeRoot> root_of(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) == 0) return TreeRoot{path, std::nullopt};
-  TRY(Glob glob, Glob::parse(path));
-  std::string base = glob.base().empty() ? "." : glob.base();
-  return TreeRoot{std::move(base), std::move(glob)};
-}
 
 }  // namespace
 
@@ -84,11 +63,11 @@ Result<void> CopyRun::check_not_into_itself(const Address& source) const {
   using Kind = Address::Kind;
   if (source.in_store()) return check_prefix_not_into_itself(source);
   if (source.kind != Kind::kPath || destination_.kind != Kind::kPath) return {};
-  Result<TreeRoot> root = root_of(source.path);
+  const Result<FilesRoot> root = files_root_of(source.path);
   if (!root) return {};  // said when its turn comes
   namespace fs = std::filesystem;
   std::error_code error;
-  const fs::path from = fs::canonical(root->path, error);
+  const fs::path from = fs::canonical(root->directory, error);
   if (error) return {};
   const fs::path to = fs::weakly_canonical(fs::absolute(destination_.path), error);
   if (error) return {};
@@ -113,14 +92,13 @@ NameTest CopyRun::wanted_in(const Address& tree) const {
 }
 
 std::string CopyRun::name_in(const TreeRun& run, std::string_view name) {
-  if (run.files) return run.files->walk().full_path(name);
-  ObjectAddress object = run.source.object;
-  object.key = static_cast<const ObjectTree*>(run.tree)->base() + std::string(name);
-  return destination_text(run.source.kind, object);
+  std::string path = std::string(run.walk->base()).append(name);
+  if (run.files) return path;
+  return destination_text(run.source.kind, {run.source.object.bucket, std::move(path)});
 }
 
 void CopyRun::fail_entry(const TreeRun& run, const Error& error) {
-  const std::string name = run.sync ? run.sync->current() : run.tree->current();
+  const std::string name = run.walk->current();
   if (run.sync && run.sync->failed_at_destination()) {
     const Result<Address> at = below_destination(name);
     return fail("", name.empty() || !at ? redacted(destination_) : at->text, error,
@@ -136,23 +114,22 @@ void CopyRun::fail_entry(const TreeRun& run, const Error& error) {
 
 Task<Result<void>> CopyRun::copy_tree(Address source) {
   TreeRun run{.source = std::move(source)};
-  run.is_pattern = is_pattern(run.source);
   // A set of small files is read whole and needs no sizes, unless somebody watches.
   const bool plain_set = job_.verb == CopyVerb::kCopy && destination_.in_store() &&
                          !copy_.dry_run && !reporter_.draws();
-  Result<std::unique_ptr<Tree>> tree = co_await open_source_tree(
+  Result<std::unique_ptr<Tree>> tree = co_await open_tree(
       &run.source, {.sorted = job_.verb == CopyVerb::kSync, .attributes = !plain_set});
   if (!tree) {
     fail(run.source.text, redacted(destination_), tree.error(), ends_of(run.source));
     co_return Result<void>();
   }
   if (!run.source.in_store()) run.files = static_cast<FileTree*>(tree->get());
-  run.tree = tree->get();
+  run.walk = tree->get();
   Result<void> outcome =
       job_.verb == CopyVerb::kSync ? co_await sync_tree(&run) : co_await copy_entries(&run);
   if (!outcome) co_return outcome;
-  const bool must_have_any = run.is_pattern || run.source.in_store();
-  if (!run.any && must_have_any && exit_code_ == 0) {
+  const bool may_be_empty = run.files && is_directory(run.source.path);
+  if (!run.any && !may_be_empty && exit_code_ == 0) {
     fail(run.source.text, "",
          make_error(ErrorKind::kNotFound, run.files ? "no file matches" : "no object is there"),
          ends_of(run.source));
@@ -161,22 +138,21 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
   co_return Result<void>();
 }
 
-Task<Result<std::unique_ptr<Tree>>> CopyRun::open_source_tree(const Address* source,
-                                                              WalkOptions options) {
-  if (!source->in_store()) {
+Task<Result<std::unique_ptr<Tree>>> CopyRun::open_tree(const Address* root, WalkOptions options) {
+  if (!root->in_store()) {
     CO_TRY(std::unique_ptr<FileTree> files,
-           FileTree::open(source->path, std::move(options), wanted_in(*source)));
+           FileTree::open(root->path, std::move(options), wanted_in(*root)));
     co_return std::unique_ptr<Tree>(std::move(files));
   }
-  CO_TRY(ObjectStore * store, session_.store(source->kind));
+  CO_TRY(ObjectStore * store, session_.store(root->kind));
   CO_TRY(std::unique_ptr<ObjectTree> objects,
-         ObjectTree::open(*store, source->object, wanted_in(*source)));
+         ObjectTree::open(*store, root->object, wanted_in(*root)));
   co_return std::unique_ptr<Tree>(std::move(objects));
 }
 
 Task<Result<std::unique_ptr<Tree>>> CopyRun::open_destination_tree() {
   Result<std::unique_ptr<Tree>> there =
-      co_await open_source_tree(&destination_, {.sorted = true, .attributes = true});
+      co_await open_tree(&destination_, {.sorted = true, .attributes = true});
   if (there || destination_.in_store() || there.error().kind != ErrorKind::kNotFound) {
     co_return there;
   }
@@ -203,20 +179,15 @@ Task<Result<void>> CopyRun::sync_tree(TreeRun* run) {
   std::uint64_t extras = 0;
   SyncOptions options{.compare = job_.compare};
   if (job_.remove_extra) options.extra = [&](const TreeEntry&) { return count_extra(&extras); };
-  SyncTree sync(*run->tree, **there, std::move(options));
-  run->sync = &sync;
-  const Result<void> copied = co_await copy_entries(run);
-  run->sync = nullptr;
+  SyncTree sync(*run->walk, **there, std::move(options));
+  TreeRun synced = *run;
+  synced.walk = synced.sync = &sync;
+  const Result<void> copied = co_await copy_entries(&synced);
   run->any = !sync.source_is_empty();
   reporter_.unchanged(sync.same());
   if (!copied) co_return copied;
   if (may_remove(*run, sync, extras)) co_return co_await remove_extras(&run->source);
   co_return Result<void>();
-}
-
-Task<Result<std::optional<TreeEntry>>> CopyRun::next_entry(TreeRun* run) {
-  Tree* tree = run->sync ? run->sync : run->tree;
-  return tree->next();
 }
 
 Task<Result<void>> CopyRun::copy_entries(TreeRun* run) {
@@ -227,7 +198,7 @@ Task<Result<void>> CopyRun::copy_entries(TreeRun* run) {
   TaskGroup group(co_await current_context());
   Result<void> outcome;
   while (outcome) {
-    Result<std::optional<TreeEntry>> entry = co_await next_entry(run);
+    Result<std::optional<TreeEntry>> entry = co_await run->walk->next();
     if (!entry) {
       outcome = co_await over_bad_entry(run, entry.error());
       continue;
@@ -256,7 +227,7 @@ Task<Result<void>> CopyRun::start_entry(TaskGroup* group, TreeRun* run, TreeEntr
   } else {
     item.source = run->source;
     item.source.text = name_in(*run, entry.name);
-    item.source.object.key = static_cast<const ObjectTree*>(run->tree)->base() + entry.name;
+    item.source.object.key = std::string(run->walk->base()).append(entry.name);
     // Some tools keep "folders" as empty objects whose keys end in "/": no file can be called so.
     if (!destination_.in_store() && entry.name.ends_with('/') && entry.size == 0) {
       co_return Result<void>();
@@ -318,10 +289,16 @@ void CopyRun::report_set_item(const std::string& directory, const SetItem& item,
        {.source_is_store = false, .destination_is_store = true});
 }
 
+Result<void> CopyRun::claim_set_item(std::string source, const SetItem& item) {
+  set_entry_ = {std::move(source),
+                destination_text(destination_.kind, {destination_.object.bucket, item.key})};
+  return claims_.claim(set_entry_.destination, set_entry_.source);
+}
+
 Task<Result<std::optional<SetItem>>> CopyRun::next_file(TreeRun* run) {
-  Result<std::optional<TreeEntry>> entry = co_await next_entry(run);
+  Result<std::optional<TreeEntry>> entry = co_await run->walk->next();
   if (!entry) {
-    const std::string name = run->sync ? run->sync->current() : run->tree->current();
+    const std::string name = run->walk->current();
     const ObjectAddress object = object_for(destination_, name);
     set_entry_ = {name_in(*run, name), destination_text(destination_.kind, object)};
     if (run->sync && run->sync->failed_at_destination()) set_entry_.source.clear();
@@ -334,10 +311,7 @@ Task<Result<std::optional<SetItem>>> CopyRun::next_file(TreeRun* run) {
                .size = (*entry)->size,
                .in_doubt = (*entry)->in_doubt};
   item.key = object_for(destination_, item.path).key;
-  const std::string to =
-      destination_text(destination_.kind, {destination_.object.bucket, item.key});
-  set_entry_ = {name_in(*run, item.path), to};
-  CO_TRY_VOID(claim(to, set_entry_.source));
+  if (claims_.any_kept()) CO_TRY_VOID(claim_set_item(name_in(*run, item.path), item));
   co_return item;
 }
 
@@ -352,10 +326,7 @@ Task<Result<std::optional<SetItem>>> CopyRun::next_listed(const std::vector<Addr
   const std::string& path = (*files)[(*index)++].path;
   const std::string name = path.substr(path.find_last_of('/') + 1);
   SetItem item{.path = path, .key = object_for(destination_, name).key, .size = std::nullopt};
-  const std::string to =
-      destination_text(destination_.kind, {destination_.object.bucket, item.key});
-  set_entry_ = {path, to};
-  CO_TRY_VOID(claim(to, path));
+  CO_TRY_VOID(claim_set_item(path, item));
   co_return item;
 }
 

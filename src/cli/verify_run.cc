@@ -8,21 +8,10 @@
 #include "store/rules.h"
 
 #include <cstdio>
-#include <sys/stat.h>
 #include <utility>
 
 namespace telpher {
 namespace {
-
-bool is_directory(const std::string& path) {
-  struct stat status{};
-  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-bool exists(const std::string& path) {
-  struct stat status{};
-  return ::lstat(path.c_str(), &status) == 0;
-}
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 

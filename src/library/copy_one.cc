@@ -9,11 +9,6 @@ namespace {
 
 using Kind = Address::Kind;
 
-bool is_directory(const std::string& path) {
-  std::error_code ignored;
-  return std::filesystem::is_directory(path, ignored);
-}
-
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 
 Result<void> check_ends(const CopyOne& copy) {

@@ -35,6 +35,16 @@ std::string escaped(std::string_view text) {
 
 }  // namespace
 
+bool is_directory(const std::string& path) {
+  struct stat status;
+  return ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool exists(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0;
+}
+
 struct DirectoryWalk::Level {
   /// Of a sorted walk. Directories end in "/" here: that is what the paths below them sort by.
   struct SortedName {

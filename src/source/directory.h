@@ -16,6 +16,11 @@
 
 namespace telpher {
 
+/// Follows links.
+bool is_directory(const std::string& path);
+/// Something has this name, be it a link that leads nowhere.
+bool exists(const std::string& path);
+
 struct FileEntry {
   std::string path;               // relative to the root, "/" between segments, UTF-8
   std::optional<ByteCount> size;  // empty when not asked for and not needed to tell what it is

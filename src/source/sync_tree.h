@@ -33,6 +33,7 @@ class SyncTree final : public Tree {
   /// What is to be copied. Errors also: those of `extra`.
   Task<Result<std::optional<TreeEntry>>> next() override;
   std::string current() const override { return current_; }
+  std::string_view base() const override { return source_.base(); }
 
   /// Which tree the last error was about.
   bool failed_at_destination() const { return failed_at_destination_; }

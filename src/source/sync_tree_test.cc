@@ -34,6 +34,7 @@ class ToldTree final : public Tree {
     if (step.error) co_return *step.error;
     co_return std::move(step.entry);
   }
+  std::string_view base() const override { return ""; }
   std::string current() const override { return current_; }
 
   std::deque<Step> steps;

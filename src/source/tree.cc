@@ -1,20 +1,22 @@
 #include "source/tree.h"
 
-#include <sys/stat.h>
 #include <utility>
 
 namespace telpher {
 
+Result<FilesRoot> files_root_of(const std::string& path) {
+  if (exists(path)) return FilesRoot{path, std::nullopt};
+  TRY(Glob pattern, Glob::parse(path));
+  std::string directory = pattern.base().empty() ? "." : pattern.base();
+  return FilesRoot{std::move(directory), std::move(pattern)};
+}
+
 Result<std::unique_ptr<FileTree>> FileTree::open(const std::string& path, WalkOptions options,
                                                  NameTest wanted) {
-  std::string root = path;
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    TRY(options.pattern, Glob::parse(path));
-    root = options.pattern->base().empty() ? "." : options.pattern->base();
-  }
+  TRY(FilesRoot root, files_root_of(path));
+  options.pattern = std::move(root.pattern);
   TRY(std::unique_ptr<DirectoryWalk> opened,
-      DirectoryWalk::open(std::move(root), std::move(options)));
+      DirectoryWalk::open(std::move(root.directory), std::move(options)));
   return std::unique_ptr<FileTree>(new FileTree(std::move(opened), std::move(wanted)));
 }
 

@@ -36,7 +36,17 @@ class Tree {
   /// Errors: those of DirectoryWalk::next() and of listing; kCancelled.
   virtual Task<Result<std::optional<TreeEntry>>> next() = 0;
   virtual std::string current() const = 0;
+  /// What stands in front of every name: "directory/", the beginning of the keys.
+  virtual std::string_view base() const = 0;
 };
+
+/// Where the files of a path lie: a directory, or the folder and pattern that a glob stands for.
+struct FilesRoot {
+  std::string directory;
+  std::optional<Glob> pattern;
+};
+/// Errors: kInvalid (the pattern).
+Result<FilesRoot> files_root_of(const std::string& path);
 
 class FileTree final : public Tree {
  public:
@@ -47,13 +57,15 @@ class FileTree final : public Tree {
 
   Task<Result<std::optional<TreeEntry>>> next() override;
   std::string current() const override { return walk_->current_path(); }
+  std::string_view base() const override { return base_; }
   const DirectoryWalk& walk() const { return *walk_; }
 
  private:
   FileTree(std::unique_ptr<DirectoryWalk> walk, NameTest wanted)
-      : walk_(std::move(walk)), wanted_(std::move(wanted)) {}
+      : walk_(std::move(walk)), base_(walk_->full_path("")), wanted_(std::move(wanted)) {}
 
   const std::unique_ptr<DirectoryWalk> walk_;
+  const std::string base_;
   const NameTest wanted_;
 };
 
@@ -68,8 +80,7 @@ class ObjectTree final : public Tree {
   /// Sorted.
   Task<Result<std::optional<TreeEntry>>> next() override;
   std::string current() const override { return ""; }
-  /// What stands in front of every name in its key.
-  const std::string& base() const { return options_.prefix; }
+  std::string_view base() const override { return options_.prefix; }
 
  private:
   ObjectTree(ObjectStore& store, std::string bucket, NameTest wanted)
