@@ -51,17 +51,30 @@ class Concatenation final : public Verb {
 
  private:
   static Result<Address> check(Address address) {
-    if (!address.in_store() || (!address.is_prefix() && !address.object.bucket.empty())) {
-      return address;
-    }
+    const bool named =
+        !address.is_prefix() || (!address.object.key.empty() && !is_glob(address.object.key));
+    if (!address.in_store() || (named && !address.object.bucket.empty())) return address;
+    return no_object(address);
+  }
+
+  static Error no_object(const Address& address) {
     return make_error(ErrorKind::kInvalid,
                       "'" + address.text + "' is no object. To read all below it: telpher cat '" +
                           address.text + (address.text.ends_with('/') ? "**'" : "/**'"));
   }
 
+  /// An object whose key ends in "/", as consoles make them for folders.
+  Task<Result<void>> write_marker(Address address) {
+    CO_TRY(ObjectStore * store, session_->store(address.kind));
+    const Result<ObjectInfo> marker = co_await store->head(address.object);
+    if (!marker && marker.error().kind == ErrorKind::kNotFound) co_return no_object(address);
+    co_return co_await write_one(std::move(address));
+  }
+
   Task<Result<void>> write(Address address) {
     const bool one = !address.in_store() || !address.object.version_id.empty();
     if (one) co_return co_await write_one(std::move(address));
+    if (address.is_prefix()) co_return co_await write_marker(std::move(address));
     CO_TRY(ObjectWalk walk,
            co_await ObjectWalk::open(session_, address, {.plain = PlainKey::kObject}));
     if (!walk.single().empty()) co_return co_await write_one(std::move(address));

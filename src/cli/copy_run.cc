@@ -95,8 +95,15 @@ Result<void> CopyRun::settle_sync_source(Address& source) const {
 Task<Result<void>> CopyRun::prepare_destination() {
   if (!destination_.in_store()) co_return Result<void>();
   CO_TRY_VOID(session_.store(destination_.kind));
-  if (copy_.dry_run) co_return Result<void>();
-  co_return co_await make_bucket_if_local(&session_, &destination_);
+  if (!copy_.dry_run) co_return co_await make_bucket_if_local(&session_, &destination_);
+  if (destination_.kind != Address::Kind::kLocal) co_return Result<void>();
+  CO_TRY(ObjectStore * store, session_.store(destination_.kind));
+  const Result<BucketInfo> there = co_await store->head_bucket(destination_.object.bucket);
+  if (there || there.error().kind != ErrorKind::kNotFound) co_return Result<void>();
+  CO_TRY_VOID(check_bucket_name(destination_.object.bucket));
+  bucket_is_new_ = true;
+  reporter_.note("the bucket local://" + destination_.object.bucket + " would be made");
+  co_return Result<void>();
 }
 
 Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination) {

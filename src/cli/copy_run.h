@@ -170,7 +170,8 @@ class CopyRun {
   int exit_code_ = 0;   // of the first failure
   bool mixed_ = false;  // others failed otherwise
   Claims claims_;
-  CopyNames set_entry_;  // what the last error of a set's NextItem was about
+  bool bucket_is_new_ = false;  // with --dry-run: it would be made
+  CopyNames set_entry_;         // what the last error of a set's NextItem was about
   std::size_t trees_ = 0;
 
   std::set<std::string> left_directories_;  // that a file was removed from

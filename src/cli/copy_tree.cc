@@ -151,6 +151,7 @@ Task<Result<std::unique_ptr<Tree>>> CopyRun::open_tree(const Address* root, Walk
 }
 
 Task<Result<std::unique_ptr<Tree>>> CopyRun::open_destination_tree() {
+  if (bucket_is_new_) co_return std::unique_ptr<Tree>(std::make_unique<NoTree>());
   Result<std::unique_ptr<Tree>> there =
       co_await open_tree(&destination_, {.sorted = true, .attributes = true});
   if (there || destination_.in_store() || there.error().kind != ErrorKind::kNotFound) {

@@ -273,8 +273,16 @@ bool is_standard_output(const std::string& destination) {
          S_ISFIFO(there.st_mode) && there.st_dev == output.st_dev && there.st_ino == output.st_ino;
 }
 
+/// Whether `telpher jobs` lists something that this command has begun.
+Task<Result<bool>> has_left_jobs(Session* session) {
+  CO_TRY(Journal * journal, co_await session->journal());
+  CO_TRY(const std::vector<JournalEntry> entries, co_await journal->unfinished());
+  co_return std::ranges::any_of(
+      entries, [&](const JournalEntry& entry) { return entry.command == session->command; });
+}
+
 /// What the last line says after Ctrl-C.
-std::string interruption_text(const Reporter& reporter, bool resumable) {
+std::string interruption_text(const Reporter& reporter, bool has_jobs, bool skips_done) {
   std::string text = "interrupted";
   if (reporter.several()) {
     text += " after " + std::to_string(reporter.copies_done()) + " files";
@@ -282,9 +290,11 @@ std::string interruption_text(const Reporter& reporter, bool resumable) {
     text += " at " + format_size(cut->bytes_done);
     if (cut->size) text += " of " + format_size(*cut->size);
   }
-  text += resumable ? ". The same command continues where it stopped (telpher jobs lists it)."
-                    : ". The same command starts anew.";
-  return text;
+  if (has_jobs) {
+    return text + ". The same command continues where it stopped (telpher jobs lists it).";
+  }
+  if (reporter.several() && skips_done) return text + ". The same command copies what is left.";
+  return text + ". The same command starts anew.";
 }
 
 Task<int> Copy::run(Command* command) {
@@ -311,6 +321,11 @@ Task<int> Copy::run(Command* command) {
   const bool resumable = session.has_journal() && copy_.transfer.resume && output_.continues;
   std::vector<StatsGroup> stats;
   if (output_.stats) stats = session.stats(copy_, reporter);
+  bool has_jobs = false;
+  if (interrupted && resumable) {
+    const Result<bool> left = co_await shielded(has_left_jobs(&session), std::chrono::seconds(10));
+    has_jobs = left && *left;
+  }
   // The journal is closed although we were interrupted: that is what a resume lives on.
   Result<void> closed = co_await shielded(session.close(), std::chrono::seconds(10));
   command->on_interrupt = {};
@@ -321,7 +336,9 @@ Task<int> Copy::run(Command* command) {
   }
   reporter.finish(stats);
   if (interrupted) {
-    reporter.error_line(interruption_text(reporter, resumable));
+    const bool skips_done =
+        job_.verb != CopyVerb::kCopy || copy_.transfer.overwrite != OverwritePolicy::kAlways;
+    reporter.error_line(interruption_text(reporter, has_jobs, skips_done));
     co_return kExitInterrupted;
   }
   if (!code) {

@@ -35,6 +35,8 @@ class ObjectRemoval final : public Verb {
     Removal removal(options_, report, view);
     session_ = &session;
     removal_ = &removal;
+    checked = co_await check_markers(*addresses);
+    if (!checked) co_return report_error(checked.error());
     for (std::size_t i = 0; i < addresses->size() && !co_await is_cancelled();) {
       const Address& first = (*addresses)[i];
       const std::size_t alike = plain_alike(std::span(*addresses).subspan(i));
@@ -87,14 +89,12 @@ class ObjectRemoval final : public Verb {
       }
       const bool plain = !address.is_prefix() || is_glob(key) || !version_id_.empty();
       if (plain || !from_file_.empty() || recursive_) continue;
-      return make_error(
-          ErrorKind::kInvalid,
-          key.empty()
-              ? "'" + address.text +
-                    "' is a whole bucket: with -r all its objects are "
-                    "removed; the bucket itself: telpher rb " +
-                    address.text
-              : "'" + address.text + "' is a prefix: with -r all objects below it are removed");
+      if (all_versions_ && !key.empty()) return is_prefix(address);
+      if (!key.empty()) continue;  // check_markers() looks what is there
+      return make_error(ErrorKind::kInvalid, "'" + address.text +
+                                                 "' is a whole bucket: with -r all its objects are "
+                                                 "removed; the bucket itself: telpher rb " +
+                                                 address.text);
     }
     const bool filtered = !include_.empty() || !exclude_.empty();
     for (const Address& address : addresses) {
@@ -114,6 +114,26 @@ class ObjectRemoval final : public Verb {
       return make_error(ErrorKind::kInvalid, "--from-file takes one bucket or prefix, and no -r");
     }
     return {};
+  }
+
+  static Error is_prefix(const Address& address) {
+    return make_error(ErrorKind::kInvalid, "'" + address.text +
+                                               "' is a prefix: with -r all objects below it are "
+                                               "removed");
+  }
+
+  /// Consoles keep a folder as an object whose key ends in "/": that one can be meant. Before
+  /// anything is removed. Errors: kInvalid when no object has that very key.
+  Task<Result<void>> check_markers(std::span<const Address> addresses) {
+    if (recursive_ || !from_file_.empty() || !version_id_.empty()) co_return Result<void>();
+    for (const Address& address : addresses) {
+      if (!address.is_prefix() || is_glob(address.object.key)) continue;
+      CO_TRY(ObjectStore * store, session_->store(address.kind));
+      const Result<ObjectInfo> marker = co_await store->head(address.object);
+      if (marker) continue;
+      co_return marker.error().kind == ErrorKind::kNotFound ? is_prefix(address) : marker.error();
+    }
+    co_return Result<void>();
   }
 
   Task<Result<void>> remove(Address address) {
@@ -168,7 +188,8 @@ void ObjectRemoval::describe(CommandLine& line, const Settings&) {
       "no "
       "error. A pattern (*, **, ?, […], quoted) or a prefix with -r that finds nothing ends with "
       "exit "
-      "code 3. Nothing is asked before; -n shows what would go.";
+      "code 3. What ends in '/' and is itself an object (a folder, as consoles make them) goes "
+      "without -r. Nothing is asked before; -n shows what would go.";
   line.examples =
       "telpher rm s3://bucket/old.iso\ntelpher rm -r s3://bucket/logs/2024/ --exclude '*.gz'\n"
       "telpher rm 's3://bucket/**/*.tmp' -n\n"

@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/exit_code.h"
 #include "cli/json_event.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
@@ -50,6 +51,10 @@ class Sweep final : public Verb {
     Result<int> failed = co_await sweep(&session, command->arguments.front());
     Result<void> closed = co_await session.close();
     if (failed && !closed) failed = closed.error();
+    if (!failed && failed.error().kind == ErrorKind::kNotFound) {
+      (void)report_error(failed.error());
+      co_return kExitSource;  // what is looked through is read, though uploads are ended there
+    }
     if (!failed) co_return report_error(failed.error());
     co_return *failed ? kExitSomeFailed : kExitDone;
   }

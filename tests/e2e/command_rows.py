@@ -96,6 +96,8 @@ STAT = [
     Row("telpher stat {store}", {}, out=r"Kind +bucket"),
     Row("telpher stat '{store}/logs/**' | grep -c Size", TREE, out="^3$"),
     Row("telpher stat {store}/nothing", TREE, exit=3, err="nothing"),
+    Row("telpher stat {store}/dir/", ODD, out=r"\A{store}/dir/\n  Kind +object\n  Size +0"),
+    Row("telpher stat {store}/logs/", TREE, exit=3, err="logs/"),
     Row("telpher stat '{store}/*.iso'", TREE, exit=3, err="no object matches"),
     Row("telpher stat {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
     Row("telpher stat {store}/z {store}/nothing", TREE, exit=1, out="Size +2", err="nothing"),
@@ -124,6 +126,8 @@ CAT = [
         out="^21c16c13bc4e77e88f615815cdb20e6d"),
     Row("telpher cat {store}/nothing", THREE, exit=3, out=r"\A\Z", err="nothing"),
     Row("telpher cat {store}/nothing {store}/b", THREE, exit=1, out=r"\Atwo\n\Z", err="nothing"),
+    Row("telpher cat {store}/dir/", {"dir/": b"marker", "dir/x": b"5"}, out=r"\Amarker\Z"),
+    Row("telpher cat {store}/logs/", TREE, exit=2, err=r"no object.*telpher cat '{store}/logs/\*\*'"),
     Row("telpher cat '{store}/*.iso'", THREE, exit=3, err="no object matches"),
     Row("telpher cat {store}/a", None, exit=3, err="'{bucket}' does not exist|nothing|no object",
         left=GONE),
@@ -171,6 +175,12 @@ RM = [
         TREE, out="removed 2 objects", left=["logs/a.gz", "logs.txt", "z"]),
     Row("telpher rm {store}", THREE, exit=2, err="whole bucket: with -r"),
     Row("telpher rm {store}/logs/", TREE, exit=2, err="is a prefix: with -r"),
+    Row("telpher rm {store}/dir/", ODD, out=r"\A\Z", left=[k for k in ODD if k != "dir/"]),
+    Row("telpher rm -v {store}/dir/ {store}/r1", ODD | {"r1": b""}, out="^removed {store}/dir/$",
+        left=[k for k in ODD if k != "dir/"]),
+    Row("telpher rm -n {store}/dir/", ODD, out=r"\Awould remove {store}/dir/\n\Z"),
+    Row("telpher rm {store}/z {store}/logs/", TREE, exit=2, err="is a prefix: with -r"),
+    Row("telpher rm --all-versions {store}/dir/", ODD, exit=2, err="is a prefix: with -r"),
     Row("telpher rm -r s3://", exit=2, err="names no bucket"),
     Row("telpher rm", exit=2, err="ADDRESS"),
     Row("telpher rm f", {}, {"f": b""}, exit=2, err="rm is about", left_files={"f": b""}),
@@ -256,6 +266,22 @@ CP = [
     Row("telpher cp {store}/nothing out", THREE, exit=3, err="nothing"),
     Row("telpher cp f {store}/k", None, {"f": b"x"}, exit=4, err="telpher mb {store}", only="s3",
         left=GONE),
+]
+
+NEW_BUCKET = [
+    Row("telpher cp -n f {store}/k", None, {"f": b"x"}, out="^would copy f -> {store}/k: one PUT",
+        err=r"\Atelpher: the bucket {store} would be made\n\Z", only="local", left=GONE),
+    Row("telpher sync -n --delete d {store}/p", None, {"d/a": b"1"},
+        out=r"^would copy d/a -> {store}/p/a: .*\n1 file would be copied", err="would be made",
+        only="local", left=GONE),
+    Row("telpher sync -n -q d {store}", None, {"d/a": b"1"}, out="^would copy d/a -> {store}/a",
+        only="local", left=GONE),
+]
+
+SWEEP = [
+    Row("telpher sweep {store}", TREE, out="^no upload is open$"),
+    Row("telpher sweep {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
+    Row("telpher sweep --abort {store}", None, exit=3, err="'{bucket}' does not exist", left=GONE),
 ]
 
 FILES = {"d/a.gz": b"aa", "d/b.txt": b"bbb", "d/old/c.gz": b"cccc"}
@@ -426,5 +452,5 @@ JOBS = [
     Row("telpher forget --all", out=r"\A\Z", only="local"),
 ]
 
-ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + SYNC + MV + FROM_FILE +
+ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + NEW_BUCKET + SWEEP + SYNC + MV + FROM_FILE +
         JOBS)

@@ -108,6 +108,23 @@ def test_interrupted_says_how_to_go_on(telpher, slow_web, number):
     assert check_resumed(telpher, slow_web, wanted)["parts_resumed"] >= 1
 
 
+@pytest.mark.parametrize("verb, advice", [("cp", "starts anew"), ("sync", "copies what is left")])
+def test_a_directory_interrupted_promises_no_job_that_is_not_there(telpher, tmp_path, verb, advice):
+    """Small files go in one PUT each: nothing of them is kept for later."""
+    (tmp_path / "d").mkdir()
+    for number in range(8):
+        (tmp_path / "d" / f"{number}").write_bytes(bytes(4096))
+    process = telpher.start(verb, "d", "local://bucket/p", "--rate", "1KiB/s", "--json",
+                            "--concurrency", "1", "--progress-interval", "100ms")
+    wait_for_event(process, lambda event: event["event"] == "progress")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert telpher.jobs() == []
+    assert b"telpher jobs" not in err
+    assert f"The same command {advice}.".encode() in err
+
+
 def test_interrupted_standard_input_promises_nothing(telpher):
     process = telpher.start("cp", "-", "local://bucket/f", "--json", "--progress-interval", "100ms",
                             stdin=subprocess.PIPE)
