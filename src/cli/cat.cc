@@ -72,24 +72,11 @@ class Concatenation final : public Verb {
   }
 
   Task<Result<void>> write(Address address) {
-    const bool one = !address.in_store() || !address.object.version_id.empty();
-    if (one) co_return co_await write_one(std::move(address));
-    if (address.is_prefix()) co_return co_await write_marker(std::move(address));
-    CO_TRY(ObjectWalk walk,
-           co_await ObjectWalk::open(session_, address, {.plain = PlainKey::kObject}));
-    if (!walk.single().empty()) co_return co_await write_one(std::move(address));
-    CO_TRY_VOID(co_await walk.for_each(
-        [&](WalkPage page) { return write_page(address, std::move(page)); }));
-    if (walk.found() > 0) co_return Result<void>();
-    co_return make_error(ErrorKind::kNotFound, "no object matches");
-  }
-
-  Task<Result<void>> write_page(Address address, WalkPage page) {
-    for (ListEntry& entry : page.objects) {
-      address.object.key = std::move(entry.key);
-      CO_TRY_VOID(co_await write_one(address));
-    }
-    co_return Result<void>();
+    if (!address.in_store()) return write_one(std::move(address));
+    const bool marker = address.is_prefix() && address.object.version_id.empty();
+    if (marker) return write_marker(std::move(address));
+    return for_each_object(session_, std::move(address),
+                           [this](Address object) { return write_one(std::move(object)); });
   }
 
   Task<Result<void>> write_one(Address address) {

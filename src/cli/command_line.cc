@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace telpher {
@@ -11,6 +12,23 @@ namespace telpher {
 void CommandLine::add(Option option) {
   option.group = group_;
   options_.push_back(std::move(option));
+}
+
+std::vector<std::string> names_of(const Option& option) {
+  std::vector<std::string> names;
+  for (std::string_view rest = option.names; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    names.emplace_back(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return names;
+}
+
+const Option* CommandLine::find(std::string_view typed) const {
+  for (const Option& option : options_) {
+    if (std::ranges::count(names_of(option), typed) > 0) return &option;
+  }
+  return nullptr;
 }
 
 void CommandLine::flag(std::string names, std::string help, bool& target) {
@@ -76,12 +94,6 @@ void CommandLine::number(std::string names, std::string help, Bounds bounds, int
 }
 
 namespace {
-
-/// The long name, for messages: "--quiet".
-std::string_view long_name(const Option& option) {
-  const std::size_t comma = option.names.rfind(',');
-  return std::string_view(option.names).substr(comma == std::string::npos ? 0 : comma + 1);
-}
 
 /// CLI11 keeps values of a Windows-style or joined short option apart itself; we only ask it what
 /// was given, in order.
@@ -167,7 +179,7 @@ Result<CommandLine::Parsed> CommandLine::parse(std::span<const std::string> argu
       Result<void> set = option.set(value);
       if (!set) {
         return make_error(ErrorKind::kInvalid,
-                          std::string(long_name(option)) + ": " + set.error().message);
+                          names_of(option).back() + ": " + set.error().message);
       }
     }
   }

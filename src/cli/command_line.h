@@ -22,6 +22,9 @@ struct Option {
   std::function<Result<void>(std::string_view)> set;
 };
 
+/// "-q,--quiet" → {"-q", "--quiet"}.
+std::vector<std::string> names_of(const Option& option);
+
 struct Positionals {
   std::string name;  // "SOURCE… DESTINATION"
   std::string help;
@@ -54,6 +57,8 @@ class CommandLine {
   void number(std::string names, std::string help, Bounds bounds, int& target);
 
   const std::vector<Option>& options() const { return options_; }
+  /// By one of its names; null when there is none.
+  const Option* find(std::string_view typed) const;
 
   /// What was typed after the verb; calls the options' setters in the order typed.
   /// Errors: kInvalid; the message says what is wrong and how to get help.

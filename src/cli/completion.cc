@@ -12,24 +12,6 @@ namespace {
 
 constexpr Duration kStoreTime = std::chrono::seconds(3);
 
-/// "-q,--quiet" → {"-q", "--quiet"}.
-std::vector<std::string> names_of(const Option& option) {
-  std::vector<std::string> names;
-  for (std::string_view rest = option.names; !rest.empty();) {
-    const std::size_t comma = std::min(rest.find(','), rest.size());
-    names.emplace_back(rest.substr(0, comma));
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-  }
-  return names;
-}
-
-const Option* find_option(const CommandLine& line, const std::string& name) {
-  for (const Option& option : line.options()) {
-    if (std::ranges::count(names_of(option), name) > 0) return &option;
-  }
-  return nullptr;
-}
-
 bool has_capitals(std::string_view word) {
   return std::ranges::any_of(word, [](char c) { return c >= 'A' && c <= 'Z'; });
 }
@@ -60,7 +42,7 @@ class Completer {
     if (pending) {
       add_values(pending->value, "");
     } else if (!only_arguments_ && word.starts_with("--") && equals != std::string::npos) {
-      const Option* option = find_option(line_, word.substr(0, equals));
+      const Option* option = line_.find(word.substr(0, equals));
       if (option) add_values(option->value, word.substr(0, equals + 1));
     } else if (!only_arguments_ && word.starts_with('-') && word != "-") {
       add_options();
@@ -76,21 +58,15 @@ class Completer {
     const Option* pending = nullptr;
     for (const std::string& word : words_.first(words_.size() - 1)) {
       if (pending) {
-        completion_.options.emplace_back(names_of(*pending).back(), word);
         pending = nullptr;
       } else if (word == "--") {
         only_arguments_ = true;
       } else if (!only_arguments_ && word.starts_with('-')) {
         const std::size_t equals = std::min(word.find('='), word.size());
-        const Option* option = find_option(line_, word.substr(0, equals));
+        const Option* option = line_.find(word.substr(0, equals));
         if (!option) continue;
         typed_.push_back(option);
-        if (option->value.empty() || equals < word.size()) {
-          completion_.options.emplace_back(names_of(*option).back(),
-                                           word.substr(std::min(equals + 1, word.size())));
-        } else {
-          pending = option;
-        }
+        if (!option->value.empty() && equals == word.size()) pending = option;
       }
     }
     return pending;
@@ -153,19 +129,6 @@ Completion complete_verb(std::span<const VerbEntry> verbs, const std::string& wo
     add("--version", "which telpher this is");
   }
   return completion;
-}
-
-/// The store, as the options that were typed say. Those of other groups are not for it.
-StoreAccess access_of(const Completion& completion) {
-  StoreAccess access;
-  CommandLine line;
-  add_store_options(line, access);
-  for (const auto& [name, value] : completion.options) {
-    const Option* option = find_option(line, name);
-    if (option) (void)option->set(value);  // a bad value is told when the command runs
-  }
-  access.attempts = 1;
-  return access;
 }
 
 /// A half-typed bucket ("s3://ph") is none of the names a store would take.
@@ -246,7 +209,9 @@ int print_completion(std::span<const std::string> words) {
   if (completion.buckets && (word.starts_with("s3://") || word.starts_with("local://"))) {
     completion.candidates.clear();
     Loop loop;
-    Session session(loop, *settings, access_of(completion));
+    StoreAccess access = access_in(words.first(words.size() - 1));
+    access.attempts = 1;
+    Session session(loop, *settings, access);
     (void)loop.run(add_in_time(&session, word, &completion));
   }
   print(completion);

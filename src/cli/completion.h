@@ -7,7 +7,6 @@
 
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace telpher {
@@ -21,8 +20,6 @@ struct Completion {
   bool files = false;    // names of files, too, which the shell knows best
   bool buckets = false;  // buckets of s3:// and local:// …
   bool objects = false;  // … and what lies in them
-  /// Options typed so far: the store may have to be reached with them.
-  std::vector<std::pair<std::string, std::string>> options;
 };
 
 /// What may stand where the last of `words` stands: those typed after "telpher", the last perhaps

@@ -54,14 +54,6 @@ TEST(Completion, FilesAndAddressesWhereTheyMayStand) {
   EXPECT_FALSE(completed({"cp", "--region", ""}).buckets);
 }
 
-TEST(Completion, TheStoreIsAskedAsWasTyped) {
-  const Completion completion =
-      completed({"ls", "--endpoint-url", "http://x", "--no-verify-ssl", "--region=eu", "s3://b/"});
-  EXPECT_EQ(completion.options,
-            (std::vector<std::pair<std::string, std::string>>{
-                {"--endpoint-url", "http://x"}, {"--no-verify-ssl", ""}, {"--region", "eu"}}));
-}
-
 TEST(Completion, AfterTwoDashesNothingIsAnOption) {
   EXPECT_EQ(words_after({"cp", "--", "--prog"}), Words{});
 }

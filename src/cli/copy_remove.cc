@@ -73,8 +73,8 @@ Task<Result<bool>> CopyRun::is_copy_of_itself(const CopyItem* item) {
   const auto second = [](const ObjectInfo& info) {
     return std::chrono::floor<std::chrono::seconds>(info.last_modified);
   };
-  const bool same_second = second(here) == second(there);
-  co_return same_second && here.etag == there.etag;
+  const bool same = here.etag == there.etag && second(here) == second(there);
+  co_return same;
 }
 
 Task<Result<TransferResult>> CopyRun::move_item(const CopyItem* item, int concurrency,

@@ -149,6 +149,30 @@ Task<Result<void>> ObjectWalk::for_each(TakePage take) {
   co_return taken ? listed : taken;
 }
 
+namespace {
+
+Task<Result<void>> take_page(const TakeObject* take, Address address, WalkPage page) {
+  for (ListEntry& entry : page.objects) {
+    address.object.key = std::move(entry.key);
+    CO_TRY_VOID(co_await (*take)(address));
+  }
+  co_return Result<void>();
+}
+
+}  // namespace
+
+Task<Result<void>> for_each_object(Session* session, Address address, TakeObject take) {
+  const bool one = !is_glob(address.object.key) || !address.object.version_id.empty();
+  if (one) co_return co_await take(std::move(address));
+  CO_TRY(ObjectWalk walk,
+         co_await ObjectWalk::open(session, address, {.plain = PlainKey::kObject}));
+  if (!walk.single().empty()) co_return co_await take(std::move(address));
+  CO_TRY_VOID(co_await walk.for_each(
+      [&](WalkPage page) { return take_page(&take, address, std::move(page)); }));
+  if (walk.found() > 0) co_return Result<void>();
+  co_return make_error(ErrorKind::kNotFound, "no object matches");
+}
+
 Result<std::vector<Address>> parse_store_addresses(const std::vector<std::string>& texts,
                                                    std::string_view verb) {
   std::vector<Address> addresses;

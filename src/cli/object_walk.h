@@ -89,6 +89,12 @@ class ObjectWalk {
   std::uint64_t found_ = 0;
 };
 
+/// Calls `take` with the address of each object that is meant: the one of that name, at its version
+/// if one is chosen, or those that a pattern matches. Errors: also those of `take`, which end it;
+/// kNotFound when no object matches.
+using TakeObject = std::function<Task<Result<void>>(Address)>;
+Task<Result<void>> for_each_object(Session* session, Address address, TakeObject take);
+
 /// Errors: kInvalid when one is no address of a store: "`verb` is about s3://… and local://…".
 Result<std::vector<Address>> parse_store_addresses(const std::vector<std::string>& texts,
                                                    std::string_view verb);

@@ -129,24 +129,9 @@ class Statement final : public Verb {
     }
     CO_TRY(ObjectStore * store, session_->store(address.kind));
     if (address.object.key.empty()) co_return co_await tell_bucket(store, std::move(address));
-    const bool one = !is_glob(address.object.key) || !address.object.version_id.empty();
-    if (one) co_return co_await tell_object(store, std::move(address));
-    CO_TRY(ObjectWalk walk,
-           co_await ObjectWalk::open(session_, address, {.plain = PlainKey::kObject}));
-    CO_TRY_VOID(
-        co_await walk.for_each([&](WalkPage page) { return tell_page(address, std::move(page)); }));
-    if (walk.found() > 0) co_return Result<void>();
-    co_return make_error(ErrorKind::kNotFound, "no object matches");
-  }
-
-  Task<Result<void>> tell_page(Address address, WalkPage page) {
-    CO_TRY(ObjectStore * store, session_->store(address.kind));
-    for (ListEntry& entry : page.objects) {
-      address.object.key = std::move(entry.key);
-      CO_TRY_VOID(co_await tell_object(store, address));
-      CO_TRY_VOID(stdout_is_open());
-    }
-    co_return Result<void>();
+    co_return co_await for_each_object(session_, std::move(address), [&](Address object) {
+      return tell_object(store, std::move(object));
+    });
   }
 
   Task<Result<void>> tell_bucket(ObjectStore* store, Address address) {
@@ -175,7 +160,7 @@ class Statement final : public Verb {
     if (info.parts) facts.number("Parts", "parts", info.parts->size());
     if (info.tag_count > 0) CO_TRY_VOID(co_await add_tags(&facts, store, address.object));
     facts.print(destination_text(address.kind, address.object), json_);
-    co_return Result<void>();
+    co_return stdout_is_open();
   }
 
   static void add_checksum(Facts& facts, const StoredChecksum& checksum) {

@@ -61,19 +61,6 @@ void add_store_options(CommandLine& line, StoreAccess& access) {
             .set = time_setter(access.idle_timeout)});
 }
 
-namespace {
-
-bool is_named(const Option& option, std::string_view name) {
-  for (std::string_view names = option.names; !names.empty();) {
-    const std::size_t comma = std::min(names.find(','), names.size());
-    if (names.substr(0, comma) == name) return true;
-    names.remove_prefix(std::min(comma + 1, names.size()));
-  }
-  return false;
-}
-
-}  // namespace
-
 StoreAccess access_in(std::span<const std::string> arguments) {
   StoreAccess access;
   CommandLine line;
@@ -81,16 +68,14 @@ StoreAccess access_in(std::span<const std::string> arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view argument = arguments[i];
     const std::size_t equals = argument.find('=');
-    for (const Option& option : line.options()) {
-      if (!is_named(option, argument.substr(0, equals))) continue;
-      if (option.value.empty()) {
-        (void)option.set("");
-      } else if (equals != std::string_view::npos) {
-        (void)option.set(argument.substr(equals + 1));
-      } else if (i + 1 < arguments.size()) {
-        (void)option.set(arguments[++i]);
-      }
-      break;
+    const Option* option = line.find(argument.substr(0, equals));
+    if (!option) continue;
+    if (option->value.empty()) {
+      (void)option->set("");
+    } else if (equals != std::string_view::npos) {
+      (void)option->set(argument.substr(equals + 1));
+    } else if (i + 1 < arguments.size()) {
+      (void)option->set(arguments[++i]);
     }
   }
   return access;
