@@ -45,7 +45,6 @@ Result<Address> below(const Address& address, std::string_view name) {
 struct VerifyRun::Side {
   Address address;  // what the names are relative to
   std::unique_ptr<Tree> tree;
-  std::optional<TreeEntry> next;
   bool md5_etags = false;
 };
 
@@ -179,88 +178,92 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
       side.tree = std::move(tree);
     }
   }
-  TaskGroup pairs(co_await current_context());
-  const Result<bool> merged = co_await merge(&sides[0], &sides[1], &pairs);
-  if (!merged) pairs.cancel();
-  Result<void> joined = co_await pairs.join();
-  if (!merged) co_return merged.error();
+  TaskGroup group(co_await current_context());
+  const Result<bool> walked = co_await walk_pairs(&sides[0], &sides[1], &group);
+  if (!walked) group.cancel();
+  Result<void> joined = co_await group.join();
+  if (!walked) co_return walked.error();
   CO_TRY_VOID(std::move(joined));
-  if (*merged) tell_total();
+  if (*walked) tell_total();
   co_return Result<void>();
 }
 
-Task<Result<bool>> VerifyRun::merge(Side* a, Side* b, TaskGroup* pairs) {
-  for (Side* side : {a, b}) {
-    CO_TRY_VOID(co_await advance(side));
-    if (side->next || !is_missing(side->address)) continue;
-    fail(side->address.text, make_error(ErrorKind::kNotFound, "no object is there"));
-    co_return false;
-  }
-  while (a->next || b->next) {
-    CO_TRY_VOID(stdout_is_open());
-    const bool only_a = !b->next || (a->next && a->next->name < b->next->name);
-    const bool only_b = !a->next || (b->next && b->next->name < a->next->name);
-    Side* has = only_b ? b : a;
-    Side* lacks = only_b ? a : b;
-    if (only_a || only_b) {
-      Result<Address> missing = below(lacks->address, has->next->name);
-      // A name that no file can have, perhaps: then it is missing under that name.
-      tell_missing(missing ? *missing : lacks->address);
-      CO_TRY_VOID(co_await advance(has));
-      continue;
-    }
-    CO_TRY_VOID(co_await start_pair(a, b, pairs));
-    CO_TRY_VOID(co_await advance(a));
-    CO_TRY_VOID(co_await advance(b));
-  }
-  co_return true;
-}
-
-Task<Result<void>> VerifyRun::advance(Side* side) {
+Task<Result<bool>> VerifyRun::walk_pairs(Side* a, Side* b, TaskGroup* group) {
+  TreePairs pairs(*a->tree, *b->tree);
+  bool first = true;
   for (;;) {
-    Result<std::optional<TreeEntry>> entry = co_await side->tree->next();
-    if (!entry) {
-      const std::string name = side->tree->current();
-      if (entry.error().kind == ErrorKind::kCancelled) co_return std::move(entry).error();
-      const Result<Address> at = below(side->address, name);
-      if (name.empty() || !at) {
-        co_return std::move(entry).error();
+    CO_TRY(std::optional<TreePair> pair, co_await next_pair(a, b, &pairs));
+    if (std::exchange(first, false)) {
+      for (const auto& [side, empty] :
+           {std::pair{a, pairs.first_is_empty()}, {b, pairs.second_is_empty()}}) {
+        if (!empty || !is_missing(side->address)) continue;
+        fail(side->address.text, make_error(ErrorKind::kNotFound, "no object is there"));
+        co_return false;
       }
-      fail(at->text, entry.error());
+    }
+    if (!pair) co_return true;
+    CO_TRY_VOID(stdout_is_open());
+    if (pair->first && pair->second) {
+      CO_TRY_VOID(co_await start_pair(a, b, *std::move(pair), group));
       continue;
     }
-    side->next = *std::move(entry);
-    if (!side->next) co_return Result<void>();
-    // Some tools keep "folders" as empty objects: no file can be called so.
-    const bool folder = side->address.in_store() && side->next->name.ends_with('/') &&
-                        side->next->size == ByteCount{0};
-    if (!folder) co_return Result<void>();
+    const Side* lacks = pair->first ? b : a;
+    const Result<Address> missing =
+        below(lacks->address, (pair->first ? pair->first : pair->second)->name);
+    // A name that no file can have, perhaps: then it is missing under that name.
+    tell_missing(missing ? *missing : lacks->address);
   }
 }
 
-bool VerifyRun::known_the_same(const Side& a, const Side& b) const {
-  return !options_.read_both && a.md5_etags && b.md5_etags && is_md5_etag(a.next->etag) &&
-         a.next->etag == b.next->etag && a.next->size == b.next->size;
+namespace {
+
+/// Some tools keep "folders" as empty objects: no file can be called so.
+bool is_folder(const std::optional<TreeEntry>& entry, const Address& root) {
+  return entry && root.in_store() && entry->name.ends_with('/') && entry->size == ByteCount{0};
 }
 
-Task<Result<void>> VerifyRun::start_pair(Side* a, Side* b, TaskGroup* pairs) {
-  CO_TRY(Address first, below(a->address, a->next->name));
-  CO_TRY(Address second, below(b->address, b->next->name));
-  if (known_the_same(*a, *b)) {
-    tell(first, second,
-         {.same = true, .size = a->next->size.value_or(0), .how = "MD5 (ETag) at both ends"});
-    co_return Result<void>();
+}  // namespace
+
+Task<Result<std::optional<TreePair>>> VerifyRun::next_pair(Side* a, Side* b, TreePairs* pairs) {
+  for (;;) {
+    Result<std::optional<TreePair>> pair = co_await pairs->next();
+    if (!pair) {
+      const Side* failed = pairs->failed_at_second() ? b : a;
+      const Result<Address> at = below(failed->address, pairs->current());
+      const bool ends = pair.error().kind == ErrorKind::kCancelled || pairs->current().empty();
+      if (ends || !at) co_return pair;
+      fail(at->text, pair.error());
+      continue;
+    }
+    if (!*pair) co_return pair;
+    if (is_folder((*pair)->first, a->address)) (*pair)->first.reset();
+    if (is_folder((*pair)->second, b->address)) (*pair)->second.reset();
+    if ((*pair)->first || (*pair)->second) co_return pair;
   }
-  if (a->next->size && b->next->size && *a->next->size != *b->next->size) {
-    tell(first, second,
+}
+
+Task<Result<void>> VerifyRun::start_pair(const Side* a, const Side* b, TreePair pair,
+                                         TaskGroup* group) {
+  const TreeEntry& first = *pair.first;
+  const TreeEntry& second = *pair.second;
+  CO_TRY(Address at_a, below(a->address, first.name));
+  CO_TRY(Address at_b, below(b->address, second.name));
+  if (first.size && second.size && *first.size != *second.size) {
+    tell(at_a, at_b,
          {.how = "size",
-          .difference = std::to_string(*a->next->size) + " and " + std::to_string(*b->next->size) +
-                        " bytes"});
+          .difference =
+              std::to_string(*first.size) + " and " + std::to_string(*second.size) + " bytes"});
     co_return Result<void>();
   }
-  co_await pairs->wait_until_at_most(static_cast<std::size_t>(options_.concurrency) - 1);
-  if (pairs->cancelled()) co_return make_error(ErrorKind::kCancelled, "cancelled");
-  pairs->spawn(compare_pair(std::move(first), std::move(second)));
+  const bool by_etag = !options_.read_both && a->md5_etags && b->md5_etags;
+  if (by_etag && is_md5_etag(first.etag) && first.etag == second.etag) {
+    tell(at_a, at_b,
+         {.same = true, .size = first.size.value_or(0), .how = "MD5 (ETag) at both ends"});
+    co_return Result<void>();
+  }
+  co_await group->wait_until_at_most(static_cast<std::size_t>(options_.concurrency) - 1);
+  if (group->cancelled()) co_return make_error(ErrorKind::kCancelled, "cancelled");
+  group->spawn(compare_pair(std::move(at_a), std::move(at_b)));
   co_return Result<void>();
 }
 

@@ -7,7 +7,7 @@
 #include "cli/item_report.h"
 #include "cli/session.h"
 #include "runtime/task_group.h"
-#include "source/tree.h"
+#include "source/tree_pairs.h"
 #include "transfer/compare.h"
 
 #include <map>
@@ -44,14 +44,13 @@ class VerifyRun {
   Task<Result<void>> run_single(Address a, Address b);
   Task<Result<void>> run_trees(Address a, Address b);
   /// False when one of them is not there at all, which has been said.
-  Task<Result<bool>> merge(Side* a, Side* b, TaskGroup* pairs);
-  /// The side's next entry into `next`. Errors: those that end the tree.
-  Task<Result<void>> advance(Side* side);
+  Task<Result<bool>> walk_pairs(Side* a, Side* b, TaskGroup* group);
+  /// The next of both, without what stands for folders. Errors: those that end the walk.
+  Task<Result<std::optional<TreePair>>> next_pair(Side* a, Side* b, TreePairs* pairs);
   Task<Result<std::unique_ptr<Source>>> open_probed(Address address);
   Task<Result<void>> compare_pair(Address a, Address b);
   Task<Result<void>> compare_sources(Address a, Source* first, Address b, Source* second);
-  bool known_the_same(const Side& a, const Side& b) const;
-  Task<Result<void>> start_pair(Side* a, Side* b, TaskGroup* pairs);
+  Task<Result<void>> start_pair(const Side* a, const Side* b, TreePair pair, TaskGroup* group);
   bool has_md5_etags(const Address& address);
 
   void tell(const Address& a, const Address& b, const Comparison& compared);

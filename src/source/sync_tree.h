@@ -2,7 +2,7 @@
 // SyncTree: what of one tree is missing or different in another, by walking both side by side.
 // Memory does not depend on their sizes. One loop.
 
-#include "source/tree.h"
+#include "source/tree_pairs.h"
 
 #include <cstdint>
 #include <functional>
@@ -28,47 +28,32 @@ class SyncTree final : public Tree {
  public:
   /// @param source, destination  sorted; they must outlive this
   SyncTree(Tree& source, Tree& destination, SyncOptions options)
-      : source_(source), destination_(destination), options_(std::move(options)) {}
+      : source_(source), pairs_(source, destination), options_(std::move(options)) {}
 
   /// What is to be copied. Errors also: those of `extra`.
   Task<Result<std::optional<TreeEntry>>> next() override;
-  std::string current() const override { return current_; }
+  std::string current() const override { return pairs_.current(); }
   std::string_view base() const override { return source_.base(); }
 
   /// Which tree the last error was about.
-  bool failed_at_destination() const { return failed_at_destination_; }
+  bool failed_at_destination() const { return pairs_.failed_at_second(); }
 
   /// Found the same at both ends, so far.
   std::uint64_t same() const { return same_; }
   /// Whether all of the source could be read, so far.
-  bool source_is_whole() const { return source_is_whole_; }
+  bool source_is_whole() const { return pairs_.first_is_whole(); }
   /// Names that only the destination has and that `extra` was not told: the source is empty, or
   /// could not be read.
   std::uint64_t withheld() const { return withheld_; }
   /// Whether the source has had an entry at all.
-  bool source_is_empty() const { return source_is_empty_; }
+  bool source_is_empty() const { return pairs_.first_is_empty(); }
 
  private:
-  Task<Result<void>> look_ahead();
-  /// Errors: kUnsupported when `entry` does not come behind `last`: then nothing can be told.
-  static Result<void> check_order(const TreeEntry& entry, std::string& last);
-  Error give_up(Error error);
-
   Tree& source_;
-  Tree& destination_;
+  TreePairs pairs_;
   const SyncOptions options_;
-  std::optional<TreeEntry> ours_;    // the next of the source
-  std::optional<TreeEntry> theirs_;  // the next of the destination
-  bool source_ended_ = false;
-  bool destination_ended_ = false;
-  bool source_is_whole_ = true;
-  bool source_is_empty_ = true;
   std::uint64_t same_ = 0;
   std::uint64_t withheld_ = 0;
-  std::string current_;
-  std::string last_ours_;
-  std::string last_theirs_;
-  bool failed_at_destination_ = false;
 };
 
 }  // namespace telpher
