@@ -14,6 +14,7 @@ import sys
 
 TESTS = pathlib.Path(__file__).resolve().parent
 E2E = TESTS / "e2e"
+USAGE = 2  # the exit code
 OPTION = re.compile(r"^  (?:-\w, |    )(--[\w-]+)")
 
 
@@ -28,10 +29,11 @@ class Exercised:
     """What the commands of the tests have shown."""
 
     def __init__(self, notes):
-        self.notes = notes
-        self.words = {word for note in notes for word in note["args"]}
+        self.notes = [note for note in notes if note.get("exit") != USAGE]
+        self.words = {word for note in self.notes for word in note["args"]}
         self.options = {word.split("=", 1)[0] for word in self.words if word.startswith("--")}
-        self.variables = {name for note in notes for name in note["variables"]}
+        self.variables = {name for note in self.notes for name in note["variables"]}
+        # A refusal, too, shows what it says.
         self.exits = {note["exit"] for note in notes if "exit" in note}
         self.err = "\n".join(note.get("err", "") for note in notes)
         self.out = "\n".join(note.get("out", "") for note in notes)

@@ -72,3 +72,9 @@ def test_test_that_is_gone_is_named(check):
 
 def test_nothing_noted_at_all(check):
     assert {"verb cp", "verb ls", "option --quiet of cp"} <= set(check([]))
+
+
+def test_what_was_refused_as_wrong_usage_shows_no_option(check):
+    wrong = COPIED | {"exit": 2}
+    assert check([LISTED, wrong], "option --sse", "exit 2", "prints copied") == [
+        "option --sse", "verb cp", "option --quiet of cp"]
