@@ -97,12 +97,10 @@ namespace {
 
 /// CLI11 keeps values of a Windows-style or joined short option apart itself; we only ask it what
 /// was given, in order.
-void declare(CLI::App& app, const Option& option, std::vector<std::string>& values, int& count) {
-  if (option.value.empty()) {
-    app.add_flag(option.names, count);
-    return;
-  }
-  app.add_option(option.names, values)
+const CLI::Option* declare(CLI::App& app, const Option& option, std::vector<std::string>& values,
+                           int& count) {
+  if (option.value.empty()) return app.add_flag(option.names, count);
+  return app.add_option(option.names, values)
       ->type_name(option.value)  // for messages
       ->type_size(1)
       ->expected(option.repeatable ? -1 : 1)
@@ -138,8 +136,9 @@ Result<CommandLine::Parsed> CommandLine::parse(std::span<const std::string> argu
   app.add_flag("-h,--help", help);
   std::vector<std::vector<std::string>> values(options_.size());
   std::vector<int> counts(options_.size());
+  std::map<const CLI::Option*, const Option*> declared;
   for (std::size_t i = 0; i < options_.size(); ++i) {
-    declare(app, options_[i], values[i], counts[i]);
+    declared[declare(app, options_[i], values[i], counts[i])] = &options_[i];
   }
   app.allow_extras();
 
@@ -172,15 +171,16 @@ Result<CommandLine::Parsed> CommandLine::parse(std::span<const std::string> argu
   }
   std::erase(parsed.arguments, "--");
 
-  for (std::size_t i = 0; i < options_.size(); ++i) {
-    const Option& option = options_[i];
-    if (counts[i] > 0) values[i] = {""};
-    for (const std::string& value : values[i]) {
-      Result<void> set = option.set(value);
-      if (!set) {
-        return make_error(ErrorKind::kInvalid,
-                          names_of(option).back() + ": " + set.error().message);
-      }
+  // In the order typed: of filters the last one decides.
+  std::map<const CLI::Option*, std::size_t> taken;
+  for (const CLI::Option* typed : app.parse_order()) {
+    const auto option = declared.find(typed);
+    if (option == declared.end()) continue;
+    const bool flag = option->second->value.empty();
+    Result<void> set = option->second->set(flag ? "" : typed->results()[taken[typed]++]);
+    if (!set) {
+      return make_error(ErrorKind::kInvalid,
+                        names_of(*option->second).back() + ": " + set.error().message);
     }
   }
   const int given = static_cast<int>(parsed.arguments.size());

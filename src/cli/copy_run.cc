@@ -108,7 +108,7 @@ Task<Result<void>> CopyRun::prepare_destination() {
 
 Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination) {
   destination_ = std::move(destination);
-  CO_TRY(filter_, NameFilter::make(copy_.include, copy_.exclude));
+  CO_TRY(filter_, NameFilter::make(copy_.filters));
   if (job_.verb == CopyVerb::kSync) {
     Address& source = sources.front();
     const Result<void> settled = settle_sync_source(source);

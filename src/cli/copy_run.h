@@ -138,7 +138,8 @@ class CopyRun {
   void note_failure(ExitCode code);
   /// Where `name` of a tree goes. Errors: kInvalid.
   Result<Address> below_destination(std::string_view name) const;
-  NameTest wanted_in(const Address& tree) const;
+  /// Of a source, counts what it leaves out.
+  NameTest wanted_in(const Address& tree);
 
   /// What goes: sources of `mv`, extras of `sync --delete`.
   struct SeenSource {
@@ -166,9 +167,10 @@ class CopyRun {
   Engine* engine_ = nullptr;
   Address destination_;
   NameFilter filter_;
-  Semaphore slots_;     // parts in flight of copies side by side
-  int exit_code_ = 0;   // of the first failure
-  bool mixed_ = false;  // others failed otherwise
+  std::uint64_t left_out_ = 0;  // by the filter, of the tree that is copied
+  Semaphore slots_;             // parts in flight of copies side by side
+  int exit_code_ = 0;           // of the first failure
+  bool mixed_ = false;          // others failed otherwise
   Claims claims_;
   bool bucket_is_new_ = false;  // with --dry-run: it would be made
   CopyNames set_entry_;         // what the last error of a set's NextItem was about

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/name_rules.h"
 #include "codec/text.h"
 
 #include <algorithm>
@@ -103,8 +104,7 @@ void add_speed_options(CommandLine& line, CopySettings& copy) {
 
 void add_proof_options(CommandLine& line, CopySettings& copy) {
   line.group("What to copy, and proof");
-  line.list("--include", "GLOB", "of a directory or prefix, only names that match", copy.include);
-  line.list("--exclude", "GLOB", "… and none that match this", copy.exclude);
+  add_filter_options(line, copy.filters);
   line.add({.names = "--overwrite",
             .value = "always|never|if-different",
             .help = "what to do when the destination exists (default always)",

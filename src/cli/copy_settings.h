@@ -18,8 +18,7 @@ struct CopySettings {
   ByteCount memory = 0;  // budget of part buffers
   ByteCount rate = 0;    // bytes per second; 0 = unlimited
   std::vector<std::string> source_headers;
-  std::vector<std::string> include;
-  std::vector<std::string> exclude;
+  std::vector<NameRule> filters;
   bool overwrite_given = false;
   bool dry_run = false;
   bool no_journal = false;

@@ -51,14 +51,27 @@ TEST(CopySettings, WrongValuesAreRefused) {
   }
 }
 
+NameFilter filter(const std::vector<NameRule>& rules) { return *NameFilter::make(rules); }
+
 TEST(NameFilter, IncludesThenExcludes) {
-  const NameFilter filter = *NameFilter::make({"*.txt", "img/**"}, {"secret*"});
-  EXPECT_TRUE(filter.accepts("a.txt"));
-  EXPECT_TRUE(filter.accepts("deep/down/a.txt"));
-  EXPECT_TRUE(filter.accepts("img/x/y.png"));
-  EXPECT_FALSE(filter.accepts("a.png"));
-  EXPECT_FALSE(filter.accepts("deep/secret.txt"));
-  EXPECT_TRUE(NameFilter::make({}, {})->accepts("anything"));
+  const NameFilter texts = filter({{true, "*.txt"}, {true, "img/**"}, {false, "secret*"}});
+  EXPECT_TRUE(texts.accepts("a.txt"));
+  EXPECT_TRUE(texts.accepts("deep/down/a.txt"));
+  EXPECT_TRUE(texts.accepts("img/x/y.png"));
+  EXPECT_FALSE(texts.accepts("a.png"));
+  EXPECT_FALSE(texts.accepts("deep/secret.txt"));
+  EXPECT_TRUE(filter({}).accepts("anything"));
+}
+
+TEST(NameFilter, TheLastThatMatchesDecides) {
+  const NameFilter only = filter({{false, "*"}, {true, "*.gz"}});
+  EXPECT_TRUE(only.accepts("logs/a.gz"));
+  EXPECT_FALSE(only.accepts("logs/a.txt"));
+  EXPECT_FALSE(filter({{true, "*.gz"}, {false, "*"}}).accepts("a.gz"));
+  const NameFilter back = filter({{false, "*.tmp"}, {true, "kept.tmp"}});
+  EXPECT_TRUE(back.accepts("kept.tmp"));
+  EXPECT_TRUE(back.accepts("a.txt")) << "who begins with an exclude wants the rest";
+  EXPECT_FALSE(back.accepts("a.tmp"));
 }
 
 }  // namespace

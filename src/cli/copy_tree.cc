@@ -1,6 +1,7 @@
 // CopyRun's way with trees: directories, globs, prefixes.
 
 #include "cli/copy_run.h"
+#include "cli/name_rules.h"
 #include "source/directory.h"
 #include "transfer/download_file.h"
 
@@ -84,10 +85,14 @@ Result<void> CopyRun::check_not_into_itself(const Address& source) const {
                                              destination_.text + "' lies below it");
 }
 
-NameTest CopyRun::wanted_in(const Address& tree) const {
-  if (tree.in_store()) return [this](std::string_view name) { return filter_.accepts(name); };
-  return [this](std::string_view name) {
-    return !DownloadFile::is_temporary_name(name) && filter_.accepts(name);
+NameTest CopyRun::wanted_in(const Address& tree) {
+  const bool files = !tree.in_store();
+  const bool source = &tree != &destination_;
+  return [this, files, source](std::string_view name) {
+    if (files && DownloadFile::is_temporary_name(name)) return false;
+    const bool wanted = filter_.accepts(name);
+    if (!wanted && source) ++left_out_;
+    return wanted;
   };
 }
 
@@ -114,6 +119,7 @@ void CopyRun::fail_entry(const TreeRun& run, const Error& error) {
 
 Task<Result<void>> CopyRun::copy_tree(Address source) {
   TreeRun run{.source = std::move(source)};
+  left_out_ = 0;
   // A set of small files is read whole and needs no sizes, unless somebody watches.
   const bool plain_set = job_.verb == CopyVerb::kCopy && destination_.in_store() &&
                          !copy_.dry_run && !reporter_.draws();
@@ -129,10 +135,13 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
       job_.verb == CopyVerb::kSync ? co_await sync_tree(&run) : co_await copy_entries(&run);
   if (!outcome) co_return outcome;
   const bool may_be_empty = run.files && is_directory(run.source.path);
+  std::string nothing = run.files ? "no file matches" : "no object is there";
+  if (left_out_ > 0) nothing = nothing_left_text(left_out_, run.files ? "files" : "objects");
   if (!run.any && !may_be_empty && exit_code_ == 0) {
-    fail(run.source.text, "",
-         make_error(ErrorKind::kNotFound, run.files ? "no file matches" : "no object is there"),
+    fail(run.source.text, "", make_error(ErrorKind::kNotFound, std::move(nothing)),
          ends_of(run.source));
+  } else if (!run.any && left_out_ > 0) {
+    reporter_.note(printable(run.source.text) + ": " + nothing);
   }
   if (job_.verb == CopyVerb::kMove && run.files) prune_directories(run.files->walk().root());
   co_return Result<void>();

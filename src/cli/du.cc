@@ -5,6 +5,7 @@
 #include "cli/count_view.h"
 #include "cli/item_report.h"
 #include "cli/json_line.h"
+#include "cli/name_rules.h"
 #include "cli/object_walk.h"
 #include "cli/progress_view.h"
 #include "cli/verbs.h"
@@ -32,7 +33,7 @@ class DiskUsage final : public Verb {
   Task<int> run(Command* command) override {
     Result<std::vector<Address>> addresses = parse_store_addresses(command->arguments, "du");
     if (!addresses) co_return report_error(addresses.error());
-    Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+    Result<NameFilter> filter = NameFilter::make(rules_);
     if (!filter) co_return report_error(filter.error());
     filter_ = *std::move(filter);
     Session session(command->loop, command->settings, access_);
@@ -72,10 +73,14 @@ class DiskUsage final : public Verb {
     CO_TRY_VOID(co_await walk.for_each(
         [&](WalkPage page) { return count(&walk, std::move(page), &usage, &open); }));
     close_down_to(walk, open, 0);
-    if (walk.found() == 0 && !address.object.key.empty()) {
-      co_return make_error(ErrorKind::kNotFound,
-                           walk.is_pattern() ? "no object matches" : "no object is there");
+    if (walk.found() > 0) co_return usage;
+    if (!address.object.key.empty()) {
+      co_return make_error(ErrorKind::kNotFound, walk.left_out() > 0
+                                                     ? nothing_left_text(walk.left_out(), "objects")
+                                                 : walk.is_pattern() ? "no object matches"
+                                                                     : "no object is there");
     }
+    if (walk.left_out() > 0) warn_nothing_left(address.text, walk.left_out(), "objects");
     co_return usage;
   }
 
@@ -136,8 +141,7 @@ class DiskUsage final : public Verb {
 
   StoreAccess access_;
   NameFilter filter_;
-  std::vector<std::string> include_;
-  std::vector<std::string> exclude_;
+  std::vector<NameRule> rules_;
   CountView* view_ = nullptr;
   int depth_ = 0;
   bool human_ = false;
@@ -154,8 +158,7 @@ void DiskUsage::describe(CommandLine& line, const Settings&) {
       "telpher du -H s3://bucket\ntelpher du -H --depth 1 s3://bucket/photos/\n"
       "telpher du 's3://bucket/**/*.jpg' --json";
   line.group("What to count");
-  line.list("--include", "GLOB", "only names that match; repeatable", include_);
-  line.list("--exclude", "GLOB", "… and none that match this", exclude_);
+  add_filter_options(line, rules_);
   line.number("-d,--max-depth,--depth", "the folders above, too, so many levels deep", {0, 1000},
               depth_);
   line.group("Output");

@@ -4,6 +4,7 @@
 #include "cli/command_line.h"
 #include "cli/item_report.h"
 #include "cli/json_line.h"
+#include "cli/name_rules.h"
 #include "cli/object_walk.h"
 #include "cli/progress_view.h"
 #include "cli/time_text.h"
@@ -22,7 +23,7 @@ class ObjectListing final : public Verb {
   Task<int> run(Command* command) override {
     Result<std::vector<Address>> addresses = parse_store_addresses(command->arguments, "ls");
     if (!addresses) co_return report_error(addresses.error());
-    Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+    Result<NameFilter> filter = NameFilter::make(rules_);
     if (!filter) co_return report_error(filter.error());
     filter_ = *std::move(filter);
     if (addresses->empty()) addresses->push_back(*parse_address("s3://"));
@@ -55,8 +56,10 @@ class ObjectListing final : public Verb {
     CO_TRY_VOID(co_await walk.for_each(
         [&](WalkPage page) { return print(&walk, std::move(page), &shown); }));
     // A bucket that is empty is there all the same.
-    const bool filtered = !include_.empty() || !exclude_.empty();
-    if (shown > 0 || filtered || address.object.key.empty()) co_return Result<void>();
+    if (shown == 0 && walk.left_out() > 0) {
+      warn_nothing_left(address.text, walk.left_out(), "objects");
+    }
+    if (shown > 0 || !rules_.empty() || address.object.key.empty()) co_return Result<void>();
     co_return make_error(ErrorKind::kNotFound, walk.is_pattern()
                                                    ? "no object matches"
                                                    : "no object has a name that begins so");
@@ -148,8 +151,7 @@ class ObjectListing final : public Verb {
 
   StoreAccess access_;
   NameFilter filter_;
-  std::vector<std::string> include_;
-  std::vector<std::string> exclude_;
+  std::vector<NameRule> rules_;
   bool recursive_ = false;
   bool human_ = false;
   bool details_ = false;
@@ -174,8 +176,7 @@ void ObjectListing::describe(CommandLine& line, const Settings&) {
   line.flag("-r,--recursive", "all objects below the prefix", recursive_);
   line.flag("--all-versions,--versions",
             "every version of them (* is the current one), and removals", versions_);
-  line.list("--include", "GLOB", "only names that match; repeatable", include_);
-  line.list("--exclude", "GLOB", "… and none that match this", exclude_);
+  add_filter_options(line, rules_);
   line.group("Output");
   line.flag("-l,--long", "storage class and ETag, too", details_);
   line.flag("-H,--human,--human-readable", "sizes as 1.5 MiB", human_);

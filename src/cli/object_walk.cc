@@ -86,13 +86,15 @@ std::string ObjectWalk::address_of(std::string_view key) const {
   return destination_text(kind_, {bucket_, std::string(key)});
 }
 
-bool ObjectWalk::wants(std::string_view key) const {
+bool ObjectWalk::wants(std::string_view key) {
   const bool below_stem = !stem_tree_.empty() && key.starts_with(stem_tree_);
   if (!stem_.empty() && key != stem_ && !below_stem) return false;
   // The object a tree is called after, or the empty one some tools keep for a folder.
   const std::string_view name = key.size() > base_.size() ? key.substr(base_.size()) : key;
   const bool matches = !pattern_ || pattern_->matches(name) || (below_ && below_->matches(name));
-  return matches && filter_.accepts(name);
+  if (!matches || filter_.accepts(name)) return matches;
+  ++left_out_;
+  return false;
 }
 
 bool ObjectWalk::wants_prefix(std::string_view prefix) const {
@@ -117,6 +119,7 @@ Task<Result<void>> ObjectWalk::list_pages(BoundedQueue<WalkPage>* pages) {
     WalkPage page;
     if (!single_.empty() || filter_.accepts(itself_->key)) page.objects.push_back(*itself_);
     found_ += page.objects.size();
+    left_out_ += 1 - page.objects.size();
     CO_TRY_VOID(co_await pages->push(std::move(page)));
     if (prefix_.empty()) co_return Result<void>();  // and nothing else is meant
   }

@@ -63,11 +63,13 @@ class ObjectWalk {
   Task<Result<void>> for_each(TakePage take);
   /// Objects that for_each() has found so far.
   std::uint64_t found() const { return found_; }
+  /// Those that the filter alone has kept from being found.
+  std::uint64_t left_out() const { return left_out_; }
 
  private:
   Task<Result<void>> settle(PlainKey plain);
   Task<Result<void>> list_pages(BoundedQueue<WalkPage>* pages);
-  bool wants(std::string_view key) const;
+  bool wants(std::string_view key);
   bool wants_prefix(std::string_view prefix) const;
 
   ObjectStore* store_ = nullptr;
@@ -87,6 +89,7 @@ class ObjectWalk {
   bool one_level_ = false;
   bool versions_ = false;
   std::uint64_t found_ = 0;
+  std::uint64_t left_out_ = 0;
 };
 
 /// Calls `take` with the address of each object that is meant: the one of that name, at its version

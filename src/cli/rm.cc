@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/key_list.h"
+#include "cli/name_rules.h"
 #include "cli/removal.h"
 #include "cli/verbs.h"
 
@@ -22,7 +23,7 @@ class ObjectRemoval final : public Verb {
     Result<void> checked = choose_version(*addresses, version_id_);
     if (checked) checked = check(*addresses);
     if (!checked) co_return report_error(checked.error());
-    Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+    Result<NameFilter> filter = NameFilter::make(rules_);
     if (!filter) co_return report_error(filter.error());
     filter_ = *std::move(filter);
     options_.verbose = options_.verbose && !quiet_;
@@ -96,7 +97,7 @@ class ObjectRemoval final : public Verb {
                                                  "removed; the bucket itself: telpher rb " +
                                                  address.text);
     }
-    const bool filtered = !include_.empty() || !exclude_.empty();
+    const bool filtered = !rules_.empty();
     for (const Address& address : addresses) {
       if (!filtered || recursive_ || is_glob(address.object.key)) continue;
       return make_error(ErrorKind::kInvalid,
@@ -150,11 +151,14 @@ class ObjectRemoval final : public Verb {
     said_ = true;
     CO_TRY(const std::uint64_t found, co_await removal_->remove_all(&walk));
     // Nothing in a bucket is what -r was to bring about; a name that fits nothing is a mistake.
+    if (found == 0 && walk.left_out() > 0 && address.object.key.empty()) {
+      warn_nothing_left(address.text, walk.left_out(), "objects");
+    }
     if (found > 0 || address.object.key.empty()) co_return Result<void>();
-    co_return make_error(ErrorKind::kNotFound,
-                         walk.is_pattern() || !include_.empty() || !exclude_.empty()
-                             ? "no object matches"
-                             : "no object is there");
+    co_return make_error(ErrorKind::kNotFound, walk.left_out() > 0
+                                                   ? nothing_left_text(walk.left_out(), "objects")
+                                               : walk.is_pattern() ? "no object matches"
+                                                                   : "no object is there");
   }
 
   Task<Result<void>> remove_listed(Address address) {
@@ -170,8 +174,7 @@ class ObjectRemoval final : public Verb {
   std::string version_id_;
   RemovalOptions options_;
   NameFilter filter_;
-  std::vector<std::string> include_;
-  std::vector<std::string> exclude_;
+  std::vector<NameRule> rules_;
   std::string from_file_;
   bool recursive_ = false;
   bool all_versions_ = false;
@@ -197,8 +200,7 @@ void ObjectRemoval::describe(CommandLine& line, const Settings&) {
       "--from-file -";
   line.group("What to remove");
   line.flag("-r,--recursive", "the address and all objects below it", recursive_);
-  line.list("--include", "GLOB", "of those found, only names that match; repeatable", include_);
-  line.list("--exclude", "GLOB", "… and none that match this", exclude_);
+  add_filter_options(line, rules_);
   line.text("--from-file", "LIST",
             "the keys that stand in this file, one a line, below the address; - is standard input",
             from_file_);

@@ -1,6 +1,7 @@
 // telpher verify: are two things, or all below two addresses, the same bytes?
 
 #include "cli/command_line.h"
+#include "cli/name_rules.h"
 #include "cli/object_walk.h"
 #include "cli/reading.h"
 #include "cli/verbs.h"
@@ -22,7 +23,7 @@ class Verification final : public Verb {
     }
     std::vector<Address> first{ends[0]};
     Result<void> usable = choose_version(first, version_id_);
-    Result<NameFilter> filter = NameFilter::make(include_, exclude_);
+    Result<NameFilter> filter = NameFilter::make(rules_);
     if (usable && !filter) usable = filter.error();
     if (!usable) co_return report_error(usable.error());
     options_.filter = *std::move(filter);
@@ -42,8 +43,7 @@ class Verification final : public Verb {
   StoreAccess access_;
   VerifyOptions options_;
   std::string version_id_;
-  std::vector<std::string> include_;
-  std::vector<std::string> exclude_;
+  std::vector<NameRule> rules_;
 };
 
 void Verification::describe(CommandLine& line, const Settings& settings) {
@@ -60,8 +60,7 @@ void Verification::describe(CommandLine& line, const Settings& settings) {
       "telpher verify s3://bucket/logs/ local://backup/logs/ --exclude '*.tmp'\n"
       "telpher verify https://example.com/f s3://bucket/f --read";
   line.group("What to compare");
-  line.list("--include", "GLOB", "of two trees, only names that match; repeatable", include_);
-  line.list("--exclude", "GLOB", "… and none that match this", exclude_);
+  add_filter_options(line, rules_);
   line.text("--version-id", "ID", "of A this version", version_id_);
   line.flag("--deep,--read", "read both ends whole, whatever their checksums say",
             options_.read_both);

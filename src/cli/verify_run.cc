@@ -1,6 +1,7 @@
 #include "cli/verify_run.h"
 
 #include "cli/json_line.h"
+#include "cli/name_rules.h"
 #include "cli/probed_source.h"
 #include "cli/progress_view.h"
 #include "cli/verb.h"
@@ -160,8 +161,12 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
   if (is_glob(text) && !is_directory(from.path)) {
     CO_TRY(pattern, Glob::parse(text));
   }
-  const NameTest wanted = [this, &pattern](std::string_view name) {
-    return options_.filter.accepts(name) && (!pattern || pattern->matches(name));
+  std::uint64_t left_out = 0;
+  const NameTest wanted = [this, &pattern, &left_out](std::string_view name) {
+    if (pattern && !pattern->matches(name)) return false;
+    const bool accepted = options_.filter.accepts(name);
+    left_out += !accepted;
+    return accepted;
   };
   for (Side& side : sides) {
     Address& at = side.address;
@@ -185,6 +190,9 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
   if (!walked) co_return walked.error();
   CO_TRY_VOID(std::move(joined));
   if (*walked) tell_total();
+  if (*walked && left_out > 0 && same_ + different_ + missing_ == 0) {
+    warn_nothing_left(sides[0].address.text, left_out, "names");
+  }
   co_return Result<void>();
 }
 

@@ -4,23 +4,14 @@
 
 namespace telpher {
 
-Result<std::vector<NameFilter::Pattern>> NameFilter::parse(
-    const std::vector<std::string>& patterns) {
-  std::vector<Pattern> parsed;
-  for (const std::string& text : patterns) {
-    const bool anywhere = text.find('/') == std::string::npos;
-    TRY(Glob glob, Glob::parse(anywhere ? "**/" + text : text));
-    std::string base = glob.base();
-    parsed.push_back({std::move(base), std::move(glob)});
-  }
-  return parsed;
-}
-
-Result<NameFilter> NameFilter::make(const std::vector<std::string>& include,
-                                    const std::vector<std::string>& exclude) {
+Result<NameFilter> NameFilter::make(const std::vector<NameRule>& rules) {
   NameFilter filter;
-  TRY(filter.include_, parse(include));
-  TRY(filter.exclude_, parse(exclude));
+  for (const NameRule& rule : rules) {
+    const bool anywhere = rule.pattern.find('/') == std::string::npos;
+    TRY(Glob glob, Glob::parse(anywhere ? "**/" + rule.pattern : rule.pattern));
+    std::string base = glob.base();
+    filter.patterns_.push_back({rule.include, std::move(base), std::move(glob)});
+  }
   return filter;
 }
 
@@ -29,9 +20,10 @@ bool NameFilter::Pattern::matches(std::string_view name) const {
 }
 
 bool NameFilter::accepts(std::string_view name) const {
-  const auto matches = [&](const Pattern& pattern) { return pattern.matches(name); };
-  if (!include_.empty() && std::ranges::none_of(include_, matches)) return false;
-  return std::ranges::none_of(exclude_, matches);
+  if (patterns_.empty()) return true;
+  const auto last = std::ranges::find_if(patterns_.rbegin(), patterns_.rend(),
+                                         [&](const Pattern& rule) { return rule.matches(name); });
+  return last == patterns_.rend() ? !patterns_.front().include : last->include;
 }
 
 }  // namespace telpher

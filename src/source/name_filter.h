@@ -9,25 +9,32 @@
 
 namespace telpher {
 
-/// Which names of a directory or prefix are meant: any of `include` (all when there is none), none
-/// of `exclude`. A pattern without "/" is about the last segment, at any depth.
+/// An --include or an --exclude.
+struct NameRule {
+  bool include = false;
+  std::string pattern;
+};
+
+/// Which names of a directory or prefix are meant: of the rules that match the last one decides,
+/// as in the AWS CLI. What none matches is meant, unless the first rule is an include: who begins
+/// with what he wants, wants only that. A pattern without "/" is about the last segment, at any
+/// depth.
 class NameFilter {
  public:
+  /// @param rules  in the order given
   /// Errors: kInvalid.
-  static Result<NameFilter> make(const std::vector<std::string>& include,
-                                 const std::vector<std::string>& exclude);
+  static Result<NameFilter> make(const std::vector<NameRule>& rules);
   bool accepts(std::string_view name) const;
 
  private:
   struct Pattern {
+    bool include;
     std::string base;  // literal folders before the first wildcard
     Glob glob;
     bool matches(std::string_view name) const;
   };
-  static Result<std::vector<Pattern>> parse(const std::vector<std::string>& patterns);
 
-  std::vector<Pattern> include_;
-  std::vector<Pattern> exclude_;
+  std::vector<Pattern> patterns_;
 };
 
 }  // namespace telpher

@@ -268,6 +268,45 @@ CP = [
         left=GONE),
 ]
 
+GZ = "--exclude '*' --include '*.gz'"
+NOTHING_LEFT = "the filters .--include, --exclude. leave nothing of "
+FILTERS = [
+    Row(f"telpher cp d {{store}}/p/ {GZ}", files={"d/a.gz": b"1", "d/e/b.gz": b"2", "d/c": b"3"},
+        out="^2 files copied", left={"p/a.gz": b"1", "p/e/b.gz": b"2"}),
+    Row("telpher cp d {store}/p/ --exclude '*.tmp' --include keep.tmp",
+        files={"d/a.tmp": b"1", "d/keep.tmp": b"2", "d/c": b"3"}, left=["p/c", "p/keep.tmp"]),
+    Row("telpher cp d {store}/p/ --include '*.gz' --exclude 'a*'",
+        files={"d/a.gz": b"1", "d/b.gz": b"2", "d/c": b"3"}, left=["p/b.gz"]),
+    Row(f"telpher ls -r {{store}} {GZ}", TREE, out=r"\A.* logs/a\.gz\n.* logs/old/c\.gz\n\Z"),
+    Row(f"telpher du {{store}} {GZ}", TREE, out=r" 6 +2  "),
+    Row(f"telpher rm -r {{store}} {GZ}", TREE, left=["logs/b.txt", "logs.txt", "z"]),
+    Row(f"telpher verify d {{store}}/logs/ {GZ}", TREE,
+        {"d/a.gz": b"aa", "d/b.txt": b"other", "d/old/c.gz": b"cccc"}, out="^2 same"),
+    Row("telpher cp d {store}/p/ --include '*.iso'", files={"d/a": b"1", "d/b": b"2"},
+        out="^0 files copied", err=rf"\Atelpher: d: {NOTHING_LEFT}2 files\n\Z", left=[]),
+    Row("telpher sync d {store} --exclude '*'", {"k": b""}, files={"d/a": b"1"},
+        err=rf"\Atelpher: d: {NOTHING_LEFT}1 file\n\Z", left=["k"]),
+    Row("telpher cp -q d {store}/p/ --exclude '*'", files={"d/a": b"1"}, out=r"\A\Z", left=[]),
+    Row("telpher cp d {store}/p/ --exclude '*'", files={"d/.keep/x": b""}, err="nothing of 1 file",
+        left=[]),
+    Row("mkdir d; telpher cp d {store}/p/ --exclude '*'", out="^0 files copied", left=[]),
+    Row("telpher cp {store}/logs/ out/ --include '*.iso'", TREE, exit=3,
+        err=NOTHING_LEFT + "3 objects"),
+    Row("telpher cp 'd/*' {store} --exclude '*'", files={"d/a": b"1"}, exit=3,
+        err=NOTHING_LEFT + "1 file", left=[]),
+    Row("telpher ls -r {store}/logs/ --include '*.iso'", TREE, out=r"\A\Z",
+        err=rf"\Atelpher: {{store}}/logs/: {NOTHING_LEFT}3 objects\n\Z"),
+    Row("telpher du {store} --exclude '*'", TREE, out=" 0 +0 ", err=NOTHING_LEFT + "5 objects"),
+    Row("telpher du {store}/logs/ --include '*.iso'", TREE, exit=3, err=NOTHING_LEFT + "3 objects"),
+    Row("telpher rm -r {store} --include '*.iso'", TREE, err=NOTHING_LEFT + "5 objects"),
+    Row("telpher rm -r {store}/logs/ --include '*.iso'", TREE, exit=3,
+        err=NOTHING_LEFT + "3 objects"),
+    Row("telpher verify d {store} --exclude '*'", TREE, {"d/x": b""}, out="^0 same",
+        err=NOTHING_LEFT + "6 names"),
+    Row("telpher verify d {store}/logs/ --exclude '*'", TREE, {"d/x": b""}, exit=3,
+        err="no object is there"),
+]
+
 NEW_BUCKET = [
     Row("telpher cp -n f {store}/k", None, {"f": b"x"}, out="^would copy f -> {store}/k: one PUT",
         err=r"\Atelpher: the bucket {store} would be made\n\Z", only="local", left=GONE),
@@ -452,5 +491,5 @@ JOBS = [
     Row("telpher forget --all", out=r"\A\Z", only="local"),
 ]
 
-ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + NEW_BUCKET + SWEEP + SYNC + MV + FROM_FILE +
+ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + FILTERS + NEW_BUCKET + SWEEP + SYNC + MV + FROM_FILE +
         JOBS)
