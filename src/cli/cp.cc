@@ -303,7 +303,6 @@ Task<int> Copy::run(Command* command) {
   Session session(command->loop, command->settings, access_);
   Reporter reporter(output_, command->loop);
   session.notice = [&reporter](std::string_view text) { reporter.note(text); };
-  session.measure = output_.stats;
   std::error_code gone;  // a folder that is no more: nothing relative can be resumed
   session.command = to_json(save_command(command->typed, command->settings.environment,
                                          std::filesystem::current_path(gone).string()));

@@ -27,8 +27,6 @@ struct Session::S3Access {
   S3Store client_store;
   AdaptiveStore adaptive;
   RetryStore retry;
-  std::unique_ptr<StoreMetrics> metrics;
-  std::unique_ptr<MetricsStore> measured;
 };
 
 Session::Session(Loop& loop, Settings settings, StoreAccess access)
@@ -71,12 +69,7 @@ Result<ObjectStore*> Session::open_s3() {
     s3_ = std::make_unique<S3Access>(loop_, std::move(http), std::move(options), access_.attempts,
                                      calls_max, retry_quota_, retry_stats_);
     s3_client_ = s3_->http.get();
-    if (measure) {
-      s3_->metrics = std::make_unique<StoreMetrics>();
-      s3_->measured = std::make_unique<MetricsStore>(s3_->retry, *s3_->metrics);
-    }
   }
-  if (s3_->measured) return s3_->measured.get();
   return &s3_->retry;
 }
 

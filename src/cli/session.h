@@ -12,7 +12,6 @@
 #include "net/http_client.h"
 #include "s3/client_store.h"
 #include "store/layers/adaptive.h"
-#include "store/layers/metrics.h"
 #include "store/layers/retry.h"
 #include "transfer/journal.h"
 #include "transfer/transfer.h"
@@ -64,8 +63,6 @@ class Session {
   std::uint64_t calls_max = 256;
   /// Connections to the S3 service.
   int connections_max = 256;
-  /// Whether calls to stores are measured.
-  bool measure = false;
 
   /// Bytes that have begun to move in this run towards `destination`, resent ones left out: what
   /// moves a progress while parts are under way.

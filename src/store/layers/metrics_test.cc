@@ -9,22 +9,26 @@ using namespace std::chrono_literals;
 
 TEST(MetricsStore, CountsCallsBytesAndErrors) {
   SlowStore slow({.rules = {{.on = Operation::kPutObject, .after = 2}}, .latency = 10ms});
-  const auto metrics = std::make_unique<StoreMetrics>();
-  MetricsStore counted(slow.store, *metrics);
+  OperationRegistry metrics;
+  MetricsStore counted(slow.store, metrics, "s3_");
   for (int i = 0; i < 3; ++i) {
     const auto put = slow.loop.run(counted.put({"bucket", "k"}, Body::of(as_bytes("hello")), {}));
     EXPECT_EQ(put.has_value(), i < 2);
   }
   EXPECT_TRUE(slow.loop.run(counted.get({"bucket", "k"}, {})));
-  OperationMetrics& puts = metrics->of(Operation::kPutObject);
-  EXPECT_EQ(puts.succeeded.value(), 2u);
-  EXPECT_EQ(puts.failed.value(), 1u);
-  EXPECT_EQ(puts.bytes_sent.value(), 10u);
+  const OperationMetrics& puts = metrics.of("s3_put_object");
+  const OperationMetrics::Totals put = puts.totals();
+  EXPECT_EQ(put.count, 3u);
+  EXPECT_EQ(put.failed, 1u);
+  EXPECT_EQ(put.errors[static_cast<std::size_t>(ErrorKind::kServer)], 1u);
+  EXPECT_EQ(put.bytes, 10u);
+  EXPECT_EQ(put.duration_ns, 30'000'000u);
   EXPECT_EQ(puts.in_flight.value(), 0);
   EXPECT_EQ(puts.in_flight.peak(), 1);
-  EXPECT_NEAR(static_cast<double>(puts.duration_us.quantile(0.5)), 10'000, 100);
-  EXPECT_EQ(metrics->of(ErrorKind::kServer).value(), 1u);
-  EXPECT_EQ(metrics->of(Operation::kGetObject).bytes_received.value(), 5u);
+  EXPECT_EQ(metrics.of("s3_get_object").totals().bytes, 5u);
+  int seen = 0;
+  metrics.for_each([&](const OperationMetrics&) { ++seen; });
+  EXPECT_EQ(seen, 2);  // what was never asked costs nothing
 }
 
 }  // namespace
