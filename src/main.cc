@@ -1,7 +1,12 @@
+#include "cli/exit_code.h"
 #include "cli/run.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
+#include <new>
+#include <string_view>
+#include <unistd.h>
 
 namespace {
 
@@ -16,9 +21,19 @@ void take_missing_standard_descriptors() {
   }
 }
 
+/// Part buffers that cannot be had are an error like others; what else needs memory cannot go on.
+void end_without_memory() {
+  constexpr std::string_view kMessage =
+      "telpher: not enough memory: allow this process more (ulimit -v), or use --memory with "
+      "less\n";
+  (void)!write(STDERR_FILENO, kMessage.data(), kMessage.size());
+  std::_Exit(telpher::kExitSomeFailed);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_new_handler(end_without_memory);
   take_missing_standard_descriptors();
   return telpher::run_command_line(argc, argv);
 }

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
+#include <sys/resource.h>
 #include <utility>
 
 namespace telpher {
@@ -19,10 +19,22 @@ Error make_errno_error(int errno_value, std::string_view what) {
   ErrorKind kind = ErrorKind::kIo;
   if (errno_value == ENOENT) kind = ErrorKind::kNotFound;
   if (errno_value == EACCES || errno_value == EPERM) kind = ErrorKind::kDenied;
-  Error error =
-      make_error(kind, std::string(what) + ": " + std::generic_category().message(errno_value));
-  error.context.code = strerrorname_np(errno_value) ? strerrorname_np(errno_value) : "";
+  const char* text = strerrordesc_np(errno_value);
+  const char* name = strerrorname_np(errno_value);
+  Error error = make_error(
+      kind, std::string(what) + ": " + (text ? text : "error " + std::to_string(errno_value)));
+  error.context.code = name ? name : "";
+  rlimit files{};
+  if (errno_value == EMFILE && ::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    error.message +=
+        ". This process may have " + std::to_string(files.rlim_cur) + "; allow more by ulimit -n";
+  }
   return error;
+}
+
+bool is_shortage_here(const Error& error) {
+  const std::string& code = error.context.code;
+  return error.kind == ErrorKind::kIo && (code == "EMFILE" || code == "ENFILE" || code == "ENOMEM");
 }
 
 std::string_view to_string(ErrorKind kind) {

@@ -58,8 +58,12 @@ Error make_error(ErrorKind kind, std::string message);
 /// An error that a repeat may mend.
 Error make_temporary_error(ErrorKind kind, std::string message);
 /// kIo (kNotFound for ENOENT, kDenied for EACCES/EPERM) from an errno value; `what` names the call
-/// and its object: "open '/tmp/x'". Permanent.
+/// and its object: "open '/tmp/x'". Permanent. Says how to get more descriptors when there are
+/// none.
 Error make_errno_error(int errno_value, std::string_view what);
+
+/// This process, or this machine, has no more descriptors or memory to give: neither end's fault.
+bool is_shortage_here(const Error& error);
 
 /// "not-found", "throttled" … for logs and --json.
 std::string_view to_string(ErrorKind kind);

@@ -38,6 +38,7 @@ bool is_at_destination(const Error& error, CopyEnds ends) {
 }  // namespace
 
 ExitCode exit_code_for(const Error& error, CopyEnds ends) {
+  if (is_shortage_here(error)) return kExitSomeFailed;
   const ExitCode side = is_at_destination(error, ends) ? kExitDestination : kExitSource;
   switch (error.kind) {
     case ErrorKind::kCancelled: return kExitInterrupted;

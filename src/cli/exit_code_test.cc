@@ -22,6 +22,8 @@ TEST(ExitCode, FailuresAreLaidAtTheRightDoor) {
     ExitCode code;
   };
   const Case cases[] = {
+      {error_of(ErrorKind::kIo, "PutObject", "EMFILE"), upload, kExitSomeFailed},
+      {error_of(ErrorKind::kIo, "", "ENOMEM"), download, kExitSomeFailed},
       {error_of(ErrorKind::kNotFound, "HEAD", "404"), upload, kExitSource},
       {error_of(ErrorKind::kNotFound, "open", "ENOENT"), upload, kExitSource},
       {error_of(ErrorKind::kDenied, "GET", "403"), upload, kExitSource},

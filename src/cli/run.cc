@@ -86,15 +86,17 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
     std::fputs(line.help(help_width()).c_str(), stdout);
     return kExitDone;
   }
-  SignalWatch signals;
+  const Result<std::unique_ptr<SignalWatch>> signals = SignalWatch::start();
+  if (!signals) return report_error(signals.error());
   Loop loop;
+  if (loop.problem()) return report_error(*loop.problem());
   Command command{.loop = loop,
                   .settings = *std::move(settings),
                   .arguments = std::move(parsed->arguments),
                   .typed = {std::string(entry.name)},
                   .on_interrupt = {}};
   command.typed.insert(command.typed.end(), arguments.begin(), arguments.end());
-  const int code = loop.run(run_verb(verb.get(), &command, &signals));
+  const int code = loop.run(run_verb(verb.get(), &command, signals->get()));
   const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout);
   // Who closed it before we started wants no results.
   const bool wanted = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;

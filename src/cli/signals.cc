@@ -1,9 +1,11 @@
 #include "cli/signals.h"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <utility>
 
 namespace telpher {
 namespace {
@@ -18,21 +20,20 @@ sigset_t watched_signals() {
 
 }  // namespace
 
-SignalWatch::SignalWatch() {
+Result<std::unique_ptr<SignalWatch>> SignalWatch::start() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow: write() says EFBIG
   const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  fd_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-  CHECK(fd_ >= 0);
+  UniqueFd fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd) return make_errno_error(errno, "watch for signals");
+  return std::unique_ptr<SignalWatch>(new SignalWatch(std::move(fd)));
 }
 
-SignalWatch::~SignalWatch() { ::close(fd_); }
-
 Task<Result<void>> SignalWatch::watch(CancelSource* target, std::function<void(bool)> interrupted) {
-  FdWatch readable(co_await current_loop(), fd_);
+  FdWatch readable(co_await current_loop(), fd_.get());
   signalfd_siginfo info;
-  while (::read(fd_, &info, sizeof info) != sizeof info) {
+  while (::read(fd_.get(), &info, sizeof info) != sizeof info) {
     CO_TRY_VOID(co_await readable.wait(FdWatch::kRead, kNever));
   }
   // From here on the default action: a second signal ends the process.

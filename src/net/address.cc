@@ -1,6 +1,7 @@
 #include "net/address.h"
 
 #include <arpa/inet.h>
+#include <cerrno>
 #include <cstring>
 #include <memory>
 #include <net/if.h>
@@ -61,6 +62,7 @@ namespace {
 struct Lookup {
   std::vector<SocketAddress> addresses;
   int code = 0;
+  int system_error = 0;      // of EAI_SYSTEM
   Waiter* waiter = nullptr;  // null once nobody waits any more; touched on the loop only
 };
 
@@ -69,6 +71,7 @@ void look_up(const std::string& host, std::uint16_t port, Lookup& lookup) {
   addrinfo* list = nullptr;
   const std::string service = std::to_string(port);
   lookup.code = getaddrinfo(host.c_str(), service.c_str(), &hints, &list);
+  if (lookup.code == EAI_SYSTEM) lookup.system_error = errno;
   for (const addrinfo* item = list; item; item = item->ai_next) {
     if (item->ai_family != AF_INET && item->ai_family != AF_INET6) continue;
     lookup.addresses.emplace_back(item->ai_addr, item->ai_addrlen);
@@ -123,6 +126,10 @@ Task<Result<std::vector<SocketAddress>>> resolve(std::string host, std::uint16_t
   }
   LookupWait wait{host, port, deadline};
   CO_TRY_VOID(co_await wait);
+  const int system_error = wait.lookup->system_error;
+  if (system_error == EMFILE || system_error == ENFILE) {
+    co_return make_errno_error(system_error, "look up '" + host + "'");
+  }
   if (wait.lookup->addresses.empty()) co_return dns_error(host, wait.lookup->code);
   co_return std::move(wait.lookup->addresses);
 }

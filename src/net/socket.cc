@@ -11,6 +11,7 @@
 namespace telpher {
 
 Error make_network_error(int errno_value, std::string_view what) {
+  if (errno_value == EMFILE || errno_value == ENFILE) return make_errno_error(errno_value, what);
   const char* name = strerrorname_np(errno_value);
   Error error = make_temporary_error(ErrorKind::kNetwork,
                                      std::string(what) + ": " + std::strerror(errno_value));

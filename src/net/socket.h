@@ -56,7 +56,8 @@ class Socket {
   bool drained_ = true;  // the last receive() left nothing behind
 };
 
-/// kNetwork, temporary, with the errno's name ("ECONNRESET") as code.
+/// kNetwork, temporary, with the errno's name ("ECONNRESET") as code; kIo, permanent, when there
+/// are no descriptors left.
 Error make_network_error(int errno_value, std::string_view what);
 
 }  // namespace telpher

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 namespace telpher {
@@ -100,6 +101,40 @@ TEST_F(Connect, EndsWhenCancelled) {
     ASSERT_FALSE(socket);
     EXPECT_EQ(socket.error().kind, ErrorKind::kCancelled);
   }
+}
+
+/// Lets the process open nothing more while this lives.
+class NoMoreDescriptors {
+ public:
+  NoMoreDescriptors() {
+    EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &before_), 0);
+    const UniqueFd lowest_free(dup(STDERR_FILENO));
+    const rlimit none{.rlim_cur = static_cast<rlim_t>(lowest_free.get()),
+                      .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  }
+  ~NoMoreDescriptors() { setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+TEST(Descriptors, WithoutOneAConnectionFailsAtOnceAndSaysHowToGetMore) {
+  Loop loop;
+  const SocketAddress address = refusing_address();
+  const NoMoreDescriptors limit;
+  const auto refused = loop.run(connect_tcp({address}, loop.now() + 5s));
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(is_shortage_here(refused.error()));
+  EXPECT_FALSE(refused.error().is_temporary());
+  EXPECT_TRUE(refused.error().message.contains("ulimit -n")) << refused.error().message;
+}
+
+TEST(Descriptors, WithoutOneALoopSaysSo) {
+  const NoMoreDescriptors limit;
+  const Loop loop;
+  ASSERT_TRUE(loop.problem());
+  EXPECT_TRUE(is_shortage_here(*loop.problem()));
 }
 
 TEST(Address, ReadsAndWritesLiterals) {

@@ -1,5 +1,7 @@
 #include "runtime/buffer_pool.h"
 
+#include "base/units.h"
+
 #include <algorithm>
 #include <sys/mman.h>
 #include <utility>
@@ -12,6 +14,10 @@ constexpr std::size_t kHugePage = 2 << 20;
 
 std::size_t round_up(std::size_t size) {
   return (std::max<std::size_t>(size, 1) + kPage - 1) / kPage * kPage;
+}
+
+void* map(std::size_t size) {
+  return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 }  // namespace
@@ -53,10 +59,12 @@ std::optional<Buffer> BufferPool::try_acquire(std::size_t size) {
   size = round_up(size);
   std::optional<Semaphore::Permit> permit = room_.try_acquire(size);
   if (!permit) return std::nullopt;
-  return take(size, *std::move(permit));
+  Result<Buffer> taken = take(size, *std::move(permit));
+  if (!taken) return std::nullopt;
+  return *std::move(taken);
 }
 
-Buffer BufferPool::take(std::size_t size, Semaphore::Permit permit) {
+Result<Buffer> BufferPool::take(std::size_t size, Semaphore::Permit permit) {
   Buffer buffer;
   buffer.pool_ = this;
   buffer.size_ = size;
@@ -73,8 +81,19 @@ Buffer BufferPool::take(std::size_t size, Semaphore::Permit permit) {
   drop_idle(room_.in_use() + idle_bytes_ > room_.limit()
                 ? room_.in_use() + idle_bytes_ - room_.limit()
                 : 0);
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  CHECK(memory != MAP_FAILED);
+  void* memory = map(size);
+  if (memory == MAP_FAILED && idle_bytes_ > 0) {
+    drop_idle(idle_bytes_);
+    memory = map(size);
+  }
+  if (memory == MAP_FAILED) {
+    Error error = make_error(ErrorKind::kIo,
+                             "not enough memory for a buffer of " + format_size(size) +
+                                 ". Use --memory with less than " + format_size(room_.limit()) +
+                                 ", or allow this process more (ulimit -v)");
+    error.context.code = "ENOMEM";
+    return error;
+  }
   if (size >= kHugePage) madvise(memory, size, MADV_HUGEPAGE);
   buffer.data_ = static_cast<std::byte*>(memory);
   return buffer;

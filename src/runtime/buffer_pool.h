@@ -41,7 +41,7 @@ class BufferPool {
   ~BufferPool();
 
   /// Waits for room. Sizes are rounded up to whole pages. Errors: kLimit when `size` exceeds the
-  /// budget, kTimeout, kCancelled.
+  /// budget, kIo (code "ENOMEM") when the system has no memory for it, kTimeout, kCancelled.
   Task<Result<Buffer>> acquire(std::size_t size, TimePoint deadline = kNever);
   /// At once or not at all.
   std::optional<Buffer> try_acquire(std::size_t size);
@@ -58,7 +58,7 @@ class BufferPool {
 
  private:
   friend class Buffer;
-  Buffer take(std::size_t size, Semaphore::Permit permit);
+  Result<Buffer> take(std::size_t size, Semaphore::Permit permit);
   void give_back(std::byte* data, std::size_t size);
   void drop_idle(ByteCount wanted);
 

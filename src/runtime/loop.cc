@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <sys/eventfd.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -184,16 +185,25 @@ class Loop::Workers {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  void add(std::function<void()> function) {
+  /// Takes it, unless there is no thread and none can be had.
+  bool take(std::function<void()>& function) {
     std::lock_guard lock(mutex_);
+    if (idle_ <= static_cast<int>(queue_.size()) && threads_.size() < kWorkersMax) add_thread();
+    if (threads_.empty()) return false;
     queue_.push_back(std::move(function));
-    if (idle_ < static_cast<int>(queue_.size()) && threads_.size() < kWorkersMax) {
-      threads_.emplace_back([this] { work(); });
-    }
     wake_.notify_one();
+    return true;
   }
 
  private:
+  void add_thread() {
+    try {
+      threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // No memory for its stack, or too many threads: those there are do the work.
+    }
+  }
+
   void work() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -221,8 +231,11 @@ class Loop::Workers {
 Loop::Loop(Mode mode, std::uint64_t seed) : mode_(mode), random_(seed) {
   if (is_virtual()) return;
   epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  CHECK(epoll_fd_ >= 0 && wake_fd_ >= 0);
+  if (epoll_fd_ >= 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) {
+    problem_ = make_errno_error(errno, "watch what is going on");
+    return;
+  }
   epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.ptr = nullptr}};
   CHECK(epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0);
 }
@@ -257,7 +270,7 @@ void Loop::post(std::function<void()> function) {
 void Loop::offload(std::function<void()> function) {
   if (is_virtual()) return function();
   if (!workers_) workers_ = std::make_unique<Workers>();
-  workers_->add(std::move(function));
+  if (!workers_->take(function)) function();
 }
 
 bool Loop::run_posted() {
@@ -328,6 +341,7 @@ bool Loop::wait_for_events() {
 }
 
 void Loop::run_until(const bool& done) {
+  CHECK(!problem_);
   while (!done) {
     run_ready();
     if (done) return;

@@ -143,6 +143,9 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
+  /// Why it can run nothing: the system gave it no descriptors (kIo). Else empty.
+  const std::optional<Error>& problem() const { return problem_; }
+
   /// Runs `task` and everything it waits for on this thread, and returns its result. In virtual
   /// mode a task that can never end is a programmer error.
   template <class T>
@@ -181,8 +184,9 @@ class Loop {
   void schedule(std::coroutine_handle<> task) { ready_.push_back(task); }
   /// Calls `function` on this loop's thread. Any thread.
   void post(std::function<void()> function);
-  /// Calls `function` on a worker thread (at once in virtual mode). At most 4 threads, made when
-  /// first needed. For blocking calls: the resolver, SQLite, fsync.
+  /// Calls `function` on a worker thread (at once in virtual mode, and where the system gives no
+  /// thread). At most 4 threads, made when first needed. For blocking calls: the resolver, SQLite,
+  /// fsync.
   void offload(std::function<void()> function);
 
  private:
@@ -209,6 +213,7 @@ class Loop {
   std::vector<Timer*> timers_;  // binary heap
   std::uint64_t timer_order_ = 0;
   bool abandoned_ = false;
+  std::optional<Error> problem_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
   bool waits_finely_ = true;

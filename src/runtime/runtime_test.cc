@@ -225,6 +225,27 @@ TEST(BufferPool, ReusesWithinItsBudget) {
   EXPECT_EQ(pool.stats().bytes_peak, 16384u);
 }
 
+Task<Result<void>> use_more_than_there_is(BufferPool* pool) {
+  CO_TRY(const Buffer small, co_await pool->acquire(4096));
+  constexpr std::size_t kNobodyHas = std::size_t{1} << 48;
+  EXPECT_FALSE(pool->try_acquire(kNobodyHas).has_value());
+  const Result<Buffer> refused = co_await pool->acquire(kNobodyHas);
+  EXPECT_FALSE(refused);
+  if (refused) co_return Result<void>();
+  EXPECT_EQ(refused.error().kind, ErrorKind::kIo);
+  EXPECT_EQ(refused.error().context.code, "ENOMEM");
+  EXPECT_TRUE(refused.error().message.contains("--memory")) << refused.error().message;
+  CO_TRY(const Buffer other, co_await pool->acquire(4096));
+  co_return Result<void>();
+}
+
+TEST(BufferPool, MemoryThatTheSystemDoesNotGiveIsAnError) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  BufferPool pool(std::uint64_t{1} << 50);
+  EXPECT_TRUE(loop.run(use_more_than_there_is(&pool)));
+  EXPECT_EQ(pool.stats().bytes_in_use, 0u);
+}
+
 Task<Result<void>> pass_all(RateLimiter* limiter) {
   for (int i = 0; i < 100; ++i) CO_TRY_VOID(co_await limiter->pass(1000));
   co_return Result<void>();
@@ -240,6 +261,22 @@ TEST(RateLimiter, HoldsTheRate) {
 
 Task<int> offloaded() {
   co_return co_await offload([] { return 7; });
+}
+
+TEST(Offload, WithoutAThreadItRunsHere) {
+  pthread_attr_t before;
+  pthread_attr_t huge;
+  ASSERT_EQ(pthread_getattr_default_np(&before), 0);
+  pthread_attr_init(&huge);
+  pthread_attr_setstacksize(&huge, std::size_t{1} << 47);  // no thread can have that
+  ASSERT_EQ(pthread_setattr_default_np(&huge), 0);
+  Loop loop;
+  EXPECT_EQ(loop.run(offloaded()), 7);
+  EXPECT_EQ(loop.run(offloaded()), 7);
+  ASSERT_EQ(pthread_setattr_default_np(&before), 0);
+  EXPECT_EQ(loop.run(offloaded()), 7);
+  pthread_attr_destroy(&huge);
+  pthread_attr_destroy(&before);
 }
 
 TEST(Offload, RunsElsewhereAndComesBack) {

@@ -18,9 +18,7 @@ constexpr std::chrono::milliseconds kNudge{100};
 UniqueFd make_epoll() {
   static std::once_flag initialised;  // libcurl's own global state
   std::call_once(initialised, [] { CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
-  UniqueFd fd(epoll_create1(EPOLL_CLOEXEC));
-  CHECK(fd.get() >= 0);
-  return fd;
+  return UniqueFd(epoll_create1(EPOLL_CLOEXEC));
 }
 
 }  // namespace
@@ -29,10 +27,11 @@ CurlTransfer::CurlTransfer(Loop& loop, std::chrono::milliseconds idle)
     : loop_(loop),
       idle_(idle),
       epoll_(make_epoll()),
-      watch_(loop, epoll_.get()),
+      open_error_(epoll_ ? 0 : errno),
       multi_(curl_multi_init()),
       easy_(curl_easy_init()) {
   CHECK(multi_ && easy_);
+  if (epoll_) watch_.emplace(loop, epoll_.get());
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -156,6 +155,7 @@ void CurlTransfer::note_end() {
 
 /// Until there are bytes or the end.
 Task<Result<void>> CurlTransfer::run() {
+  if (!watch_) co_return make_errno_error(open_error_, "watch connections");
   if (paused_) {
     paused_ = false;
     curl_easy_pause(easy_, CURLPAUSE_CONT);  // may call on_body() at once
@@ -168,7 +168,7 @@ Task<Result<void>> CurlTransfer::run() {
     }
     const TimePoint idle_end = active_ + idle_;
     const Result<void> waited =
-        co_await watch_.wait(FdWatch::kRead, std::min({timer_, idle_end, loop_.now() + kNudge}));
+        co_await watch_->wait(FdWatch::kRead, std::min({timer_, idle_end, loop_.now() + kNudge}));
     if (waited) continue;
     if (waited.error().kind != ErrorKind::kTimeout) co_return waited.error();
     if (timer_ <= loop_.now()) continue;
@@ -179,6 +179,11 @@ Task<Result<void>> CurlTransfer::run() {
   }
   // Bytes that came before it broke are delivered; the next read tells that it broke.
   if (!has_bytes() && result_ != CURLE_OK) {
+    long system_error = 0;
+    curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &system_error);
+    if (system_error == EMFILE || system_error == ENFILE) {
+      co_return make_errno_error(static_cast<int>(system_error), "connect");
+    }
     co_return make_curl_error(result_, response_code(), message_);
   }
   co_return Result<void>();

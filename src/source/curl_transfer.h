@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -59,7 +60,8 @@ class CurlTransfer {
   Loop& loop_;
   const Duration idle_;
   UniqueFd epoll_;
-  FdWatch watch_;
+  const int open_error_;          // why there is no epoll_; 0 = there is
+  std::optional<FdWatch> watch_;  // of epoll_
   CURLM* multi_;
   CURL* easy_;
   TimePoint timer_ = kNever;

@@ -187,6 +187,37 @@ def test_destination_file_that_may_not_grow(telpher, tmp_path, old):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == ({"f": old} if old else {})
 
 
+# --- this machine has no more: 1 -----------------------------------------------------------------
+
+def at_most(limit, value):
+    return lambda: resource.setrlimit(limit, (value, value))
+
+
+@pytest.mark.slow
+def test_too_few_descriptors(telpher, s3, tmp_path):
+    """Said at once, not after eight attempts, and never a crash, however few there are. Not with
+    sanitizers, which need descriptors of their own."""
+    s3([])
+    (tmp_path / "f").write_bytes(random_bytes(MIB))
+    # With three not even its libraries can be loaded.
+    for count in range(4, 13):
+        done = telpher.run("cp", "f", "s3://bucket/k", timeout=20,
+                           preexec_fn=at_most(resource.RLIMIT_NOFILE, count))
+        assert done.returncode == 1, f"{count}: {done.returncode} {done.err}"
+        assert "ulimit -n" in done.err and "attempts" not in done.err, done.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mebibytes", [40, 60, 80, 120, 300])
+def test_too_little_address_space(telpher, tmp_path, mebibytes):
+    """Not with sanitizers, whose shadow is terabytes of address space."""
+    (tmp_path / "f").write_bytes(random_bytes(600 * MIB))
+    done = telpher.run("cp", "f", "local://bucket/k", "--concurrency", "64",
+                       preexec_fn=at_most(resource.RLIMIT_AS, mebibytes * MIB))
+    assert done.returncode == 1, f"{done.returncode} {done.err}"
+    assert "not enough memory" in done.err and "--memory" in done.err
+
+
 # --- gave up: 5 ----------------------------------------------------------------------------------
 
 def test_server_that_is_down(telpher):

@@ -34,8 +34,7 @@ Error sqlite_error(sqlite3* database, int code) {
       // Out of descriptors is another matter than a file that is not there.
       if (database &&
           (sqlite3_system_errno(database) == EMFILE || sqlite3_system_errno(database) == ENFILE)) {
-        error.context.code = "EMFILE";
-        break;
+        return make_errno_error(sqlite3_system_errno(database), "open a database");
       }
       [[fallthrough]];
     default: error.context.code = "SQLITE_" + std::to_string(code); break;
