@@ -18,15 +18,23 @@ extern char** environ;
 namespace telpher {
 namespace {
 
-/// A started program; killed and reaped at the end of this object unless it has ended.
+/// Whether keys pressed at a terminal come to us. Who stands in another group there is stopped when
+/// it asks for a password.
+bool is_in_foreground() {
+  const UniqueFd terminal(::open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC));
+  return terminal && ::tcgetpgrp(terminal.get()) == ::getpgrp();
+}
+
+/// A started program; killed and reaped at the end of this object unless it has ended: with all of
+/// its group, if it has one of its own.
 class Child {
  public:
-  explicit Child(pid_t pid) : pid_(pid) {}
+  Child(pid_t pid, bool has_group) : pid_(pid), has_group_(has_group) {}
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child() {
     if (exit_code_) return;
-    ::kill(pid_, SIGKILL);
+    ::kill(has_group_ ? -pid_ : pid_, SIGKILL);
     int status = 0;
     while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
     }
@@ -44,6 +52,7 @@ class Child {
 
  private:
   const pid_t pid_;
+  const bool has_group_;
   std::optional<int> exit_code_;
 };
 
@@ -64,7 +73,7 @@ Result<Pipe> make_pipe() {
 /// What the new program starts with: its three files, and no signal blocked or ignored.
 class SpawnSettings {
  public:
-  SpawnSettings(int output, int errors) {
+  SpawnSettings(int output, int errors, bool own_group) {
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     if (!::isatty(STDIN_FILENO)) {
@@ -79,7 +88,9 @@ class SpawnSettings {
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     posix_spawnattr_setsigdefault(&attributes, &signals);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+    if (own_group) flags |= POSIX_SPAWN_SETPGROUP;  // of its own number: 0 is what the attribute is
+    posix_spawnattr_setflags(&attributes, flags);
   }
   SpawnSettings(const SpawnSettings&) = delete;
   SpawnSettings& operator=(const SpawnSettings&) = delete;
@@ -93,11 +104,11 @@ class SpawnSettings {
 };
 
 Result<pid_t> start_program(std::vector<std::string>& arguments, const Pipe& output,
-                            const Pipe& errors) {
+                            const Pipe& errors, bool own_group) {
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
-  const SpawnSettings settings(output.write.get(), errors.write.get());
+  const SpawnSettings settings(output.write.get(), errors.write.get(), own_group);
   pid_t pid = 0;
   const int problem = ::posix_spawnp(&pid, pointers[0], &settings.actions, &settings.attributes,
                                      pointers.data(), environ);
@@ -149,8 +160,9 @@ Task<Result<ProgramEnd>> run_program(ProgramOptions options) {
   const TimePoint deadline = loop.now() + options.timeout;
   CO_TRY(Pipe output, make_pipe());
   CO_TRY(Pipe errors, make_pipe());
-  CO_TRY(const pid_t pid, start_program(options.arguments, output, errors));
-  Child child(pid);
+  const bool own_group = !is_in_foreground();
+  CO_TRY(const pid_t pid, start_program(options.arguments, output, errors, own_group));
+  Child child(pid, own_group);
   output.write = UniqueFd();
   errors.write = UniqueFd();
   const UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));

@@ -27,7 +27,9 @@ struct ProgramEnd {
 
 /// Its standard input is the terminal when ours is one, else empty: it must not eat what is piped
 /// to us. Errors: kNotFound (no such program), kDenied, kIo, kTimeout, kLimit, kCancelled; what ran
-/// then is killed. No message names arguments: they may be secrets.
+/// then is killed, with all that it has started unless that has left its process group. At a
+/// terminal it shares our group, so that it can ask for a password: it alone is killed then, and
+/// Ctrl-C reaches them all. No message names arguments: they may be secrets.
 Task<Result<ProgramEnd>> run_program(ProgramOptions options);
 
 }  // namespace telpher

@@ -1,6 +1,17 @@
 #include "runtime/program.h"
 
+#include "base/unique_fd.h"
+#include "tests/support/temporary_directory.h"
+
 #include <gtest/gtest.h>
+
+#include <cerrno>
+#include <csignal>
+#include <fcntl.h>
+#include <fstream>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace telpher {
 namespace {
@@ -59,6 +70,29 @@ TEST(RunProgramTest, OutputIsBounded) {
   const auto end = run_shell("yes");
   ASSERT_FALSE(end);
   EXPECT_EQ(end.error().kind, ErrorKind::kLimit);
+}
+
+/// Whether a process ends soon, or has ended.
+bool ends(pid_t pid) {
+  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) return errno == ESRCH;
+  pollfd ended{.fd = process.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&ended, 1, 10'000) == 1;
+}
+
+TEST(RunProgramTest, WhatItHasStartedIsKilledWithIt) {
+  if (const UniqueFd terminal(::open("/dev/tty", O_RDONLY)); terminal) {
+    GTEST_SKIP() << "at a terminal they share our group";
+  }
+  const TemporaryDirectory folder;
+  const std::string name = folder.path() + "/pid";
+  const auto end = run_shell("sleep 1000 & echo $! > " + name + "; yes");
+  ASSERT_FALSE(end);
+  pid_t pid = 0;
+  ASSERT_TRUE(std::ifstream(name) >> pid);
+  const bool ended = ends(pid);
+  EXPECT_TRUE(ended);
+  if (!ended) ::kill(pid, SIGKILL);
 }
 
 TEST(RunProgramTest, OfErrorsTheLastAreKept) {
