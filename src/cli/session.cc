@@ -51,10 +51,12 @@ Result<S3Store*> Session::s3_store() {
 Result<ObjectStore*> Session::open_s3() {
   if (!s3_) {
     TRY(const Network* const network, this->network());
-    TRY(S3Config config, resolve_s3_config(access_.s3, settings_.environment,
-                                           [network](Loop& loop, HttpClientOptions http) {
-                                             return network->make_client(loop, std::move(http));
-                                           }));
+    TRY(S3Config config, resolve_s3_config(
+                             access_.s3, settings_.environment,
+                             [network](Loop& loop, HttpClientOptions http) {
+                               return network->make_client(loop, std::move(http));
+                             },
+                             notice));
     auto http = network->make_client(loop_, {.connect_timeout = access_.connect_timeout,
                                              .idle_timeout = access_.idle_timeout,
                                              .connections_per_origin_max = connections_max,

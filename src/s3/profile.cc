@@ -168,7 +168,8 @@ Setting configured_endpoint(const Environment& environment, const ProfileFiles& 
 }
 
 Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment,
-                                   HttpClientFactory make_client) {
+                                   HttpClientFactory make_client,
+                                   std::function<void(std::string_view)> notice) {
   const Variables variables(environment);
   const std::string home = variables.first_of({"HOME"});
   const auto path_or = [&](std::string_view variable, const char* otherwise) {
@@ -183,8 +184,10 @@ Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& envi
   std::string profile = flags.profile;
   if (profile.empty()) profile = variables.first_of({"AWS_PROFILE", "AWS_DEFAULT_PROFILE"});
   if (!profile.empty() && profile != "default" && !has_profile(files, profile)) {
-    return make_error(ErrorKind::kInvalid, "Profile '" + profile + "' stands neither in " +
-                                               credentials_path + " nor in " + config_path);
+    Error error = make_error(ErrorKind::kInvalid, "Profile '" + profile + "' stands neither in " +
+                                                      credentials_path + " nor in " + config_path);
+    error.context.code = kUnknownProfileError;
+    return error;
   }
   if (profile.empty()) profile = "default";
 
@@ -223,6 +226,7 @@ Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& envi
   if (config.region_given) access.region = config.region;
   access.use_fips = variant.fips;
   access.make_client = std::move(make_client);
+  access.notice = std::move(notice);
   access.http.connect_timeout = kServiceConnectTimeout;
   access.http.ca_bundle = variables.first_of({"AWS_CA_BUNDLE"});
   if (access.http.ca_bundle.empty()) {

@@ -90,11 +90,16 @@ struct S3Config {
   std::vector<std::unique_ptr<CredentialsSource>> credentials;
 };
 
-/// Flags before environment before profile. Errors: kInvalid (endpoint URL, unknown profile that
-/// was asked for), and those of read_profile_files().
+/// The code of what is wrong about a profile that was asked for and is nowhere.
+constexpr std::string_view kUnknownProfileError = "UnknownProfile";
+
+/// Flags before environment before profile. Errors: kInvalid (endpoint URL: kEndpointUrlError,
+/// unknown profile that was asked for: kUnknownProfileError), and those of read_profile_files().
 /// @param make_client  how services that give credentials are reached; kept by the sources of
 ///                     credentials
+/// @param notice       told what the sources of credentials have to tell people; may be empty
 Result<S3Config> resolve_s3_config(const S3Flags& flags, const Environment& environment,
-                                   HttpClientFactory make_client = make_http_client);
+                                   HttpClientFactory make_client = make_http_client,
+                                   std::function<void(std::string_view)> notice = {});
 
 }  // namespace telpher

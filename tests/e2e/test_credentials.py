@@ -4,6 +4,7 @@ hand them out, and an S3 endpoint that really checks signatures."""
 import hashlib
 import json
 import os
+import resource
 import shlex
 import signal
 import sys
@@ -80,20 +81,6 @@ def bench(telpher, serve):
     return Bench(telpher, serve)
 
 
-@pytest.fixture
-def started():
-    """started(server) stops it at the end."""
-    servers = []
-
-    def start(server):
-        servers.append(server)
-        return server
-
-    yield start
-    for server in servers:
-        server.stop()
-
-
 def script(bench, name, text):
     """A Python program in the home directory; returns a command line that runs it."""
     path = bench.home / name
@@ -132,8 +119,17 @@ def test_without_any_the_message_says_where_was_looked(bench):
     said = bench.fails("No S3 credentials found", "profile 'default' has no credentials",
                        "AWS_EC2_METADATA_DISABLED", "Set AWS_ACCESS_KEY_ID")
     assert "WEB_IDENTITY" not in said and "CONTAINER" not in said  # nobody has thought of them
-    bench.fails("AWS_ACCESS_KEY_ID is not set, and the other half of the keys is",
-                env={"AWS_SECRET_ACCESS_KEY": FIRST.secret})
+
+
+@pytest.mark.parametrize("given, missing", [
+    ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")])
+def test_half_of_the_keys_is_never_passed_over(bench, given, missing):
+    bench.config(f"[default]\naws_access_key_id = {BASE.access}\n"
+                 f"aws_secret_access_key = {BASE.secret}\n")
+    bench.works("ls", "s3://bucket")
+    bench.fails(f"{given} is set and {missing} is not", args=("ls", "s3://bucket"),
+                env={given: "half"})
+    bench.works("ls", "s3://bucket", "--profile", "default", env={given: "half"})
 
 
 # --- credential_process --------------------------------------------------------------------------
@@ -373,6 +369,16 @@ def test_sso_log_in_that_has_expired_is_renewed_and_kept(bench, sso):
     sso.asked.clear()
     bench.works("cp", "f", "s3://bucket/other")
     assert sso.asked == [("GET", "/federation/credentials")]
+
+
+def test_sso_log_in_that_was_renewed_and_cannot_be_kept(bench, sso):
+    path = sso_cache(bench, "work", minutes=-10, refresh_token="first-refresh-token-value")
+    before = path.read_text()
+    no_room = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    done = bench.works(preexec_fn=no_room)
+    assert done.err.count("could not be kept") == 1, done.err
+    assert path.read_text() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_sso_that_is_not_signed_in(bench, sso):

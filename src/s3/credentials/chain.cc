@@ -15,7 +15,7 @@ std::string variable(const Environment& environment, std::string_view name) {
 /// Nobody has thought of this source: nothing needs to be said about it.
 Result<Credentials> not_set_up() { return make_error(ErrorKind::kNotFound, ""); }
 
-/// Errors: kNotFound.
+/// Errors: kNotFound; kDenied when half of the keys is set: whoever set it means them.
 Result<Credentials> keys_of_environment(const Environment& environment) {
   Credentials keys;
   keys.access_key = variable(environment, "AWS_ACCESS_KEY_ID");
@@ -29,10 +29,12 @@ Result<Credentials> keys_of_environment(const Environment& environment) {
     return make_error(ErrorKind::kNotFound, "AWS_ACCESS_KEY_ID is not set");
   }
   if (keys.access_key.empty() || keys.secret_key.empty()) {
-    const std::string missing =
-        keys.access_key.empty() ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY";
-    return make_error(ErrorKind::kNotFound,
-                      missing + " is not set, and the other half of the keys is");
+    const bool no_id = keys.access_key.empty();
+    const std::string id = "AWS_ACCESS_KEY_ID";
+    const std::string secret = "AWS_SECRET_ACCESS_KEY";
+    return make_error(ErrorKind::kDenied,
+                      (no_id ? secret : id) + " is set and " + (no_id ? id : secret) +
+                          " is not: set both, or neither to use what else there is");
   }
   return keys;
 }
@@ -73,7 +75,7 @@ class ProfileCredentials final : public CredentialsSource {
       co_return co_await assume_role_with_web_identity(access_, std::move(*identity));
     }
     if (auto* login = std::get_if<SsoLogin>(&plan.origin)) {
-      co_return co_await use_sso_login(access_, std::move(*login));
+      co_return co_await use_sso_login(access_, std::move(*login), &unsaved_);
     }
     auto credentials = co_await ask_named(std::get<NamedSource>(plan.origin));
     if (credentials) co_return credentials;
@@ -92,6 +94,7 @@ class ProfileCredentials final : public CredentialsSource {
   }
 
   const CredentialsAccess access_;
+  UnsavedSsoToken unsaved_;
 };
 
 class WebIdentityCredentials final : public CredentialsSource {

@@ -4,6 +4,7 @@
 #include "net/http_client.h"
 #include "s3/profile.h"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,8 @@ struct CredentialsAccess {
   bool use_fips = false;
   HttpClientOptions http;  // for services on the network; what is on this machine has its own
   HttpClientFactory make_client = make_http_client;
+  /// Told to people, once: what is worth knowing and no failure. May be empty.
+  std::function<void(std::string_view)> notice = {};
 };
 
 struct ServiceAnswer {

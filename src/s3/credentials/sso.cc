@@ -49,10 +49,11 @@ Result<void> replace_file(const std::string& path, const std::string& text) {
 /// One log-in being used.
 class Login {
  public:
-  Login(Loop& loop, CredentialsAccess access, SsoLogin login)
+  Login(Loop& loop, CredentialsAccess access, SsoLogin login, UnsavedSsoToken& unsaved)
       : loop_(loop),
         access_(std::move(access)),
         login_(std::move(login)),
+        unsaved_(unsaved),
         http_(access_.make_client(loop, access_.http)) {}
 
   Task<Result<Credentials>> use() {
@@ -63,6 +64,7 @@ class Login {
       co_return make_error(ErrorKind::kDenied,
                            name_of(login_) + " is not signed in. " + sign_in_hint(login_));
     }
+    if (file_ == unsaved_.instead_of && !unsaved_.text.empty()) file_ = unsaved_.text;
     auto token = parse_sso_token(file_);
     if (!token) {
       co_return make_error(ErrorKind::kDenied, "The log-in of " + name_of(login_) + " kept in " +
@@ -110,9 +112,25 @@ class Login {
                                                    " has expired and could not be renewed (" + why +
                                                    "). " + sign_in_hint(login_));
     }
+    const std::string old = file_;
     CO_TRY(file_, renew_sso_token(file_, answer->body, now));
     CO_TRY(*token, parse_sso_token(file_));
-    co_return replace_file(path_, file_);
+    keep(old, file_);
+    co_return Result<void>();
+  }
+
+  void keep(const std::string& old, const std::string& renewed) {
+    const Result<void> written = replace_file(path_, renewed);
+    const bool known = !unsaved_.text.empty();
+    if (written) {
+      unsaved_ = {};
+      return;
+    }
+    if (!known) unsaved_.instead_of = old;
+    unsaved_.text = renewed;
+    if (known || !access_.notice) return;
+    access_.notice("the log-in of " + name_of(login_) + " was renewed and could not be kept (" +
+                   written.error().message + "): the next command will ask to sign in");
   }
 
   Task<Result<Credentials>> fetch_role(std::string access_token) {
@@ -143,6 +161,7 @@ class Login {
   Loop& loop_;
   const CredentialsAccess access_;
   const SsoLogin login_;
+  UnsavedSsoToken& unsaved_;
   const std::unique_ptr<HttpClient> http_;
   ProfileFiles files_;
   std::string path_;
@@ -157,9 +176,10 @@ std::string sso_cache_name(const SsoLogin& login) {
   return checksum.finish().to_hex() + ".json";
 }
 
-Task<Result<Credentials>> use_sso_login(CredentialsAccess access, SsoLogin login) {
+Task<Result<Credentials>> use_sso_login(CredentialsAccess access, SsoLogin login,
+                                        UnsavedSsoToken* unsaved) {
   Loop& loop = co_await current_loop();
-  Login use(loop, std::move(access), std::move(login));
+  Login use(loop, std::move(access), std::move(login), *unsaved);
   co_return co_await use.use();
 }
 

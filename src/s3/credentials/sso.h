@@ -11,9 +11,17 @@ namespace telpher {
 /// The file's name in ~/.aws/sso/cache, by session or start URL.
 std::string sso_cache_name(const SsoLogin& login);
 
-/// A renewed token is written back, as the AWS CLI does: the old one is of no use then. Errors:
-/// kDenied (not signed in, expired: the message says how to sign in), kNetwork, kTimeout,
-/// kProtocol, kIo, kCancelled.
-Task<Result<Credentials>> use_sso_login(CredentialsAccess access, SsoLogin login);
+/// A renewed token that could not be written back: it serves while the file stays as it was.
+struct UnsavedSsoToken {
+  std::string instead_of;  // what the file holds
+  std::string text;        // empty = none
+};
+
+/// A renewed token is written back, as the AWS CLI does: the old one is of no use then. Where that
+/// fails it is used all the same, kept in `unsaved` for later calls, and access.notice is told the
+/// first time. Errors: kDenied (not signed in, expired: the message says how to sign in), kNetwork,
+/// kTimeout, kProtocol, kIo, kCancelled.
+Task<Result<Credentials>> use_sso_login(CredentialsAccess access, SsoLogin login,
+                                        UnsavedSsoToken* unsaved);
 
 }  // namespace telpher
