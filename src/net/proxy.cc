@@ -152,10 +152,13 @@ const HttpProxy* ProxyRules::find(bool tls_origin, std::string_view host,
 }
 
 Error proxy_log_in_error(const HttpProxy& proxy) {
-  return make_error(ErrorKind::kDenied,
-                    "the proxy " + proxy.name() +
-                        (proxy.authorization.empty() ? " wants a log-in" : " refuses the log-in") +
-                        " (HTTP 407). Name the proxy as http://USER:PASSWORD@HOST:PORT");
+  Error error =
+      make_error(ErrorKind::kDenied,
+                 "the proxy " + proxy.name() +
+                     (proxy.authorization.empty() ? " wants a log-in" : " refuses the log-in") +
+                     " (HTTP 407). Name the proxy as http://USER:PASSWORD@HOST:PORT");
+  error.context.http_status = 407;
+  return error;
 }
 
 Task<Result<void>> open_tunnel(Socket* socket, const HttpProxy* proxy, std::string host_and_port,

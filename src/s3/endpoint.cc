@@ -4,21 +4,30 @@
 
 namespace telpher {
 
+namespace {
+
+Error endpoint_error(const std::string& why) {
+  Error error = make_error(ErrorKind::kInvalid, "The endpoint URL " + why);
+  error.context.code = kEndpointUrlError;
+  return error;
+}
+
+}  // namespace
+
 Result<S3Endpoint> parse_endpoint(std::string_view url, Addressing addressing) {
   auto uri = parse_uri(url);
   if (url.find("://") == std::string_view::npos) {
-    return make_error(ErrorKind::kInvalid, "The endpoint URL must start with http:// or https://");
+    return endpoint_error("must start with http:// or https://");
   }
   if (!uri) {
     // The URL is not repeated: it may hold a password.
-    return make_error(ErrorKind::kInvalid, "The endpoint URL is malformed: " + uri.error().message);
+    return endpoint_error("is malformed: " + uri.error().message);
   }
   if (uri->scheme != "http" && uri->scheme != "https") {
-    return make_error(ErrorKind::kInvalid, "The endpoint URL must start with http:// or https://");
+    return endpoint_error("must start with http:// or https://");
   }
   if (!uri->user.empty() || !uri->password.empty() || !uri->query.empty()) {
-    return make_error(ErrorKind::kInvalid,
-                      "The endpoint URL must be scheme, host, port and path only");
+    return endpoint_error("must be scheme, host, port and path only");
   }
   S3Endpoint endpoint;
   endpoint.origin = {uri->scheme == "https", uri->host, uri->port};

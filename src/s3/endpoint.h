@@ -17,8 +17,11 @@ struct S3Endpoint {
   Addressing addressing = Addressing::kPath;
 };
 
-/// "http://127.0.0.1:9000", "https://s3.example.com/prefix". Errors: kInvalid (another scheme, a
-/// user, a query).
+/// The code of what is wrong about an endpoint URL.
+constexpr std::string_view kEndpointUrlError = "InvalidEndpointUrl";
+
+/// "http://127.0.0.1:9000", "https://s3.example.com/prefix". Errors: kInvalid with the code
+/// kEndpointUrlError (another scheme, a user, a query).
 Result<S3Endpoint> parse_endpoint(std::string_view url, Addressing addressing);
 /// Which of AWS's endpoints. Source: Amazon S3 endpoints and quotas.
 struct AwsVariant {

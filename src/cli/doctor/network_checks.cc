@@ -66,7 +66,7 @@ bool looks_like_s3(const Headers& headers, std::string_view body) {
 
 /// A proxy did not let us through.
 Finding stopped_by_proxy(const Error& error, const Origin& origin) {
-  if (error.message.find("log-in") != std::string::npos) {
+  if (error.context.http_status == 407) {
     return failure(kExitGaveUp, error.message.substr(0, error.message.find(". ")),
                    "Give it in the proxy's address: http://USER:PASSWORD@HOST:PORT");
   }
@@ -129,12 +129,12 @@ Examination::CheckTask Examination::check_endpoint() {
                                               [network](Loop& loop, HttpClientOptions http) {
                                                 return network->make_client(loop, std::move(http));
                                               });
-  if (!config && config.error().message.starts_with("The endpoint URL")) {
+  if (!config && config.error().context.code == kEndpointUrlError) {
     co_return failure(kExitUsage, config.error().message,
                       "Write scheme, host and port, as in https://s3.example.com or "
                       "http://127.0.0.1:9000");
   }
-  if (!config && config.error().message.starts_with("Profile ")) {
+  if (!config && config.error().context.code == kUnknownProfileError) {
     co_return failure(kExitUsage, config.error().message,
                       "Add it (aws configure --profile NAME), or name another: --profile, "
                       "AWS_PROFILE");
