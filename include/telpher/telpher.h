@@ -107,6 +107,10 @@ class TELPHER_API CancelToken {
 /// Stores and sources under one set of options. Connections, credentials and memory are kept from
 /// call to call. Any thread may call; calls of one Client run one after the other. For copies side
 /// by side use a Client for each thread (each with a memory budget of its own).
+///
+/// A callback (`progress`, `notice`, the one of list()) runs within a call. It must not call its
+/// own Client: that fails at once with kUsage and does nothing. Another Client will do. A callback
+/// that waits for another thread which calls that Client waits for ever.
 class TELPHER_API Client {
  public:
   /// What is left empty comes from where the command line has it: AWS_* and TELPHER_* variables,
@@ -121,6 +125,12 @@ class TELPHER_API Client {
     bool no_sign_request = false;  // no credentials at all
     std::string ca_bundle;         // certificates to trust (PEM file)
     bool verify_tls = true;
+    /// http://HOST:PORT, http://USER:PASSWORD@HOST:PORT, socks5h://HOST:PORT; "none" = no proxy,
+    /// whatever the environment says. Empty = HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+    std::string proxy;
+    /// Where the bucket's name goes: HOST/BUCKET (kPath) or BUCKET.HOST (kVirtual). kAuto = as the
+    /// profile says, else virtual at AWS and path elsewhere.
+    enum class Addressing { kAuto, kPath, kVirtual } addressing = Addressing::kAuto;
     int attempts = 8;                                   // of each request, 1..100
     std::chrono::milliseconds connect_timeout{60'000};  // > 0
     std::chrono::milliseconds idle_timeout{60'000};     // > 0; without a byte moved
@@ -161,7 +171,7 @@ class TELPHER_API Client {
     /// the copy and comes out of copy().
     std::function<void(const Progress&)> progress;
     std::chrono::milliseconds progress_interval{250};
-    std::optional<CancelToken> cancel;
+    std::optional<CancelToken> cancel;  // ends it also while it waits for its turn
   };
 
   struct Copied {
@@ -187,6 +197,9 @@ class TELPHER_API Client {
     std::map<std::string, std::string> metadata;  // of head() only
   };
 
+  /// Ends a call, also one that waits for its turn: it fails with kCancelled. Empty = nobody can.
+  using Cancel = std::optional<CancelToken>;
+
   explicit Client(Options options);
   Client() : Client(Options()) {}
   /// Waits for the journal to be written out. No call may be under way.
@@ -194,7 +207,8 @@ class TELPHER_API Client {
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
 
-  /// Copies one source to one destination; directories, prefixes and patterns are refused.
+  /// Copies one source to one destination; directories, prefixes and patterns (*, ?, […]) are
+  /// refused with kUsage. A file or object that is really called so is none.
   /// Continues what an earlier run, of this program or of `telpher cp`, left unfinished.
   Outcome<Copied> copy(const std::string& source, const std::string& destination,
                        const CopyOptions& options);
@@ -202,17 +216,18 @@ class TELPHER_API Client {
     return copy(source, destination, CopyOptions());
   }
 
-  /// What is known about an object of s3:// or local://. kind "not-found" when there is none.
-  Outcome<Entry> head(const std::string& address);
+  /// What is known about an object of s3:// or local://. kind "not-found" when there is none. The
+  /// key is taken as it is, never as a pattern: in list() and remove(), too.
+  Outcome<Entry> head(const std::string& address, const Cancel& cancel = {});
 
   /// Calls `each` for what lies below s3://bucket/prefix or local://…, a page at a time (memory
   /// stays small), until it returns false; for "s3://" its buckets. In the order of keys; without
   /// `recursive` one level, of each page first the prefixes. What `each` throws comes out of here.
   Outcome<void> list(const std::string& address, const std::function<bool(const Entry&)>& each,
-                     bool recursive = true);
+                     bool recursive = true, const Cancel& cancel = {});
 
-  /// Deletes one object; one that is not there is no failure.
-  Outcome<void> remove(const std::string& address);
+  /// Deletes one object; one that is not there is no failure. Cancelled, it may be gone or not.
+  Outcome<void> remove(const std::string& address, const Cancel& cancel = {});
 
  private:
   struct Impl;

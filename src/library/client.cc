@@ -8,6 +8,8 @@
 #include <sys/eventfd.h>
 #include <system_error>
 #include <telpher/telpher.h>
+#include <thread>
+#include <type_traits>
 #include <unistd.h>
 
 #ifndef TELPHER_VERSION
@@ -44,6 +46,8 @@ bool CancelToken::cancelled() const noexcept { return state_->cancelled; }
 // --- what goes in and out ------------------------------------------------------------------------
 
 namespace {
+
+Error cancelled_error() { return make_error(ErrorKind::kCancelled, "cancelled"); }
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 
@@ -127,23 +131,34 @@ class CallerException {
 
 // --- the client ----------------------------------------------------------------------------------
 
+/// Which thread is within a call: it would wait for itself for ever.
+using ThreadId = decltype(std::this_thread::get_id());
+
 struct Client::Impl {
   explicit Impl(Options wanted) : options(std::move(wanted)) {}
   ~Impl();
 
-  /// Built when first needed, so that a constructor cannot fail. Errors: kInvalid, kNotFound.
+  class Turn;
+  /// Built when first needed, so that a constructor cannot fail. Errors: kInvalid, kNotFound, kIo.
   Result<Session*> open();
-  Result<ObjectStore*> store(Address::Kind kind);
+  /// Runs a task that `cancel` and what goes on beside it may end.
+  template <class T>
+  Result<T> run(Task<Result<T>> task, const Beside& beside, CancelSource& cancel);
+  /// What calls to a store have around them: their turn, our signals kept to ourselves, who may
+  /// cancel them. `start` makes the task of a store and an object's address.
+  template <class T, class Start>
+  Outcome<T> ask(const Result<Address>& address, const Cancel& cancel, Start start);
   /// Closes the journal, with what it still has to write.
   void close();
   void report(const CopyOptions& wanted, const TransferProgress& progress) const;
   Result<CopyOne> plan(const std::string& source, const std::string& destination,
                        const CopyOptions& wanted) const;
-  Result<TransferResult> run_copy(const CopyOne& copy, const CopyOptions& wanted, int cancel_fd,
+  Result<TransferResult> run_copy(const CopyOne& copy, const CopyOptions& wanted,
                                   std::string& destination);
 
   const Options options;
-  std::mutex mutex;  // calls run one after the other
+  std::timed_mutex one_call;
+  std::atomic<ThreadId> caller;  // whose turn it is
   std::unique_ptr<Loop> loop;
   std::unique_ptr<Session> session;
 };
@@ -154,11 +169,49 @@ Client::Impl::~Impl() {
   session.reset();
 }
 
+/// One call after the other; our signals are kept to ourselves meanwhile.
+class Client::Impl::Turn {
+ public:
+  Turn(Impl& client, const Cancel& cancel) : client_(client) {
+    if (client.caller == std::this_thread::get_id()) {
+      refusal_ =
+          refusal_of(usage("a callback called the Client it was called by: use another one"));
+      return;
+    }
+    const auto cancelled = [&] { return cancel && cancel->cancelled(); };
+    lock_ = std::unique_lock(client.one_call, std::defer_lock);
+    while (!cancelled()) {
+      if (!lock_.try_lock_for(kLook)) continue;
+      client.caller = std::this_thread::get_id();
+      return;
+    }
+    refusal_ = failure_of(cancelled_error());
+  }
+  ~Turn() {
+    if (lock_.owns_lock()) client_.caller = ThreadId();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  /// Why it is not ours to have; else empty.
+  const std::optional<Failure>& refusal() const { return refusal_; }
+
+ private:
+  static constexpr std::chrono::milliseconds kLook{20};  // how often it looks for a cancellation
+
+  Impl& client_;
+  std::unique_lock<std::timed_mutex> lock_;
+  const QuietSignals quiet_;
+  std::optional<Failure> refusal_;
+};
+
 Result<Session*> Client::Impl::open() {
   if (!session) {
     TRY(Settings settings, settings_of(options));
     TRY(StoreAccess access, access_of(options));
-    loop = std::make_unique<Loop>();
+    auto fresh = std::make_unique<Loop>();
+    if (fresh->problem()) return *fresh->problem();
+    loop = std::move(fresh);
     session = std::make_unique<Session>(*loop, std::move(settings), std::move(access));
     if (options.notice) {
       session->notice = [this](std::string_view text) {
@@ -170,9 +223,32 @@ Result<Session*> Client::Impl::open() {
   return session.get();
 }
 
-Result<ObjectStore*> Client::Impl::store(Address::Kind kind) {
-  TRY(Session * opened, open());
-  return opened->store(kind);
+template <class T>
+Result<T> Client::Impl::run(Task<Result<T>> task, const Beside& beside, CancelSource& cancel) {
+  Result<T> result = loop->run(run_beside(std::move(task), &beside, &cancel));
+  // Whatever gave way first when it was cancelled: that is why it ended.
+  if (!result && cancel.cancelled()) result = cancelled_error();
+  return result;
+}
+
+template <class T, class Start>
+Outcome<T> Client::Impl::ask(const Result<Address>& address, const Cancel& cancel, Start start) {
+  const Turn turn(*this, cancel);
+  if (turn.refusal()) return *turn.refusal();
+  if (!address) return refusal_of(address.error());
+  const Result<Session*> opened = open();
+  if (!opened) return refusal_of(opened.error());
+  const Result<ObjectStore*> store = (*opened)->store(address->kind);
+  if (!store) return failure_of(store.error());
+  CancelSource source;
+  const Beside beside{.cancel_fd = cancel ? cancel->state_->fd : -1, .interval = {}, .tick = {}};
+  Result<T> result = run(start(*store, address->object), beside, source);
+  if (!result) return failure_of(result.error());
+  if constexpr (std::is_void_v<T>) {
+    return std::monostate();
+  } else {
+    return *std::move(result);
+  }
 }
 
 void Client::Impl::close() {
@@ -201,11 +277,13 @@ Result<CopyOne> Client::Impl::plan(const std::string& source, const std::string&
 }
 
 Result<TransferResult> Client::Impl::run_copy(const CopyOne& copy, const CopyOptions& wanted,
-                                              int cancel_fd, std::string& destination) {
+                                              std::string& destination) {
   TransferProgress progress;
   CancelSource cancel;
   CallerException exception;
-  Beside beside{.cancel_fd = cancel_fd, .interval = wanted.progress_interval, .tick = {}};
+  Beside beside{.cancel_fd = wanted.cancel ? wanted.cancel->state_->fd : -1,
+                .interval = wanted.progress_interval,
+                .tick = {}};
   if (wanted.progress) {
     beside.interval = std::max(beside.interval, Duration(std::chrono::milliseconds(10)));
     beside.tick = [&] {
@@ -214,13 +292,9 @@ Result<TransferResult> Client::Impl::run_copy(const CopyOne& copy, const CopyOpt
       }
     };
   }
-  Result<TransferResult> result = loop->run(
-      run_beside(copy_one(session.get(), &copy, &destination, &progress), &beside, &cancel));
+  Result<TransferResult> result =
+      run(copy_one(session.get(), &copy, &destination, &progress), beside, cancel);
   if (result && wanted.progress) (void)exception.caught([&] { report(wanted, progress); });
-  // Whatever gave way first when it was cancelled: that is why it ended.
-  if (!result && cancel.cancelled()) {
-    result = make_error(ErrorKind::kCancelled, "cancelled");
-  }
   // What has been done must be found by the next run, perhaps of another process.
   if (!result) close();
   exception.rethrow();
@@ -234,29 +308,25 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 Outcome<Client::Copied> Client::copy(const std::string& source, const std::string& destination,
                                      const CopyOptions& options) {
-  const std::lock_guard one_call(impl_->mutex);
-  const QuietSignals quiet;
+  const Impl::Turn turn(*impl_, options.cancel);
+  if (turn.refusal()) return *turn.refusal();
   const Result<Session*> session = impl_->open();
   if (!session) return refusal_of(session.error());
   const Result<CopyOne> copy = impl_->plan(source, destination, options);
   if (!copy) return refusal_of(copy.error());
   std::string name = redacted(copy->destination);
-  const int cancel_fd = options.cancel ? options.cancel->state_->fd : -1;
-  const Result<TransferResult> result = impl_->run_copy(*copy, options, cancel_fd, name);
+  const Result<TransferResult> result = impl_->run_copy(*copy, options, name);
   if (result) return copied_from(*result, std::move(name));
   return failure_of(result.error(), {.source_is_store = copy->source.in_store(),
                                      .destination_is_store = copy->destination.in_store()});
 }
 
-Outcome<Client::Entry> Client::head(const std::string& text) {
-  const std::lock_guard one_call(impl_->mutex);
-  const QuietSignals quiet;
+Outcome<Client::Entry> Client::head(const std::string& text, const Cancel& cancel) {
   const Result<Address> address = object_address(text);
-  if (!address) return refusal_of(address.error());
-  const Result<ObjectStore*> store = impl_->store(address->kind);
-  if (!store) return failure_of(store.error());
-  const Result<ObjectInfo> info = impl_->loop->run((*store)->head(address->object));
-  if (!info) return failure_of(info.error());
+  const auto info = impl_->ask<ObjectInfo>(
+      address, cancel,
+      [](ObjectStore* store, const ObjectAddress& object) { return store->head(object); });
+  if (!info) return info.failure();
   Entry entry = entry_of(address->object.bucket, {.key = address->object.key,
                                                   .size = info->size,
                                                   .etag = info->etag,
@@ -267,35 +337,29 @@ Outcome<Client::Entry> Client::head(const std::string& text) {
   return entry;
 }
 
-Outcome<void> Client::list(const std::string& text, const Visitor& each, bool recursive) {
-  const std::lock_guard one_call(impl_->mutex);
-  const QuietSignals quiet;
-  const Result<Address> address = store_address(text);
-  if (!address) return refusal_of(address.error());
-  const Result<ObjectStore*> store = impl_->store(address->kind);
-  if (!store) return failure_of(store.error());
+Outcome<void> Client::list(const std::string& text, const Visitor& each, bool recursive,
+                           const Cancel& cancel) {
   CallerException exception;
+  bool cut = false;  // a store that never waits leaves nobody the time to look at the token
   const Visitor guarded = [&](const Entry& entry) {
     bool wants_more = false;
-    return !exception.caught([&] { wants_more = each(entry); }) && wants_more;
+    const bool threw = exception.caught([&] { wants_more = each(entry); });
+    cut = wants_more && cancel && cancel->cancelled();
+    return !threw && wants_more && !cut;
   };
-  const Result<void> listed =
-      impl_->loop->run(list_pages(*store, &address->object, recursive, &guarded));
+  const auto listed = impl_->ask<void>(store_address(text), cancel,
+                                       [&](ObjectStore* store, const ObjectAddress& below) {
+                                         return list_pages(store, &below, recursive, &guarded);
+                                       });
   exception.rethrow();
-  if (!listed) return failure_of(listed.error());
-  return std::monostate();
+  if (cut) return failure_of(cancelled_error());
+  return listed;
 }
 
-Outcome<void> Client::remove(const std::string& text) {
-  const std::lock_guard one_call(impl_->mutex);
-  const QuietSignals quiet;
-  const Result<Address> address = object_address(text);
-  if (!address) return refusal_of(address.error());
-  const Result<ObjectStore*> store = impl_->store(address->kind);
-  if (!store) return failure_of(store.error());
-  const Result<void> removed = impl_->loop->run((*store)->remove(address->object));
-  if (!removed) return failure_of(removed.error());
-  return std::monostate();
+Outcome<void> Client::remove(const std::string& text, const Cancel& cancel) {
+  return impl_->ask<void>(
+      object_address(text), cancel,
+      [](ObjectStore* store, const ObjectAddress& object) { return store->remove(object); });
 }
 
 const char* version() { return TELPHER_VERSION; }

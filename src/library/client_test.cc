@@ -1,3 +1,5 @@
+#include "tests/support/temporary_directory.h"
+
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -5,8 +7,11 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <telpher/telpher.h>
 #include <thread>
+#include <unistd.h>
 
 namespace telpher {
 namespace {
@@ -15,18 +20,10 @@ using std::filesystem::path;
 
 class ClientTest : public testing::Test {
  protected:
-  void SetUp() override {
-    char name[] = "/tmp/telpher-client-XXXXXX";
-    ASSERT_TRUE(::mkdtemp(name));
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   Client::Options options() const { return {.home = folder_ / "home"}; }
 
-  std::string file(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-    return folder_ / name;
+  std::string file(const std::string& name, const std::string& text) const {
+    return directory_.write(name, text);
   }
   /// Enough for several parts.
   std::string large_file() { return file("large", std::string(24 << 20, 'x')); }
@@ -41,7 +38,8 @@ class ClientTest : public testing::Test {
     return Client(slow);
   }
 
-  path folder_;
+  const TemporaryDirectory directory_;
+  const path folder_ = directory_.path();
 };
 
 TEST_F(ClientTest, ThereAndBack) {
@@ -161,6 +159,165 @@ TEST_F(ClientTest, ACancelledTokenEndsACallAtOnce) {
   const auto copied = slow.copy(large_file(), "local://bucket/large", options);
   ASSERT_FALSE(copied);
   EXPECT_EQ(copied.failure().side, FailureSide::kCancelled);
+}
+
+TEST_F(ClientTest, ACancelledTokenEndsEveryCall) {
+  Client client(options());
+  ASSERT_TRUE(client.copy(file("a", "hello"), "local://bucket/a"));
+  CancelToken token;
+  token.cancel();
+  int seen = 0;
+  const auto count = [&](const Client::Entry&) { return ++seen > 0; };
+  EXPECT_EQ(client.head("local://bucket/a", token).failure().side, FailureSide::kCancelled);
+  EXPECT_EQ(client.list("local://bucket", count, true, token).failure().side,
+            FailureSide::kCancelled);
+  EXPECT_EQ(client.remove("local://bucket/a", token).failure().side, FailureSide::kCancelled);
+  EXPECT_EQ(seen, 0);
+  EXPECT_TRUE(client.head("local://bucket/a"));
+}
+
+/// It takes a connection and a request, and never answers.
+class SilentServer {
+ public:
+  SilentServer() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(listener_, any, size), 0);
+    EXPECT_EQ(::listen(listener_, 16), 0);
+    EXPECT_EQ(::getsockname(listener_, any, &size), 0);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+  ~SilentServer() { ::close(listener_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+
+  const std::string& url() const { return url_; }
+  /// Makes a call and cancels it when it has been asked for something: the first line of that.
+  /// Empty when the call did not end by that.
+  template <class Call>
+  std::string asked_by(Call call) {
+    const CancelToken token;
+    std::string line(1000, ' ');
+    std::thread other([&] {
+      const int asked = ::accept(listener_, nullptr, nullptr);
+      line.resize(static_cast<std::size_t>(::recv(asked, line.data(), line.size(), 0)));
+      token.cancel();
+      ::close(asked);
+    });
+    const auto outcome = call(token);
+    other.join();
+    if (outcome || outcome.failure().side != FailureSide::kCancelled) return "";
+    return line.substr(0, line.find('\r'));
+  }
+
+ private:
+  const int listener_;
+  std::string url_;
+};
+
+TEST_F(ClientTest, CallsToAStoreThatIsSilentCanBeCancelled) {
+  SilentServer server;
+  Client::Options silent = options();
+  silent.endpoint_url = server.url();
+  silent.access_key_id = "id";
+  silent.secret_access_key = "secret";
+  Client client(silent);
+  const auto goes_on = [](const Client::Entry&) { return true; };
+  EXPECT_EQ(server.asked_by([&](auto& token) { return client.head("s3://bucket/k", token); }),
+            "HEAD /bucket/k HTTP/1.1");
+  const std::string listed = server.asked_by(
+      [&](auto& token) { return client.list("s3://bucket", goes_on, true, token); });
+  EXPECT_TRUE(listed.starts_with("GET /bucket")) << listed;
+  EXPECT_EQ(server.asked_by([&](auto& token) { return client.remove("s3://bucket/k", token); }),
+            "DELETE /bucket/k HTTP/1.1");
+}
+
+TEST_F(ClientTest, ProxyAndAddressingAreTheOptions) {
+  SilentServer proxy;
+  Client::Options options = this->options();
+  options.endpoint_url = "http://s3.test";
+  options.no_sign_request = true;
+  options.proxy = proxy.url();
+  const auto asked = [&] {
+    Client client(options);
+    return proxy.asked_by([&](auto& token) { return client.head("s3://bucket/k", token); });
+  };
+  EXPECT_EQ(asked(), "HEAD http://s3.test/bucket/k HTTP/1.1");
+  options.addressing = Client::Options::Addressing::kVirtual;
+  EXPECT_EQ(asked(), "HEAD http://bucket.s3.test/k HTTP/1.1");
+  options.addressing = Client::Options::Addressing::kPath;
+  EXPECT_EQ(asked(), "HEAD http://s3.test/bucket/k HTTP/1.1");
+  options.proxy = "gopher://x";
+  EXPECT_EQ(Client(options).head("s3://bucket/k").failure().side, FailureSide::kUsage);
+}
+
+TEST_F(ClientTest, ACallThatWaitsForItsTurnCanBeCancelled) {
+  Client slow = slow_client();
+  Client::CopyOptions options;
+  options.cancel.emplace();
+  options.progress_interval = std::chrono::milliseconds(10);
+  std::promise<void> started;
+  bool told = false;
+  options.progress = [&](const Client::Progress&) {
+    if (!std::exchange(told, true)) started.set_value();
+  };
+  std::thread copies([&] { (void)slow.copy(large_file(), "local://bucket/large", options); });
+  started.get_future().wait();
+  const CancelToken token;
+  std::thread other([&] { token.cancel(); });
+  EXPECT_EQ(slow.head("local://bucket/a", token).failure().side, FailureSide::kCancelled);
+  other.join();
+  options.cancel->cancel();
+  copies.join();
+}
+
+TEST_F(ClientTest, ACallbackThatCallsItsOwnClientIsToldSo) {
+  Client client(options());
+  Client another(options());
+  const std::string source = file("a", "hello");
+  std::vector<FailureSide> sides;
+  const auto call_all = [&] {
+    const auto note = [&](const auto& outcome) {
+      sides.push_back(outcome ? FailureSide::kIntegrity : outcome.failure().side);
+    };
+    note(client.copy(source, "local://bucket/b"));
+    note(client.head("local://bucket/a"));
+    note(client.list("local://bucket", [](const Client::Entry&) { return true; }));
+    note(client.remove("local://bucket/a"));
+    EXPECT_TRUE(another.copy(source, "local://bucket/by-another"));
+  };
+  Client::CopyOptions options;
+  options.progress = [&](const Client::Progress&) {
+    if (sides.empty()) call_all();
+  };
+  ASSERT_TRUE(client.copy(source, "local://bucket/a", options));
+  EXPECT_EQ(sides, std::vector(4, FailureSide::kUsage));
+  sides.clear();
+  ASSERT_TRUE(
+      client.list("local://bucket", [&](const Client::Entry&) { return call_all(), false; }));
+  EXPECT_EQ(sides, std::vector(4, FailureSide::kUsage));
+  EXPECT_TRUE(client.head("local://bucket/a"));
+  EXPECT_TRUE(client.head("local://bucket/by-another"));
+  EXPECT_FALSE(client.head("local://bucket/b"));
+}
+
+TEST_F(ClientTest, PatternsAreRefusedAndNamesThatLookLikeThemAreNot) {
+  Client client(options());
+  const std::string source = file("report[1].csv", "hello");
+  ASSERT_TRUE(client.copy(source, "local://bucket/report[1].csv"));
+  ASSERT_TRUE(client.copy("local://bucket/report[1].csv", folder_ / "back"));
+  EXPECT_EQ(text_of("back"), "hello");
+  const std::string here = folder_.string();
+  for (const std::string& pattern :
+       {std::string("local://bucket/*.csv"), here + "/*.csv", here + "/report?1?.csv"}) {
+    const auto refused = client.copy(pattern, "local://bucket/x");
+    ASSERT_FALSE(refused) << pattern;
+    EXPECT_EQ(refused.failure().side, FailureSide::kUsage) << refused.failure().message;
+    EXPECT_TRUE(refused.failure().message.contains("pattern")) << refused.failure().message;
+  }
 }
 
 TEST_F(ClientTest, WhatACallbackThrowsComesOut) {

@@ -1,8 +1,11 @@
 #include "library/copy_one.h"
 
 #include "cli/single_copy.h"
+#include "source/directory.h"
+#include "source/glob.h"
 
 #include <filesystem>
+#include <system_error>
 
 namespace telpher {
 namespace {
@@ -25,11 +28,30 @@ Result<void> check_ends(const CopyOne& copy) {
   return {};
 }
 
+/// "report[1].csv" is a legal name: what is really called so is no pattern.
+Task<Result<void>> check_no_pattern(Session* session, const Address* from) {
+  const bool in_store = from->in_store();
+  const bool named = in_store || from->kind == Kind::kPath;
+  if (!named || !is_glob(in_store ? from->object.key : from->path)) co_return Result<void>();
+  if (in_store) {
+    CO_TRY(ObjectStore * store, session->store(from->kind));
+    const Result<ObjectInfo> itself = co_await store->head(from->object);
+    if (itself) co_return Result<void>();
+    if (itself.error().kind != ErrorKind::kNotFound) co_return itself.error();
+  } else if (std::error_code ignored; std::filesystem::exists(from->path, ignored)) {
+    co_return Result<void>();
+  }
+  co_return usage(
+      "'" + from->text +
+      "' is a pattern: copy() takes one file or object, and list() tells which there are");
+}
+
 }  // namespace
 
 Task<Result<TransferResult>> copy_one(Session* session, const CopyOne* copy,
                                       std::string* destination, TransferProgress* progress) {
   CO_TRY_VOID(check_ends(*copy));
+  CO_TRY_VOID(co_await check_no_pattern(session, &copy->source));
   CO_TRY(Engine * engine, co_await session->engine(copy->settings));
   SingleCopy single{.source = copy->source,
                     .destination = copy->destination,

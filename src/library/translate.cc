@@ -24,6 +24,16 @@ FailureSide side_of(const Error& error, CopyEnds ends) {
 
 Error usage(std::string message) { return make_error(ErrorKind::kInvalid, std::move(message)); }
 
+std::string addressing_of(Client::Options::Addressing addressing) {
+  using Addressing = Client::Options::Addressing;
+  switch (addressing) {
+    case Addressing::kPath: return "path";
+    case Addressing::kVirtual: return "virtual";
+    case Addressing::kAuto: break;
+  }
+  return {};  // as the profile says
+}
+
 OverwritePolicy policy_of(Client::CopyOptions::Overwrite overwrite) {
   using Overwrite = Client::CopyOptions::Overwrite;
   switch (overwrite) {
@@ -96,6 +106,8 @@ Result<StoreAccess> access_of(const Client::Options& options) {
   access.s3.access_key = options.access_key_id;
   access.s3.secret_key = options.secret_access_key;
   access.s3.session_token = options.session_token;
+  access.s3.addressing = addressing_of(options.addressing);
+  access.proxy = options.proxy;
   access.attempts = options.attempts;
   access.connect_timeout = options.connect_timeout;
   access.idle_timeout = options.idle_timeout;
