@@ -1,17 +1,13 @@
 #include "cli/saved_command.h"
 
+#include "tests/support/environment.h"
+
 #include <gtest/gtest.h>
+
+#include <map>
 
 namespace telpher {
 namespace {
-
-Environment environment_of(std::map<std::string, std::string> values) {
-  return [values](std::string_view name) -> std::optional<std::string> {
-    const auto found = values.find(std::string(name));
-    if (found == values.end()) return std::nullopt;
-    return found->second;
-  };
-}
 
 TEST(SavedCommand, ComesBackAsItWas) {
   const SavedCommand saved = save_command(

@@ -1,21 +1,12 @@
 #include "cli/settings.h"
 
 #include "base/units.h"
+#include "tests/support/environment.h"
 
 #include <gtest/gtest.h>
 
-#include <map>
-
 namespace telpher {
 namespace {
-
-Environment environment_of(std::map<std::string, std::string> values) {
-  return [values](std::string_view name) -> std::optional<std::string> {
-    const auto found = values.find(std::string(name));
-    if (found == values.end()) return std::nullopt;
-    return found->second;
-  };
-}
 
 TEST(Settings, DefaultsFollowTheMachine) {
   const Settings large = *read_settings(environment_of({{"HOME", "/h"}}), 64 * kGiB);

@@ -377,6 +377,20 @@ def serve(telpher):
 
 
 @pytest.fixture
+def started():
+    """started(server) stops it at the end."""
+    servers = []
+
+    def start(server):
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
 def front():
     started = []
 

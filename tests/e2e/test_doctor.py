@@ -591,19 +591,6 @@ def test_the_wrong_scheme(telpher, serve, secure):
 
 # --- proxies -------------------------------------------------------------------------------------
 
-@pytest.fixture
-def started():
-    proxies = []
-
-    def start(proxy):
-        proxies.append(proxy)
-        return proxy
-
-    yield start
-    for proxy in proxies:
-        proxy.stop()
-
-
 def test_by_a_proxy(telpher, s3, started):
     server, proxy = s3(), started(HttpProxy("me:proxy-password"))
     url = proxy.url_with("me:proxy-password")

@@ -16,20 +16,6 @@ LOG_IN = "me:proxy-password"
 
 
 @pytest.fixture
-def started():
-    """started(proxy) stops it at the end."""
-    proxies = []
-
-    def start(proxy):
-        proxies.append(proxy)
-        return proxy
-
-    yield start
-    for proxy in proxies:
-        proxy.stop()
-
-
-@pytest.fixture
 def proxy(started):
     return started(HttpProxy())
 

@@ -4,6 +4,7 @@
 #include "s3/credentials/process.h"
 #include "s3/credentials/sso.h"
 #include "s3/credentials/sts.h"
+#include "tests/support/environment.h"
 
 #include <gtest/gtest.h>
 
@@ -22,14 +23,6 @@ std::string refusal(const ProfileFiles& files, std::string_view profile, ErrorKi
   if (plan) return "(it did not fail)";
   EXPECT_EQ(plan.error().kind, kind) << plan.error().message;
   return plan.error().message;
-}
-
-Environment variables(std::map<std::string, std::string> values) {
-  return [values = std::move(values)](std::string_view name) -> std::optional<std::string> {
-    const auto found = values.find(std::string(name));
-    if (found == values.end()) return std::nullopt;
-    return found->second;
-  };
 }
 
 TEST(CredentialsPlanTest, RolesAreTakenFromTheBottomUp) {
@@ -140,7 +133,7 @@ TEST(SplitCommandTest, AsTheAwsCliDoes) {
 TEST(ContainerPlaceTest, PlainHttpStaysNear) {
   const auto place = [](const char* full) {
     const auto found =
-        find_container_service(variables({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", full}}));
+        find_container_service(environment_of({{"AWS_CONTAINER_CREDENTIALS_FULL_URI", full}}));
     if (!found) return std::string("refused");
     return authority_of((*found)->origin) + (*found)->target;
   };
@@ -156,20 +149,20 @@ TEST(ContainerPlaceTest, PlainHttpStaysNear) {
   EXPECT_EQ(place("ftp://127.0.0.1/x"), "refused");
   EXPECT_EQ(place("nonsense"), "refused");
   const auto relative = find_container_service(
-      variables({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/uuid"},
-                 {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost/x"}}));
+      environment_of({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/uuid"},
+                      {"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://localhost/x"}}));
   EXPECT_EQ((*relative)->origin.host, "169.254.170.2");
   EXPECT_EQ((*relative)->target, "/v2/credentials/uuid");
   EXPECT_FALSE(find_container_service(
-      variables({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@evil.example/"}})));
-  EXPECT_FALSE(*find_container_service(variables({})));
+      environment_of({{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "@evil.example/"}})));
+  EXPECT_FALSE(*find_container_service(environment_of({})));
 }
 
 TEST(StsPlaceTest, EndpointAndRegion) {
   const auto place = [](std::string region, std::map<std::string, std::string> environment,
                         std::string_view config) {
     CredentialsAccess access;
-    access.environment = variables(std::move(environment));
+    access.environment = environment_of(std::move(environment));
     access.profile = "x";
     access.region = std::move(region);
     const auto found = find_sts(access, files(config));
