@@ -1,5 +1,7 @@
 #include "monitor/prometheus.h"
 
+#include "monitor/buckets.h"
+
 #include <array>
 #include <charconv>
 
@@ -23,31 +25,6 @@ void append_escaped(std::string& text, std::string_view value) {
     }
   }
 }
-
-struct Bound {
-  std::chrono::nanoseconds at_most;
-  std::string_view text;  // in seconds
-};
-
-constexpr std::array<Bound, 16> kBounds = [] {
-  using namespace std::chrono_literals;
-  return std::array<Bound, 16>{{{1ms, "0.001"},
-                                {2500us, "0.0025"},
-                                {5ms, "0.005"},
-                                {10ms, "0.01"},
-                                {25ms, "0.025"},
-                                {50ms, "0.05"},
-                                {100ms, "0.1"},
-                                {250ms, "0.25"},
-                                {500ms, "0.5"},
-                                {1s, "1"},
-                                {2500ms, "2.5"},
-                                {5s, "5"},
-                                {10s, "10"},
-                                {30s, "30"},
-                                {60s, "60"},
-                                {300s, "300"}}};
-}();
 
 }  // namespace
 
@@ -78,19 +55,15 @@ void PrometheusText::line(std::string_view suffix, Labels labels, std::string_vi
 }
 
 void PrometheusText::add_durations(Labels labels, const Statistics& statistics) {
+  const DurationBuckets buckets = bucket_durations(statistics.durations);
   std::uint64_t seen = 0;
-  auto next = statistics.durations.begin();
-  for (const Bound& bound : kBounds) {
-    const auto limit = static_cast<std::uint64_t>(bound.at_most.count());
-    for (; next != statistics.durations.end() && next->first <= limit; ++next) {
-      seen += next->second;
-    }
-    line("_bucket", labels, bound.text, static_cast<double>(seen));
+  for (std::size_t i = 0; i < kDurationBounds.size(); ++i) {
+    seen += buckets.counts[i];
+    line("_bucket", labels, kDurationBounds[i].text, static_cast<double>(seen));
   }
-  for (; next != statistics.durations.end(); ++next) seen += next->second;
-  line("_bucket", labels, "+Inf", static_cast<double>(seen));
+  line("_bucket", labels, "+Inf", static_cast<double>(buckets.count));
   line("_sum", labels, {}, static_cast<double>(statistics.duration_ns) / 1e9);
-  line("_count", labels, {}, static_cast<double>(seen));
+  line("_count", labels, {}, static_cast<double>(buckets.count));
 }
 
 void add_operations(PrometheusText& to, const std::vector<OperationReport>& reports) {
