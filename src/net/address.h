@@ -5,6 +5,7 @@
 #include "runtime/loop.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,5 +41,9 @@ class SocketAddress {
 /// cannot be stopped and is left to end by itself.
 Task<Result<std::vector<SocketAddress>>> resolve(std::string host, std::uint16_t port,
                                                  TimePoint deadline = kNever);
+
+/// The same from elsewhere: tests have names of their own.
+using Resolver = std::function<Task<Result<std::vector<SocketAddress>>>(
+    std::string host, std::uint16_t port, TimePoint deadline)>;
 
 }  // namespace telpher

@@ -3,6 +3,7 @@
 // retries nor follows redirects: the layers above decide that. Every wait has a deadline.
 
 #include "codec/http_head.h"
+#include "net/address_guard.h"
 #include "net/proxy.h"
 #include "runtime/body.h"
 #include "runtime/loop.h"
@@ -31,6 +32,9 @@ struct HttpClientOptions {
   std::string ca_bundle;  // file; empty = the system's
   bool verify_tls = true;
   ProxyRules proxies;  // https goes through them by CONNECT
+  /// Asked for each address before a socket is connected to it, proxies' included.
+  std::optional<AddressGuard> guard = {};
+  Resolver resolver = resolve;
 };
 
 struct HttpRequest {

@@ -109,8 +109,8 @@ Task<Result<void>> ConnectionPool::look_up(Site& site, TimePoint deadline) {
   CO_TRY(Semaphore::Permit alone, co_await site.lookup.acquire(1, deadline));
   if (site.lookups == lookups_before) {
     Result<std::vector<SocketAddress>> found =
-        co_await resolve(site.proxy ? site.proxy->host : site.origin.host,
-                         site.proxy ? site.proxy->port : site.origin.port, deadline);
+        co_await options_.resolver(site.proxy ? site.proxy->host : site.origin.host,
+                                   site.proxy ? site.proxy->port : site.origin.port, deadline);
     if (!found && site.proxy) {
       found.error().message = "the proxy " + site.proxy->name() + ": " + found.error().message;
     }
@@ -142,8 +142,19 @@ Task<Result<std::vector<SocketAddress>>> ConnectionPool::addresses_of(Site& site
   co_return addresses;
 }
 
+/// Leaves those that may be connected to. Errors: kDenied when there are none.
+Result<void> ConnectionPool::guard(std::vector<SocketAddress>& addresses) const {
+  if (!options_.guard) return {};
+  const Result<void> first = options_.guard->check(addresses.front());
+  std::erase_if(addresses,
+                [&](const SocketAddress& address) { return !options_.guard->check(address); });
+  if (addresses.empty()) return first;
+  return {};
+}
+
 Task<Result<std::unique_ptr<Stream>>> ConnectionPool::connect(Site& site, TimePoint deadline) {
   CO_TRY(std::vector<SocketAddress> addresses, co_await addresses_of(site, deadline));
+  CO_TRY_VOID(guard(addresses));
   auto connected = co_await connect_tcp(std::move(addresses), deadline);
   if (!connected && site.proxy && connected.error().kind == ErrorKind::kNetwork) {
     connected.error().message =

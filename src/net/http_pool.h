@@ -44,6 +44,7 @@ class ConnectionPool {
   std::unique_ptr<HttpConnection> take_kept(Site& site, bool must_live);
   Task<Result<void>> look_up(Site& site, TimePoint deadline);
   Task<Result<std::vector<SocketAddress>>> addresses_of(Site& site, TimePoint deadline);
+  Result<void> guard(std::vector<SocketAddress>& addresses) const;
   Task<Result<std::unique_ptr<Stream>>> connect(Site& site, TimePoint deadline);
   static void on_timer(Timer& timer);
   void close_unused();
