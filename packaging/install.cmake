@@ -7,7 +7,7 @@ include(GNUInstallDirs)
 # --- libtelpher.so: our modules and what they link statically, behind telpher/telpher.h ------------
 # The release's objects are position-independent, so nothing is compiled twice.
 add_library(telpher_shared SHARED $<TARGET_OBJECTS:telpher_library>)
-target_link_libraries(telpher_shared PRIVATE telpher_cli)
+target_link_libraries(telpher_shared PRIVATE telpher_session)
 set(map ${CMAKE_CURRENT_LIST_DIR}/libtelpher.map)
 target_link_options(telpher_shared PRIVATE -Wl,--version-script=${map} -Wl,-z,defs
                     -Wl,--gc-sections)

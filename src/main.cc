@@ -1,5 +1,5 @@
-#include "cli/exit_code.h"
 #include "cli/run.h"
+#include "session/exit_code.h"
 
 #include <cerrno>
 #include <cstdlib>

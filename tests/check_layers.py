@@ -97,7 +97,7 @@ def check_source(path, layer_of, problems):
             for match in S3_WORD.finditer(text):
                 number = text.count("\n", 0, match.start()) + 1
                 if not text.splitlines()[number - 1].lstrip().startswith("//"):
-                    problems.append(f"{relative}:{number}: '{match.group(0)}': only s3/ and cli/ know S3")
+                    problems.append(f"{relative}:{number}: '{match.group(0)}': only s3/ and what stands above the engine know S3")
 
 
 def main():

@@ -7,12 +7,14 @@
 #include "cli/bench/saved_run.h"
 #include "cli/command_line.h"
 #include "cli/progress_view.h"
-#include "cli/session.h"
+#include "cli/store_options.h"
 #include "cli/terminal.h"
 #include "cli/time_text.h"
 #include "cli/verbs.h"
 #include "codec/text.h"
 #include "runtime/task_group.h"
+#include "session/exit_code.h"
+#include "session/session.h"
 
 #include <algorithm>
 #include <charconv>

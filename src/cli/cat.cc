@@ -6,6 +6,7 @@
 #include "cli/reading.h"
 #include "cli/signals.h"
 #include "cli/sliced_source.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
 
 #include <unistd.h>

@@ -1,8 +1,9 @@
 #include "cli/completion.h"
 
 #include "cli/command_line.h"
-#include "cli/session.h"
+#include "cli/store_options.h"
 #include "runtime/task_group.h"
+#include "session/session.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -2,8 +2,8 @@
 
 #include "cli/command_line.h"
 #include "cli/completion.h"
-#include "cli/exit_code.h"
 #include "cli/verbs.h"
+#include "session/exit_code.h"
 
 #include <cstdio>
 

@@ -2,15 +2,15 @@
 // CopyRun: what `cp`, `mv` and `sync` do with their sources, one after the other or side by side.
 // Lives in the verb's frame, on its loop.
 
-#include "cli/address.h"
 #include "cli/claims.h"
 #include "cli/copy_list.h"
-#include "cli/copy_settings.h"
 #include "cli/reporter.h"
-#include "cli/session.h"
-#include "cli/single_copy.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
+#include "session/address.h"
+#include "session/copy_settings.h"
+#include "session/session.h"
+#include "session/single_copy.h"
 #include "source/sync_tree.h"
 #include "transfer/remove_set.h"
 

@@ -2,8 +2,10 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/copy_options.h"
 #include "cli/copy_run.h"
 #include "cli/saved_command.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
 #include "codec/text.h"
 #include "runtime/task_group.h"
@@ -319,7 +321,7 @@ Task<int> Copy::run(Command* command) {
   const bool interrupted = context.cancel->cancelled();
   const bool resumable = session.has_journal() && copy_.transfer.resume && output_.continues;
   std::vector<StatsGroup> stats;
-  if (output_.stats) stats = session.stats(copy_, reporter);
+  if (output_.stats) stats = session.stats(copy_, reporter.figures());
   bool has_jobs = false;
   if (interrupted && resumable) {
     const Result<bool> left = co_await shielded(has_left_jobs(&session), std::chrono::seconds(10));

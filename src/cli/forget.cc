@@ -2,9 +2,12 @@
 
 #include "cli/command_line.h"
 #include "cli/jobs.h"
+#include "cli/progress_view.h"
 #include "cli/saved_command.h"
-#include "cli/session.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
+#include "session/exit_code.h"
+#include "session/session.h"
 #include "transfer/sweep.h"
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // ItemReport: what a verb that deals with things one by one says of those that failed, and the exit
 // code it ends with. One for each command.
 
-#include "cli/exit_code.h"
+#include "session/exit_code.h"
 
 #include <string_view>
 

@@ -6,8 +6,8 @@
 #include "cli/command_line.h"
 #include "cli/json_event.h"
 #include "cli/saved_command.h"
-#include "cli/session.h"
 #include "cli/verbs.h"
+#include "session/session.h"
 
 #include <cstdio>
 

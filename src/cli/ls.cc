@@ -7,6 +7,7 @@
 #include "cli/name_rules.h"
 #include "cli/object_walk.h"
 #include "cli/progress_view.h"
+#include "cli/store_options.h"
 #include "cli/time_text.h"
 #include "cli/verbs.h"
 #include "store/rules.h"

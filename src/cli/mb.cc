@@ -1,8 +1,10 @@
 // telpher mb: make a bucket.
 
 #include "cli/command_line.h"
-#include "cli/session.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
+#include "session/exit_code.h"
+#include "session/session.h"
 
 namespace telpher {
 namespace {

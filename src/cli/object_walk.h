@@ -3,10 +3,10 @@
 // the objects it means, page by page. The next page is on its way while one is worked on, and no
 // more than two are in memory. Lives in the verb's frame, on its loop.
 
-#include "cli/address.h"
-#include "cli/copy_settings.h"
-#include "cli/session.h"
 #include "runtime/semaphore.h"
+#include "session/address.h"
+#include "session/copy_settings.h"
+#include "session/session.h"
 #include "source/glob.h"
 
 #include <functional>
@@ -16,6 +16,8 @@
 #include <vector>
 
 namespace telpher {
+
+class CommandLine;
 
 /// What a key means that is neither a pattern nor ends in "/".
 enum class PlainKey {

@@ -5,6 +5,7 @@
 #include "cli/item_report.h"
 #include "cli/json_line.h"
 #include "cli/object_walk.h"
+#include "cli/store_options.h"
 #include "cli/time_text.h"
 #include "cli/verbs.h"
 #include "codec/text.h"

@@ -3,6 +3,7 @@
 #include "cli/command_line.h"
 #include "cli/json_line.h"
 #include "cli/removal.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
 #include "transfer/sweep.h"
 

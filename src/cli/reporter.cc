@@ -304,6 +304,15 @@ double Reporter::parts_in_flight_mean() const {
   return parts_samples_ ? parts_sum_ / static_cast<double>(parts_samples_) : 0;
 }
 
+RunFigures Reporter::figures() const {
+  return {.elapsed = elapsed(),
+          .bytes_done = bytes_done(),
+          .bytes_resumed = bytes_resumed(),
+          .views_made = views_made(),
+          .views_shown = views_shown(),
+          .parts_in_flight_mean = parts_in_flight_mean()};
+}
+
 std::string Reporter::closing_line() const {
   const std::string files = std::to_string(files_done_) + (files_done_ == 1 ? " file" : " files");
   const std::string would = dry_run_ ? " would be" : "";

@@ -2,10 +2,11 @@
 // Reporter: tells people (lines, a moving progress on a terminal) or programs (JSON lines) what a
 // command does. One for each command, on its loop.
 
-#include "cli/exit_code.h"
 #include "cli/output_options.h"
 #include "cli/progress_view.h"
 #include "cli/terminal.h"
+#include "session/exit_code.h"
+#include "session/run_stats.h"
 #include "transfer/transfer.h"
 #include "transfer/upload_set.h"
 
@@ -30,17 +31,6 @@ struct CopyPlan {
   std::string how;                // for people; when skipped, why
   std::optional<ByteCount> size;  // empty = not known beforehand
   bool skipped = false;
-};
-
-/// What --stats shows: named numbers in groups.
-struct StatsGroup {
-  std::string name;
-  struct Value {
-    std::string name;
-    double number = 0;
-    std::string text;  // for people, with its unit
-  };
-  std::vector<Value> values;
 };
 
 class Reporter {
@@ -123,6 +113,7 @@ class Reporter {
   bool json() const { return options_.json; }
   bool several() const { return several_; }
   Duration elapsed() const;
+  RunFigures figures() const;
 
   /// The closing line; with --stats the figures.
   void finish(const std::vector<StatsGroup>& stats);

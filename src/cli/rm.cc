@@ -4,6 +4,7 @@
 #include "cli/key_list.h"
 #include "cli/name_rules.h"
 #include "cli/removal.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
 
 #include <algorithm>

@@ -2,12 +2,12 @@
 
 #include "cli/command_line.h"
 #include "cli/completion.h"
-#include "cli/exit_code.h"
 #include "cli/man_page.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/verbs.h"
 #include "runtime/task_group.h"
+#include "session/exit_code.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -2,10 +2,10 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
-#include "cli/exit_code.h"
 #include "cli/s3_endpoint.h"
 #include "cli/verbs.h"
 #include "codec/text.h"
+#include "session/exit_code.h"
 
 #include <cstdio>
 

@@ -4,12 +4,12 @@
 #include "cli/bench/process_cost.h"
 #include "cli/progress_view.h"
 #include "cli/s3_inputs.h"
-#include "cli/settings.h"
 #include "net/http_server.h"
 #include "net/tls.h"
 #include "runtime/offload.h"
 #include "runtime/task_group.h"
 #include "s3/service/service.h"
+#include "session/settings.h"
 #include "store/local/local_store.h"
 #include "store/memory/memory_store.h"
 

@@ -1,6 +1,6 @@
 #include "cli/saved_command.h"
 
-#include "cli/address.h"
+#include "session/address.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>

@@ -2,7 +2,7 @@
 // What was typed, kept with an unfinished transfer so that `resume` can do it again. Pure.
 
 #include "base/result.h"
-#include "cli/settings.h"
+#include "session/settings.h"
 
 #include <map>
 #include <span>

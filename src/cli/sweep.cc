@@ -4,10 +4,11 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
-#include "cli/exit_code.h"
 #include "cli/json_event.h"
-#include "cli/session.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
+#include "session/exit_code.h"
+#include "session/session.h"
 
 #include <cstdio>
 

@@ -2,8 +2,8 @@
 // What a verb is. The list of verbs stands in verbs.cc.
 
 #include "base/result.h"
-#include "cli/settings.h"
 #include "runtime/loop.h"
+#include "session/settings.h"
 
 #include <functional>
 #include <memory>

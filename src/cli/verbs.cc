@@ -1,7 +1,7 @@
 #include "cli/verbs.h"
 
-#include "cli/exit_code.h"
 #include "cli/progress_view.h"
+#include "session/exit_code.h"
 
 #include <cstdio>
 

@@ -4,6 +4,7 @@
 #include "cli/name_rules.h"
 #include "cli/object_walk.h"
 #include "cli/reading.h"
+#include "cli/store_options.h"
 #include "cli/verbs.h"
 #include "cli/verify_run.h"
 

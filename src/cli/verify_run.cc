@@ -2,9 +2,9 @@
 
 #include "cli/json_line.h"
 #include "cli/name_rules.h"
-#include "cli/probed_source.h"
 #include "cli/progress_view.h"
 #include "cli/verb.h"
+#include "session/probed_source.h"
 #include "source/glob.h"
 #include "store/rules.h"
 

@@ -2,11 +2,11 @@
 // VerifyRun: what `verify` does: compares one thing with another, or two trees side by side. Lives
 // in the verb's frame, on its loop.
 
-#include "cli/copy_settings.h"
 #include "cli/count_view.h"
 #include "cli/item_report.h"
-#include "cli/session.h"
 #include "runtime/task_group.h"
+#include "session/copy_settings.h"
+#include "session/session.h"
 #include "source/tree_pairs.h"
 #include "transfer/compare.h"
 

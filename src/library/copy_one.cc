@@ -1,6 +1,6 @@
 #include "library/copy_one.h"
 
-#include "cli/single_copy.h"
+#include "session/single_copy.h"
 #include "source/directory.h"
 #include "source/glob.h"
 

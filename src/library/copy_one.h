@@ -1,7 +1,7 @@
 #pragma once
 // One address to another, as `cp` does it with one source that is no directory, prefix or pattern.
 
-#include "cli/session.h"
+#include "session/session.h"
 
 #include <string>
 

@@ -2,9 +2,9 @@
 // The types of telpher/telpher.h from and into ours. Pure, but for the environment that Settings
 // are read from.
 
-#include "cli/exit_code.h"
-#include "cli/settings.h"
-#include "cli/store_options.h"
+#include "session/exit_code.h"
+#include "session/settings.h"
+#include "session/store_access.h"
 #include "transfer/transfer.h"
 
 #include <string>

@@ -2,9 +2,9 @@
 
 #include "base/units.h"
 #include "cli/doctor/examination.h"
-#include "cli/exit_code.h"
 #include "cli/json_event.h"
 #include "cli/time_text.h"
+#include "session/exit_code.h"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,9 @@
 #include "cli/doctor/examination.h"
 
 #include "base/units.h"
+#include "cli/progress_view.h"
 #include "runtime/task_group.h"
+#include "session/exit_code.h"
 
 #include <algorithm>
 #include <cstdio>

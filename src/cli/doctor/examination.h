@@ -2,12 +2,12 @@
 // Examination: the checks of one `telpher doctor`, in their order, and what they know of each
 // other. The checks are data (examination.cc); each is a member here, in a file by its theme.
 
-#include "cli/address.h"
 #include "cli/doctor/explain.h"
 #include "cli/doctor/report.h"
-#include "cli/session.h"
 #include "cli/store_options.h"
 #include "net/address.h"
+#include "session/address.h"
+#include "session/session.h"
 
 #include <memory>
 #include <optional>

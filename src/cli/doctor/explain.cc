@@ -1,7 +1,7 @@
 #include "cli/doctor/explain.h"
 
-#include "cli/exit_code.h"
 #include "cli/json_event.h"
+#include "session/exit_code.h"
 
 #include <algorithm>
 #include <array>

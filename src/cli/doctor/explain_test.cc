@@ -1,6 +1,6 @@
 #include "cli/doctor/explain.h"
 
-#include "cli/exit_code.h"
+#include "session/exit_code.h"
 
 #include <gtest/gtest.h>
 

@@ -2,7 +2,7 @@
 
 #include "base/units.h"
 #include "cli/doctor/examination.h"
-#include "cli/exit_code.h"
+#include "session/exit_code.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>

@@ -2,13 +2,13 @@
 
 #include "base/units.h"
 #include "cli/doctor/examination.h"
-#include "cli/exit_code.h"
 #include "cli/json_event.h"
 #include "cli/time_text.h"
 #include "codec/http_date.h"
 #include "net/tcp.h"
 #include "net/tls_peer.h"
 #include "runtime/task_group.h"
+#include "session/exit_code.h"
 
 #include <algorithm>
 #include <cstdio>

@@ -2,8 +2,8 @@
 
 #include "base/units.h"
 #include "cli/doctor/examination.h"
-#include "cli/exit_code.h"
 #include "codec/checksum.h"
+#include "session/exit_code.h"
 
 #include <algorithm>
 #include <cstdio>

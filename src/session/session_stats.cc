@@ -1,7 +1,7 @@
 // What --stats shows.
 
 #include "base/units.h"
-#include "cli/session.h"
+#include "session/session.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -40,12 +40,12 @@ ByteCount peak_resident_bytes() {
   return 0;
 }
 
-StatsGroup cost_stats(const Reporter& reporter) {
+StatsGroup cost_stats(const RunFigures& figures) {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   const double cpu = seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
-  const double wall = std::chrono::duration<double>(reporter.elapsed()).count();
-  const ByteCount bytes = reporter.bytes_done() - reporter.bytes_resumed();
+  const double wall = std::chrono::duration<double>(figures.elapsed).count();
+  const ByteCount bytes = figures.bytes_done - figures.bytes_resumed;
   const double gib = static_cast<double>(bytes) / static_cast<double>(kGiB);
   StatsGroup group{"cost", {}};
   group.values.push_back(real("cpu_seconds", cpu, "s"));
@@ -105,14 +105,14 @@ ByteCount Session::bytes_moved(Address::Kind source, Address::Kind destination) 
   return source == Address::Kind::kPath ? fresh : (read + fresh) / 2;
 }
 
-std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter& reporter) const {
+std::vector<StatsGroup> Session::stats(const CopySettings& copy, const RunFigures& figures) const {
   const BufferPool::Stats pool = buffers_ ? buffers_->stats() : BufferPool::Stats{};
   const TransferStats& t = transfer_stats_;
   const double paused_ms = static_cast<double>(t.paused_us.value()) / 1000;
   const auto pauses = t.pauses.value();
   const auto active_us = t.active_us.value();
-  const double wall_ms = std::chrono::duration<double, std::milli>(reporter.elapsed()).count();
-  const double shown = static_cast<double>(reporter.views_shown());
+  const double wall_ms = std::chrono::duration<double, std::milli>(figures.elapsed).count();
+  const double shown = static_cast<double>(figures.views_shown);
   std::vector<StatsGroup> groups;
   groups.push_back(
       {"buffers",
@@ -122,7 +122,7 @@ std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter&
   groups.push_back({"concurrency",
                     {number("configured", static_cast<std::uint64_t>(copy.transfer.concurrency)),
                      number("peak", static_cast<std::uint64_t>(t.parts_in_flight.peak())),
-                     real("mean", reporter.parts_in_flight_mean(), "")}});
+                     real("mean", figures.parts_in_flight_mean, "")}});
   groups.push_back(
       {"backpressure",
        {number("pauses", pauses), number("resumes", t.resumes.value()),
@@ -134,10 +134,10 @@ std::vector<StatsGroup> Session::stats(const CopySettings& copy, const Reporter&
              "")}});
   groups.push_back(
       {"progress",
-       {number("calculations", reporter.views_made()), number("updates", reporter.views_shown()),
+       {number("calculations", figures.views_made), number("updates", figures.views_shown),
         real("interval_ms_mean", shown > 0 ? wall_ms / shown : 0, "")}});
   groups.push_back(network_stats());
-  groups.push_back(cost_stats(reporter));
+  groups.push_back(cost_stats(figures));
   return groups;
 }
 

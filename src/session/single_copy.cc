@@ -1,6 +1,6 @@
-#include "cli/single_copy.h"
+#include "session/single_copy.h"
 
-#include "cli/probed_source.h"
+#include "session/probed_source.h"
 
 #include <filesystem>
 #include <unistd.h>

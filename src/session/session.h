@@ -3,14 +3,14 @@
 // a command that needs no network opens no socket, and one that needs no journal no database.
 // One for each process, on its loop; everything it hands out lives as long as it does.
 
-#include "cli/address.h"
-#include "cli/copy_settings.h"
-#include "cli/network.h"
-#include "cli/reporter.h"
-#include "cli/settings.h"
-#include "cli/store_options.h"
 #include "net/http_client.h"
 #include "s3/client_store.h"
+#include "session/address.h"
+#include "session/copy_settings.h"
+#include "session/network.h"
+#include "session/run_stats.h"
+#include "session/settings.h"
+#include "session/store_access.h"
 #include "store/layers/adaptive.h"
 #include "store/layers/retry.h"
 #include "transfer/journal.h"
@@ -57,7 +57,7 @@ class Session {
 
   /// Told to people, once each: what a store taught us, why nothing can be resumed.
   std::function<void(std::string_view)> notice;
-  /// What was typed (saved_command.h), for the journal.
+  /// What was typed, kept for the journal.
   std::string command;
   /// Calls to one store in flight at once.
   std::uint64_t calls_max = 256;
@@ -68,7 +68,7 @@ class Session {
   /// moves a progress while parts are under way.
   ByteCount bytes_moved(Address::Kind source, Address::Kind destination) const;
 
-  std::vector<StatsGroup> stats(const CopySettings& copy, const Reporter& reporter) const;
+  std::vector<StatsGroup> stats(const CopySettings& copy, const RunFigures& figures) const;
 
  private:
   struct S3Access;

@@ -1,4 +1,4 @@
-#include "cli/copy_settings.h"
+#include "cli/copy_options.h"
 
 #include "base/units.h"
 #include "cli/command_line.h"

@@ -1,7 +1,7 @@
 #pragma once
-// The options all copies have, as a user gives them.
+// What all copies have to be told, as a user says it.
 
-#include "cli/settings.h"
+#include "session/settings.h"
 #include "source/name_filter.h"
 #include "transfer/transfer.h"
 
@@ -10,8 +10,6 @@
 #include <vector>
 
 namespace telpher {
-
-class CommandLine;
 
 struct CopySettings {
   TransferOptions transfer;
@@ -23,9 +21,6 @@ struct CopySettings {
   bool dry_run = false;
   bool no_journal = false;
 };
-
-/// The defaults come from `settings`.
-void add_copy_options(CommandLine& line, CopySettings& copy, const Settings& settings);
 
 /// What depends on several options at once. Errors: kInvalid.
 Result<void> check_copy_settings(const CopySettings& copy);

@@ -1,4 +1,4 @@
-#include "cli/network.h"
+#include "session/network.h"
 
 #include "codec/text.h"
 #include "source/curl_http_client.h"

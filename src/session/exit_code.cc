@@ -1,4 +1,4 @@
-#include "cli/exit_code.h"
+#include "session/exit_code.h"
 
 namespace telpher {
 namespace {

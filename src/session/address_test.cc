@@ -1,4 +1,4 @@
-#include "cli/address.h"
+#include "session/address.h"
 
 #include <gtest/gtest.h>
 

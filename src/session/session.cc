@@ -1,7 +1,6 @@
-#include "cli/session.h"
+#include "session/session.h"
 
 #include "base/units.h"
-#include "cli/command_line.h"
 #include "codec/uri.h"
 #include "source/file_source.h"
 #include "source/http_facts.h"

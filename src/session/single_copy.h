@@ -1,8 +1,8 @@
 #pragma once
 // One source to one destination: what every copy is in the end, for the verbs and for the library.
 
-#include "cli/address.h"
-#include "cli/session.h"
+#include "session/address.h"
+#include "session/session.h"
 
 #include <functional>
 #include <optional>
