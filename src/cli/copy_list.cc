@@ -142,6 +142,7 @@ Task<Result<void>> ListReader::open() {
 
 Task<Result<std::optional<ListRow>>> ListReader::next() {
   for (;;) {
+    if (turns_.due()) CO_TRY_VOID(co_await take_turn());
     CO_TRY(const std::string record, co_await take_record());
     if (record.empty()) co_return std::optional<ListRow>();
     if (trim(record).empty()) continue;

@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "codec/checksum.h"
 #include "runtime/body.h"
+#include "runtime/turns.h"
 
 #include <memory>
 #include <optional>
@@ -64,6 +65,7 @@ class ListReader {
   std::string buffer_;
   std::size_t start_ = 0;  // of what has not been taken
   std::uint64_t number_ = 0;
+  Turns turns_;
 };
 
 }  // namespace telpher

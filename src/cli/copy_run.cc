@@ -123,6 +123,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   std::vector<Address> files;
   std::vector<Address> singles;
   for (Address& source : sources) {
+    if (turns_.due()) CO_TRY_VOID(co_await take_turn());
     CO_TRY(const Shape shape, co_await shape_of(&source));
     const bool file = source.kind == Address::Kind::kPath;
     (shape == Shape::kTree ? trees : file ? files : singles).push_back(std::move(source));
@@ -341,6 +342,7 @@ Task<Result<CopyPlan>> CopyRun::plan_copy(CopyItem* item) {
 }
 
 Task<Result<void>> CopyRun::describe(CopyItem item) {
+  if (turns_.due()) CO_TRY_VOID(co_await take_turn());
   const Result<CopyPlan> plan = co_await plan_copy(&item);
   if (!plan) {
     if (plan.error().kind == ErrorKind::kCancelled) co_return plan.error();

@@ -7,6 +7,7 @@
 #include "cli/reporter.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
+#include "runtime/turns.h"
 #include "session/address.h"
 #include "session/copy_settings.h"
 #include "session/session.h"
@@ -169,6 +170,7 @@ class CopyRun {
   NameFilter filter_;
   std::uint64_t left_out_ = 0;  // by the filter, of the tree that is copied
   Semaphore slots_;             // parts in flight of copies side by side
+  Turns turns_;                 // of loops that only look
   int exit_code_ = 0;           // of the first failure
   bool mixed_ = false;          // others failed otherwise
   Claims claims_;

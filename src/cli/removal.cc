@@ -2,6 +2,7 @@
 
 #include "cli/json_line.h"
 #include "cli/progress_view.h"
+#include "runtime/turns.h"
 
 #include <cstdio>
 #include <utility>
@@ -40,7 +41,10 @@ Task<Result<void>> Removal::remove_listed(ObjectStore* store, Address::Kind kind
   RemoveSet set(co_await current_context(), *store, place.bucket, options_.requests_max,
                 report_on(&place));
   Result<void> taken;
+  Turns turns;
   while (taken) {
+    if (turns.due()) taken = co_await take_turn();
+    if (!taken) break;
     Result<std::optional<std::string>> key = next();
     if (!key) taken = key.error();
     if (!key || !*key) break;

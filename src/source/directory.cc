@@ -116,6 +116,8 @@ Result<void> DirectoryWalk::enter(UniqueFd fd, bool through_link) {
   level->device = status.st_dev;
   level->inode = status.st_ino;
   level->next = level->filled = 0;
+  level->names.clear();
+  level->sorted.clear();
   level->read = false;
   level->below_link = through_link || (!levels_.empty() && levels_.back()->below_link);
   if (!levels_.empty()) path_ += '/';
@@ -151,36 +153,32 @@ bool DirectoryWalk::is_directory(const Level& level, const Name& name) {
   return fstatat(level.fd.get(), name.text, &status, 0) == 0 && S_ISDIR(status.st_mode);
 }
 
-Result<void> DirectoryWalk::read_sorted(Level& level) {
-  level.names.clear();
-  level.sorted.clear();
-  for (;;) {
-    TRY(const bool more, read_batch(level));
-    if (!more) break;
-    while (const std::optional<Name> name = next_in_batch(level)) {
-      const std::size_t offset = level.names.size();
-      level.names += name->text;
-      if (is_directory(level, *name)) level.names += '/';
-      const std::size_t size = level.names.size() - offset;
-      level.names += '\0';
-      if (level.names.size() > std::numeric_limits<std::uint32_t>::max()) {
-        return make_error(ErrorKind::kLimit, quoted_path() + " holds too many names to be sorted");
-      }
-      level.sorted.push_back(
-          {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(size), name->type});
+Result<bool> DirectoryWalk::read_sorted(Level& level) {
+  TRY(const bool more, read_batch(level));
+  while (const std::optional<Name> name = next_in_batch(level)) {
+    const std::size_t offset = level.names.size();
+    level.names += name->text;
+    if (is_directory(level, *name)) level.names += '/';
+    const std::size_t size = level.names.size() - offset;
+    level.names += '\0';
+    if (level.names.size() > std::numeric_limits<std::uint32_t>::max()) {
+      return make_error(ErrorKind::kLimit, quoted_path() + " holds too many names to be sorted");
     }
+    level.sorted.push_back(
+        {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(size), name->type});
   }
+  if (more) return true;
   const auto text = [&](const Level::SortedName& name) {
     return std::string_view(level.names).substr(name.offset, name.size);
   };
   std::ranges::sort(level.sorted, std::less<>(), text);
   level.next = 0;
-  return {};
+  level.read = true;
+  return false;
 }
 
 Result<std::optional<DirectoryWalk::Name>> DirectoryWalk::next_name(Level& level) {
   if (options_.sorted) {
-    if (!std::exchange(level.read, true)) TRY_VOID(read_sorted(level));
     if (level.next == level.sorted.size()) return std::nullopt;
     const Level::SortedName& name = level.sorted[level.next++];
     char* text = level.names.data() + name.offset;
@@ -194,23 +192,38 @@ Result<std::optional<DirectoryWalk::Name>> DirectoryWalk::next_name(Level& level
   }
 }
 
+void DirectoryWalk::leave() {
+  levels_.back()->fd = UniqueFd();
+  idle_ = std::move(levels_.back());
+  levels_.pop_back();
+}
+
 Result<std::optional<FileEntry>> DirectoryWalk::next() {
-  while (!levels_.empty()) {
-    Level& level = *levels_.back();
-    path_.resize(level.path_size);
-    Result<std::optional<Name>> name = next_name(level);
-    if (!name || !*name) {
-      level.fd = UniqueFd();
-      idle_ = std::move(levels_.back());
-      levels_.pop_back();
-      if (!name) return std::move(name).error();
-      continue;
-    }
-    path_ += (*name)->text;
-    TRY(std::optional<FileEntry> file, visit(**name));
+  while (!ended()) {
+    TRY(std::optional<FileEntry> file, step());
     if (file) return file;
   }
   return std::nullopt;
+}
+
+Result<std::optional<FileEntry>> DirectoryWalk::step() {
+  if (ended()) return std::nullopt;
+  Level& level = *levels_.back();
+  path_.resize(level.path_size);
+  if (options_.sorted && !level.read) {
+    const Result<bool> more = read_sorted(level);
+    if (!more) leave();
+    if (!more) return more.error();
+    return std::nullopt;
+  }
+  Result<std::optional<Name>> name = next_name(level);
+  if (!name || !*name) {
+    leave();
+    if (!name) return std::move(name).error();
+    return std::nullopt;
+  }
+  path_ += (*name)->text;
+  return visit(**name);
 }
 
 Result<std::optional<FileEntry>> DirectoryWalk::visit(const Name& name) {

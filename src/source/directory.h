@@ -44,8 +44,14 @@ class DirectoryWalk {
   /// The next file; nullopt at the end. Symbolic links are followed. An error is about one path
   /// only, named in its message: kInvalid (a name that is not UTF-8), kDenied, kIo, kUnsupported
   /// (neither file nor directory, or a link to a directory above it), kLimit (too deep).
-  /// Calling next() again goes on behind it.
+  /// Calling next() again goes on behind it. May look at any number of names before it finds one.
   Result<std::optional<FileEntry>> next();
+
+  /// A part of next(), for who has something else to do meanwhile: looks at one name (a sorted walk
+  /// reads up to 32 KiB of names); nullopt when that is none that is meant.
+  Result<std::optional<FileEntry>> step();
+  /// Nothing is left to be looked at.
+  bool ended() const { return levels_.empty(); }
 
   /// The directory's descriptor: `openat(root_fd(), entry.path)`.
   int root_fd() const { return root_fd_.get(); }
@@ -63,7 +69,9 @@ class DirectoryWalk {
   Result<bool> read_batch(Level& level);
   static std::optional<Name> next_in_batch(Level& level);
   static bool is_directory(const Level& level, const Name& name);
-  Result<void> read_sorted(Level& level);
+  /// A batch of it; false at the end, when all are in order.
+  Result<bool> read_sorted(Level& level);
+  void leave();
   /// The next name of the innermost directory; nullopt at its end.
   Result<std::optional<Name>> next_name(Level& level);
   Result<std::optional<FileEntry>> visit(const Name& name);

@@ -21,21 +21,22 @@ Result<std::unique_ptr<FileTree>> FileTree::open(const std::string& path, WalkOp
 }
 
 Task<Result<std::optional<TreeEntry>>> FileTree::next() {
-  for (;;) {
-    Result<std::optional<FileEntry>> next = walk_->next();
+  while (!walk_->ended()) {
+    if (turns_.due()) CO_TRY_VOID(co_await take_turn());
+    Result<std::optional<FileEntry>> next = walk_->step();
     // A link that leads nowhere, a socket: no error where it is not meant anyway.
     const bool is_no_file = !next && (next.error().kind == ErrorKind::kNotFound ||
                                       next.error().kind == ErrorKind::kUnsupported);
     if (is_no_file && !wanted_(walk_->current_path())) continue;
     CO_TRY(std::optional<FileEntry> file, std::move(next));
-    if (!file) co_return std::optional<TreeEntry>();
-    if (!wanted_(file->path)) continue;
+    if (!file || !wanted_(file->path)) continue;
     TreeEntry entry{
         .name = std::move(file->path), .size = file->size, .below_link = file->below_link};
     entry.modified =
         std::chrono::system_clock::time_point(std::chrono::nanoseconds(file->modified_ns));
     co_return entry;
   }
+  co_return std::optional<TreeEntry>();
 }
 
 Result<std::unique_ptr<ObjectTree>> ObjectTree::open(ObjectStore& store,

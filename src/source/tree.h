@@ -3,7 +3,7 @@
 // are sorted give names in byte order, so that two of them can be compared side by side whatever
 // their size. One loop.
 
-#include "runtime/task.h"
+#include "runtime/turns.h"
 #include "source/directory.h"
 #include "store/object_store.h"
 
@@ -67,6 +67,7 @@ class FileTree final : public Tree {
   const std::unique_ptr<DirectoryWalk> walk_;
   const std::string base_;
   const NameTest wanted_;
+  Turns turns_;
 };
 
 class ObjectTree final : public Tree {

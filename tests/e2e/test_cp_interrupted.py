@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import subprocess
+import time
 import zlib
 
 import pytest
@@ -269,3 +270,61 @@ def test_small_download_killed_leaves_nothing(telpher, web, tmp_path):
         assert os.listdir(folder) == ["out"]
         assert (folder / "out").read_bytes() == server.content("/f")
         assert telpher.jobs() == []
+
+
+# --- work that never waits -----------------------------------------------------------------------
+
+def wait_until_open(process, path):
+    """Until the process holds `path` open: it has begun to read there."""
+    fds = f"/proc/{process.pid}/fd"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        for fd in os.listdir(fds):
+            try:
+                if os.readlink(f"{fds}/{fd}").startswith(str(path)):
+                    return
+            except OSError:
+                pass  # closed meanwhile
+    raise AssertionError(f"{path} is not read: exit {process.poll()}")
+
+
+@pytest.fixture
+def loopy(tmp_path):
+    """Directories linked to one another: each path through them is walked, which takes for ever."""
+    names = [f"d{number}" for number in range(9)]
+    for name in names:
+        (tmp_path / "loopy" / name).mkdir(parents=True)
+        for other in names:
+            (tmp_path / "loopy" / name / other).symlink_to(f"../{other}")
+    return tmp_path / "loopy"
+
+
+WALKS = ["cp loopy local://bucket/ --exclude **", "cp loopy local://bucket/ -n",
+         "cp loopy/**/nothing local://bucket/", "sync loopy local://bucket/p -n",
+         "verify loopy local://bucket/"]
+
+
+@pytest.mark.parametrize("command", WALKS)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_walk_that_finds_nothing_is_interrupted(telpher, loopy, command, number):
+    telpher.ok("mb", "local://bucket")
+    process = telpher.start(*command.split(" "), stdout=subprocess.DEVNULL)
+    wait_until_open(process, loopy / "d0")
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert b"Sanitizer" not in err, err
+    if not command.startswith("verify"):
+        assert b"stopping; Ctrl-C again stops at once" in err
+
+
+def test_a_list_of_rows_that_need_nothing_is_interrupted(telpher, tmp_path):
+    (tmp_path / "f").write_bytes(b"x")
+    (tmp_path / "rows.csv").write_text("url,key,size\n" + "".join(
+        f"{tmp_path}/f,{number},1\n" for number in range(200_000)))
+    process = telpher.start("cp", "--from-file", "rows.csv", "d/", "-n")
+    assert process.stdout.readline().startswith(b"would copy")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out.count(b"would copy") < 100_000
