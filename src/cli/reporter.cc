@@ -151,7 +151,7 @@ void Reporter::print_done(const CopyNames& names, const TransferResult& result,
       line += " in " + duration_text(*took) + " (" + speed_of(result.size - resumed, *took) + ")";
     }
     if (result.parts > 1) line += ", " + std::to_string(result.parts) + " parts";
-    if (!result.verified_by.empty()) line += ", verified by " + result.verified_by;
+    line += result.verified_by.empty() ? ", not verified" : ", verified by " + result.verified_by;
     if (!result.note.empty()) line += "; " + result.note;
   }
   result_line(line);

@@ -113,9 +113,11 @@ class S3Store final : public ObjectStore {
   };
   Task<Result<Document>> exchange_document(S3Request request, Place* place);
   Task<Result<void>> exchange_empty(S3Request request, Place* place);
-  /// PutObject and UploadPart: body out, checksum back.
+  /// PutObject and UploadPart: body out, checksum back. `md5`: the Content-MD5 that was sent.
   Task<Result<PutResult>> exchange_upload(S3Request request, Place* place, Body body,
-                                          std::optional<Digest> checksum);
+                                          std::optional<Digest> checksum, std::string md5);
+  Result<void> check_md5(const S3Target& target, const Headers& headers, const PutResult& result,
+                         std::string_view content_md5) const;
   Task<Result<void>> prove(S3Target target, Body body, const PutResult* result,
                            std::optional<Digest> checksum);
   Task<Result<void>> check_stored(ObjectAddress object, std::string etag, std::string source_etag);

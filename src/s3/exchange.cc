@@ -15,6 +15,30 @@ bool is_about_keys(std::string_view code) {
          code == "InvalidToken" || code == "ExpiredToken" || code == "TokenRefreshRequired";
 }
 
+/// A web server in the place of the store (a wrong port, the log-in page of a network) may answer
+/// anything with 200 and a page: what it never took would seem to be kept.
+Result<void> check_is_s3(const S3Target& target, const Headers& headers) {
+  const std::string_view operation = target.operation;
+  const auto has = [&](std::string_view name) { return !headers.find(name).value_or("").empty(); };
+  bool plausible = true;
+  if (operation == "PutObject" || operation == "UploadPart") {
+    plausible = has("etag");
+  } else if (operation == "GetObject" || operation == "HeadObject") {
+    plausible = has("etag") || has("last-modified") || has("x-amz-request-id");
+  } else {
+    plausible = has("x-amz-request-id") ||
+                !istarts_with(headers.find("content-type").value_or(""), "text/html");
+  }
+  if (plausible) return {};
+  Error error = make_error(ErrorKind::kProtocol,
+                           "this is no answer of an S3 service: is the endpoint the right one? "
+                           "telpher doctor s3://" +
+                               std::string(target.bucket) + " tells more");
+  error.context.operation = operation;
+  error.context.code = "NotS3";
+  return error;
+}
+
 }  // namespace
 
 S3Store::S3Store(Loop& loop, HttpClient& http, S3StoreOptions options)
@@ -95,6 +119,7 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const int status = (*response)->status;
     if (!provider_learned_) learn_provider((*response)->headers);
     if (status >= 200 && status < 300) {
+      CO_TRY_VOID(check_is_s3(request.target, (*response)->headers));
       at->settled = true;
       co_return *std::move(response);
     }

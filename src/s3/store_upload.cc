@@ -6,6 +6,7 @@
 #include "runtime/task_group.h"
 #include "s3/client_store.h"
 #include "s3/response.h"
+#include "store/rules.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -115,8 +116,22 @@ Task<Result<void>> S3Store::take_away(ObjectAddress object, std::string etag) {
   co_return Result<void>();
 }
 
+/// The store was given the MD5 and should have refused other bytes. Where ETags are MD5s it can be
+/// seen whether it has.
+Result<void> S3Store::check_md5(const S3Target& target, const Headers& headers,
+                                const PutResult& result, std::string_view content_md5) const {
+  const std::string_view encryption = headers.find("x-amz-server-side-encryption").value_or("");
+  const bool encrypted = encryption.starts_with("aws:kms") ||
+                         headers.find("x-amz-server-side-encryption-customer-algorithm");
+  if (encrypted || !capabilities_.etag_is_md5 || !is_md5_etag(result.etag)) return {};
+  TRY(const Digest sent, Digest::from_base64(ChecksumAlgorithm::kMd5, content_md5));
+  TRY(const Digest kept, Digest::from_hex(ChecksumAlgorithm::kMd5, bare_etag(result.etag)));
+  if (kept == sent) return {};
+  return bytes_differ(target);
+}
+
 Task<Result<PutResult>> S3Store::exchange_upload(S3Request request, Place* at, Body body,
-                                                 std::optional<Digest> checksum) {
+                                                 std::optional<Digest> checksum, std::string md5) {
   const S3Target target = request.target;
   request.sends_checksum = capabilities_.checksums && is_sendable(checksum);
   const bool to_prove = request.sends_checksum;
@@ -125,8 +140,9 @@ Task<Result<PutResult>> S3Store::exchange_upload(S3Request request, Place* at, B
   if (response->length != 0u) {
     CO_TRY_VOID(co_await response->read_all(s3_response::kErrorBytesMax));
   }
-  if (!to_prove) co_return result;
-  auto proven = co_await prove(target, body, &result, checksum);
+  if (!to_prove && md5.empty()) co_return result;
+  auto proven = to_prove ? co_await prove(target, body, &result, checksum)
+                         : check_md5(target, response->headers, result, md5);
   if (proven) co_return result;
   // A wrong part is replaced or given up with its upload; a wrong object would be found and read.
   if (target.operation == "PutObject" && proven.error().kind != ErrorKind::kCancelled) {
@@ -157,7 +173,8 @@ Task<Result<PutResult>> S3Store::put(ObjectAddress object, Body body, const PutO
     }
     CO_TRY(S3Request request,
            s3_request::put_object(at.route, object.key, with_md5 ? *with_md5 : options, dialect()));
-    auto result = co_await exchange_upload(std::move(request), &at, body, options.checksum);
+    auto result = co_await exchange_upload(std::move(request), &at, body, options.checksum,
+                                           with_md5 ? with_md5->content_md5 : options.content_md5);
     // The store turned out not to take checksum headers: once more with Content-MD5.
     const bool again = !result && with_checksum && !capabilities_.checksums &&
                        result.error().kind != ErrorKind::kCorrupt;
@@ -183,7 +200,7 @@ Task<Result<PartInfo>> S3Store::put_part(ObjectAddress object, std::string uploa
     }
     auto result = co_await exchange_upload(
         s3_request::put_part(at.route, object.key, upload_id, number, options, dialect()), &at,
-        body, options.checksum);
+        body, options.checksum, options.content_md5);
     if (result) {
       PartInfo part{number, body.size, std::move(result->etag), {}};
       if (result->checksum) part.checksum = result->checksum->digest;

@@ -195,7 +195,17 @@ Task<Result<void>> MultipartUpload::find_or_begin() {
   co_return co_await create_upload();
 }
 
+/// Asked again at the end, by the store: this saves sending it all in vain.
+Task<Result<void>> MultipartUpload::check_nothing_there() {
+  if (!options_.if_none_match) co_return Result<void>();
+  const Result<ObjectInfo> there = co_await store_.head(object_);
+  if (there) co_return make_error(ErrorKind::kPrecondition, "it exists already");
+  if (there.error().kind == ErrorKind::kNotFound) co_return Result<void>();
+  co_return there.error();
+}
+
 Task<Result<void>> MultipartUpload::create_upload() {
+  CO_TRY_VOID(co_await check_nothing_there());
   if (engine_.journal) {
     entry_.kind = copy_from_ ? "copy" : "upload";
     entry_.source = source_.redacted_address();

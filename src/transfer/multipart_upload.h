@@ -63,6 +63,7 @@ class MultipartUpload {
   void adopt(ByteCount part_size);
   Task<Result<bool>> reload_parts();
   void accept_stored_part(PartInfo info, const std::map<PartNumber, JournalPart>& hints);
+  Task<Result<void>> check_nothing_there();
   Task<Result<void>> create_upload();
   Task<Result<TransferResult>> complete();
   Task<Result<void>> prove(PutResult* put, std::string* verified_by);

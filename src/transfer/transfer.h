@@ -59,7 +59,7 @@ struct TransferResult {
   std::string etag;
   std::string version_id;
   Digest digest;            // of the whole, when it was computed
-  std::string verified_by;  // "crc64nvme of the store", "md5 of each part", "length only" …
+  std::string verified_by;  // "crc64nvme of the store", "md5 of each part"; empty = by nothing
   std::string note;         // why it was skipped; that a server ignored ranges …
 };
 

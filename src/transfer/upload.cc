@@ -133,7 +133,6 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
   }
   if (!digests.md5.empty()) put.content_md5 = digests.md5.to_base64();
   TransferResult result{.size = body.size, .part_size = body.size, .digest = digests.checksum};
-  result.verified_by = "length";
   if (!put.content_md5.empty()) result.verified_by = "md5, by the store";
   if (put.checksum) {
     result.verified_by = std::string(to_string(put.checksum->algorithm())) + ", by the store";
@@ -144,9 +143,7 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
   const bool other_checksum = stored.checksum && stored.checksum->parts == 0 &&
                               stored.checksum->digest.algorithm() == digests.checksum.algorithm() &&
                               stored.checksum->digest != digests.checksum;
-  const bool other_md5 = can.etag_is_md5 && !digests.md5.empty() && stored.etag.size() == 34 &&
-                         stored.etag != '"' + digests.md5.to_hex() + '"';
-  if (other_checksum || other_md5) {
+  if (other_checksum) {
     CO_TRY_VOID(co_await job.store->remove(job.object));
     co_return make_error(ErrorKind::kCorrupt,
                          "the store says the object differs from what was sent; it was removed");
