@@ -82,10 +82,10 @@ void BM_PutThroughLayers(benchmark::State& state) {
   NullStore null(memory);
   RetryQuota quota;
   RetryStats stats;
-  const auto metrics = std::make_unique<StoreMetrics>();
+  OperationRegistry metrics;
   AdaptiveStore adaptive(null, 64);
   RetryStore retry(adaptive, quota, stats);
-  MetricsStore counted(retry, *metrics);
+  MetricsStore counted(retry, metrics, "s3_");
   LimitStore limit(counted, 64);
   ObjectStore* levels[] = {&null, &adaptive, &retry, &counted, &limit};
   const std::vector<std::byte> content(10 * kKiB);

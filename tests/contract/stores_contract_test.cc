@@ -57,12 +57,12 @@ class LayeredSubject : public MemorySubject {
   FaultInjector injector_;
   RetryQuota quota_;
   RetryStats retry_stats_;
-  std::unique_ptr<StoreMetrics> metrics_ = std::make_unique<StoreMetrics>();
+  OperationRegistry metrics_;
   ChaosStore chaos_{MemorySubject::store(), injector_};
   TimeoutStore timeout_{chaos_, {std::chrono::seconds(30), std::chrono::seconds(60)}};
   AdaptiveStore adaptive_{timeout_, 16};
   RetryStore retry_{adaptive_, quota_, retry_stats_};
-  MetricsStore counted_{retry_, *metrics_};
+  MetricsStore counted_{retry_, metrics_, "s3_"};
   LimitStore limit_{counted_, 16};
 };
 
