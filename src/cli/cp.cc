@@ -37,6 +37,7 @@ class Copy final : public Verb {
   explicit Copy(CopyVerb verb) : job_{.verb = verb} {}
   void describe(CommandLine& line, const Settings& settings) override;
   Task<int> run(Command* command) override;
+  bool prints_results() const override { return output_.json; }
 
  private:
   Task<Result<int>> copy(Session* session, Reporter* reporter,
@@ -239,11 +240,6 @@ Task<Result<int>> Copy::copy(Session* session, Reporter* reporter,
   CO_TRY_VOID(check_sources(sources, destination));
   CO_TRY_VOID(check_not_onto_itself(sources, destination, copy_.transfer));
   sources.front().object.version_id = version_id_;
-  if (destination.in_store()) {
-    reporter->bytes_moved = [session, from = sources.front().kind, to = destination.kind] {
-      return session->bytes_moved(from, to);
-    };
-  }
   CopyRun run(*session, *reporter, copy_, job_);
   co_return co_await run.run(std::move(sources), std::move(destination));
 }
@@ -305,6 +301,7 @@ Task<int> Copy::run(Command* command) {
   Session session(command->loop, command->settings, access_);
   Reporter reporter(output_, command->loop);
   session.notice = [&reporter](std::string_view text) { reporter.note(text); };
+  reporter.watch_retries(session.retries());
   std::error_code gone;  // a folder that is no more: nothing relative can be resumed
   session.command = to_json(save_command(command->typed, command->settings.environment,
                                          std::filesystem::current_path(gone).string()));

@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/jobs.h"
+#include "cli/json_line.h"
 #include "cli/progress_view.h"
 #include "cli/saved_command.h"
 #include "cli/store_options.h"
@@ -50,6 +51,8 @@ class Forget final : public Verb {
     line.flag("--all", "every unfinished transfer", all_);
     line.flag("--keep-upload", "only forget it: what the store has is left (it cannot be reached)",
               keep_upload_);
+    line.group("Output");
+    line.flag("--json", "one JSON object per line", json_);
     add_store_options(line, access_);
   }
 
@@ -64,6 +67,8 @@ class Forget final : public Verb {
         ? (*failed == 1 && command->arguments.size() == 1 ? code_ : kExitSomeFailed)
         : kExitDone;
   }
+
+  bool prints_results() const override { return json_; }
 
  private:
   Task<Result<int>> forget_each(Command* command) {
@@ -80,9 +85,11 @@ class Forget final : public Verb {
     for (const std::string& id : command->arguments) {
       if (std::ranges::find(entries, id, &JournalEntry::id) != entries.end()) continue;
       ++failed;
-      report_error(make_error(ErrorKind::kNotFound,
-                              "no unfinished transfer has the id '" + id + "'; see: telpher jobs"));
+      const Error error = make_error(ErrorKind::kNotFound, "no unfinished transfer has the id '" +
+                                                               id + "'; see: telpher jobs");
+      report_error(error);
       code_ = kExitSource;
+      print_failed(id, error);
     }
     for (const JournalEntry& entry : entries) {
       if (!all_ && std::ranges::find(command->arguments, entry.id) == command->arguments.end()) {
@@ -97,12 +104,26 @@ class Forget final : public Verb {
         Error error = std::move(forgotten).error();
         error.message = entry.id + ": " + error.message;
         code_ = report_error(error);
+        print_failed(entry.id, error);
+        continue;
+      }
+      if (json_) {
+        JsonLine line;
+        line.text("event", "done").text("id", entry.id).text("source", entry.source);
+        line.text("destination", destination_for_people(entry)).print();
         continue;
       }
       std::printf("forgotten: %s -> %s\n", printable(entry.source).c_str(),
                   printable(destination_for_people(entry)).c_str());
     }
     co_return failed;
+  }
+
+  void print_failed(const std::string& id, const Error& error) const {
+    if (!json_) return;
+    JsonLine line;
+    line.text("event", "failed").text("id", id).text("kind", to_string(error.kind));
+    line.text("message", error.message).number("exit_code", static_cast<unsigned>(code_)).print();
   }
 
   Task<Result<void>> forget(Journal* journal, Command* command, JournalEntry entry) {
@@ -143,6 +164,7 @@ class Forget final : public Verb {
   StoreAccess access_;
   bool all_ = false;
   bool keep_upload_ = false;
+  bool json_ = false;
   int code_ = kExitDone;
 };
 

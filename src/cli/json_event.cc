@@ -4,6 +4,9 @@
 
 #include <boost/json.hpp>
 
+#include <charconv>
+#include <cmath>
+
 namespace telpher {
 namespace {
 
@@ -26,13 +29,34 @@ json::object event(std::string_view name, const CopyNames& names) {
   return object;
 }
 
+/// Numbers as people and every program read them: 0.094, never 9.4E-2.
+std::string decimal(double value) {
+  if (!std::isfinite(value)) return "0";
+  char text[400];
+  const double rounded = std::round(value * 1e6) / 1e6;
+  const auto end = std::to_chars(text, text + sizeof text, rounded, std::chars_format::fixed).ptr;
+  return {text, end};
+}
+
+std::string line_of(const json::object& object) {
+  std::string line = "{";
+  for (const auto& [name, value] : object) {
+    if (line.size() > 1) line += ',';
+    line += json::serialize(name) + ':';
+    if (value.is_object()) {
+      line += line_of(value.get_object());
+    } else {
+      line += value.is_double() ? decimal(value.get_double()) : json::serialize(value);
+    }
+  }
+  return line + '}';
+}
+
 double seconds_of(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
 
-std::string json_started(const CopyNames& names) {
-  return json::serialize(event("started", names));
-}
+std::string json_started(const CopyNames& names) { return line_of(event("started", names)); }
 
 std::string json_progress(const ProgressView& view) {
   json::object object = event("progress");
@@ -51,7 +75,7 @@ std::string json_progress(const ProgressView& view) {
   object["files_done"] = view.files_done;
   object["files_failed"] = view.files_failed;
   if (view.files_total) object["files"] = *view.files_total;
-  return json::serialize(object);
+  return line_of(object);
 }
 
 std::string json_done(const CopyNames& names, const TransferResult& result,
@@ -70,7 +94,7 @@ std::string json_done(const CopyNames& names, const TransferResult& result,
   if (!result.verified_by.empty()) object["verified_by"] = text_of(result.verified_by);
   if (!result.note.empty()) object["note"] = text_of(result.note);
   if (took) object["seconds"] = seconds_of(*took);
-  return json::serialize(object);
+  return line_of(object);
 }
 
 std::string json_failed(const CopyNames& names, const Error& error, ExitCode code) {
@@ -83,7 +107,7 @@ std::string json_failed(const CopyNames& names, const Error& error, ExitCode cod
   if (error.context.attempts) object["attempts"] = error.context.attempts;
   if (!error.context.request_id.empty()) object["request_id"] = text_of(error.context.request_id);
   object["exit_code"] = static_cast<int>(code);
-  return json::serialize(object);
+  return line_of(object);
 }
 
 std::string json_planned(const CopyNames& names, const CopyPlan& plan) {
@@ -91,20 +115,28 @@ std::string json_planned(const CopyNames& names, const CopyPlan& plan) {
   object["skipped"] = plan.skipped;
   if (plan.size) object["bytes"] = *plan.size;
   object["how"] = text_of(plan.how);
-  return json::serialize(object);
+  return line_of(object);
 }
 
 std::string json_removed(std::string_view name) {
   json::object object = event("removed");
   object["destination"] = text_of(name);
-  return json::serialize(object);
+  return line_of(object);
 }
 
 std::string json_would_remove(std::string_view name) {
   json::object object = event("planned");
   object["destination"] = text_of(name);
   object["how"] = "remove";
-  return json::serialize(object);
+  return line_of(object);
+}
+
+std::string json_retry(const RetryNotice& notice) {
+  json::object object = event("retry");
+  object["attempt"] = notice.attempt;
+  object["attempts"] = notice.attempts_max;
+  object["cause"] = text_of(notice.cause);
+  return line_of(object);
 }
 
 std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& stats) {
@@ -127,7 +159,7 @@ std::string json_summary(const Totals& totals, const std::vector<StatsGroup>& st
     }
     object["stats"] = std::move(groups);
   }
-  return json::serialize(object);
+  return line_of(object);
 }
 
 std::string json_string(std::string_view text) {

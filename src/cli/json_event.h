@@ -2,6 +2,7 @@
 // The lines of --json: one object per event. Pure.
 
 #include "cli/reporter.h"
+#include "store/layers/retry.h"
 
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ std::string json_failed(const CopyNames& names, const Error& error, ExitCode cod
 std::string json_planned(const CopyNames& names, const CopyPlan& plan);
 std::string json_removed(std::string_view name);
 std::string json_would_remove(std::string_view name);
+/// Another attempt follows after a pause.
+std::string json_retry(const RetryNotice& notice);
 struct Totals {
   int done = 0;
   int skipped = 0;

@@ -152,6 +152,23 @@ std::string phase_text(std::string_view phase) {
   return phase == "copying" ? std::string() : std::string(phase);
 }
 
+/// At most half a line: what moves is to be seen beside it.
+std::string waiting_text(const ProgressView& view, int width) {
+  const std::string text = printable(view.waiting);
+  const int room = std::max(20, width / 2);
+  if (display_width(text) <= room) return text;
+  std::string out;
+  int used = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const Character c = decode(std::string_view(text).substr(at));
+    used += columns_of(c.code);
+    if (used > room - 1) break;
+    out += text.substr(at, c.bytes);
+    at += c.bytes;
+  }
+  return out + '~';
+}
+
 int name_width(int width) { return std::clamp(width / 3, 8, 40); }
 
 std::string single_line(const ProgressView& view, const FileView& file, int width) {
@@ -171,6 +188,7 @@ std::string single_line(const ProgressView& view, const FileView& file, int widt
   pieces.push_back({average_text(view), 5});
   pieces.push_back({phase.empty() ? eta(view) : phase, 3});
   pieces.push_back({parts_text(file.parts_in_flight), 4});
+  pieces.push_back({waiting_text(view, width), 1});
   return join_fitting(std::move(pieces), width);
 }
 
@@ -200,6 +218,7 @@ std::string total_line(const ProgressView& view, int width) {
   int parts = 0;
   for (const FileView& file : view.active) parts += file.parts_in_flight;
   pieces.push_back({parts_text(parts), 5});
+  pieces.push_back({waiting_text(view, width), 1});
   return join_fitting(std::move(pieces), width);
 }
 

@@ -30,6 +30,7 @@ struct ProgressView {
   ByteCount bytes_done = 0;
   double speed = 0;          // bytes per second over the last seconds
   double speed_average = 0;  // since the start
+  std::string waiting;       // what keeps things from moving just now: "retrying (3 of 8): …"
 };
 
 /// Lines of at most `width` columns each and at most `height` in number (≥ 2). What does not fit is

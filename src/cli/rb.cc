@@ -55,6 +55,8 @@ class BucketRemoval final : public Verb {
     co_return report.exit_code();
   }
 
+  bool prints_results() const override { return json_; }
+
  private:
   Task<Result<void>> remove(Address address, ItemReport* report) {
     CO_TRY(ObjectStore * store, session_->store(address.kind));

@@ -1,5 +1,6 @@
 #include "cli/removal.h"
 
+#include "cli/json_event.h"
 #include "cli/json_line.h"
 #include "cli/progress_view.h"
 #include "runtime/turns.h"
@@ -71,12 +72,11 @@ void Removal::print_gone(const Place& place, const std::string& key) {
   ++removed_;
   report_.done();
   if (view_.due()) view_.draw("removed " + std::to_string(removed_) + " objects");
+  if (!options_.json && !options_.verbose && !options_.dry_run) return;
+  const std::string address = destination_text(place.kind, {place.bucket, key});
   if (options_.json) {
-    JsonLine line;
-    line.text("event", options_.dry_run ? "planned" : "done");
-    line.text("bucket", place.bucket).text("key", key).print();
-  } else if (options_.verbose || options_.dry_run) {
-    const std::string address = destination_text(place.kind, {place.bucket, key});
+    std::puts((options_.dry_run ? json_would_remove(address) : json_removed(address)).c_str());
+  } else {
     std::printf("%s %s\n", options_.dry_run ? "would remove" : "removed",
                 printable(address).c_str());
   }

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/json_event.h"
+#include "store/layers/retry.h"
 
 #include <algorithm>
 
@@ -133,6 +134,12 @@ void Reporter::would_remove(const std::string& name) {
   result_line(options_.json ? json_would_remove(name) : "would remove " + printable(name));
 }
 
+void Reporter::watch_retries(RetryStats& retries) {
+  retries_ = &retries;
+  if (!options_.json || options_.quiet) return;
+  retries.told = [this](const RetryNotice& notice) { result_line(json_retry(notice)); };
+}
+
 void Reporter::unwatch() { set_ = nullptr; }
 
 void Reporter::print_done(const CopyNames& names, const TransferResult& result,
@@ -216,18 +223,14 @@ std::optional<ByteCount> Reporter::size_known() const {
   return active_.front()->progress.size;
 }
 
-/// Of parts that are not acknowledged yet. An estimate that never shows more than there is: heads
-/// of requests are among the bytes moved.
-ByteCount Reporter::bytes_under_way(const ProgressView& view) const {
-  if (!bytes_moved || !view.size) return 0;
-  ByteCount resumed = bytes_resumed_;
-  for (const auto& copy : active_) resumed += copy->progress.bytes_resumed;
-  const ByteCount acknowledged = view.bytes_done - std::min(view.bytes_done, resumed);
-  const ByteCount moved = bytes_moved();
-  const ByteCount left = *view.size - std::min(*view.size, view.bytes_done);
-  const bool any = view.active.size() == 1 && view.active.front().parts_in_flight > 0;
-  return any && moved > acknowledged ? std::min(moved - acknowledged, left) : 0;
+namespace {
+
+/// All of it is there once the store has said so: until then a byte is missing.
+ByteCount shown_bytes(ByteCount done, const std::optional<ByteCount>& size, bool in_flight) {
+  return in_flight && size && *size > 0 && done >= *size ? *size - 1 : done;
 }
+
+}  // namespace
 
 ProgressView Reporter::view() {
   ++views_made_;
@@ -242,7 +245,8 @@ ProgressView Reporter::view() {
     view.active.push_back({.name = std::move(name),
                            .phase = progress.phase,
                            .size = progress.size,
-                           .bytes_done = progress.bytes_done,
+                           .bytes_done = shown_bytes(progress.bytes_done, progress.size,
+                                                     progress.parts_in_flight > 0),
                            .parts_in_flight = progress.parts_in_flight});
     parts += progress.parts_in_flight;
   };
@@ -257,9 +261,12 @@ ProgressView Reporter::view() {
   }
   view.size = size_known();
   if (set_ && set_->all_found && set_->sizes_known) view.size = set_begin_ + set_->bytes_found;
-  const ByteCount under_way = bytes_under_way(view);
-  view.bytes_done += under_way;
-  if (view.active.size() == 1) view.active.front().bytes_done += under_way;
+  view.bytes_done = shown_bytes(view.bytes_done, view.size, parts > 0);
+  if (retries_ && retries_->waiting > 0) {
+    const RetryNotice& last = retries_->last;
+    view.waiting = "retrying (" + std::to_string(last.attempt) + " of " +
+                   std::to_string(last.attempts_max) + "): " + last.cause;
+  }
   parts_sum_ += parts;
   ++parts_samples_;
   const SpeedMeter::Seconds now = loop_.now() - started_;

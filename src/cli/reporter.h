@@ -33,6 +33,8 @@ struct CopyPlan {
   bool skipped = false;
 };
 
+struct RetryStats;
+
 class Reporter {
  public:
   Reporter(OutputOptions options, Loop& loop);
@@ -69,9 +71,8 @@ class Reporter {
   /// The set has ended: its bytes count as done from now on.
   void unwatch();
 
-  /// Asked for the bytes that have begun to move in this run: parts are counted when the store has
-  /// acknowledged them, and on a slow line that takes minutes.
-  std::function<ByteCount()> bytes_moved;
+  /// Says who waits for another attempt: in the progress, and as events.
+  void watch_retries(RetryStats& retries);
 
   /// --dry-run: what a copy would do. The closing line counts these instead.
   void expect_dry_run() { dry_run_ = true; }
@@ -121,7 +122,6 @@ class Reporter {
  private:
   ProgressView view();
   void show();
-  ByteCount bytes_under_way(const ProgressView& view) const;
   void clear_progress();
   void count(const TransferResult& result);
   void print_done(const CopyNames& names, const TransferResult& result,
@@ -153,6 +153,7 @@ class Reporter {
   std::list<std::unique_ptr<Copy>> active_;
   const SetProgress* set_ = nullptr;
   ByteCount set_begin_ = 0;  // bytes of copies that had ended before the set
+  const RetryStats* retries_ = nullptr;
   SpeedMeter speed_;
   std::uint64_t views_made_ = 0;
   std::uint64_t views_shown_ = 0;

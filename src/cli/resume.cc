@@ -2,6 +2,7 @@
 
 #include "cli/command_line.h"
 #include "cli/jobs.h"
+#include "cli/json_line.h"
 #include "cli/progress_view.h"
 #include "cli/saved_command.h"
 #include "cli/verbs.h"
@@ -88,12 +89,14 @@ class Resume final : public Verb {
         "not sent twice. A command that held a secret is not kept: it must be given by hand.";
     line.examples = "telpher resume\ntelpher resume 3f9c2a7b1d0e4456\ntelpher resume --dry-run";
     line.flag("-n,--dry-run", "show the commands, and do nothing", dry_run_);
+    line.group("Output");
+    line.flag("--json", "one JSON object per line and event, also of the commands", json_);
   }
 
   Task<int> run(Command* command) override {
     Result<std::vector<Job>> jobs = co_await find_jobs(command);
     if (!jobs) co_return report_error(jobs.error());
-    if (jobs->empty() && problems_ == 0) std::puts("nothing is unfinished");
+    if (jobs->empty() && problems_ == 0 && !json_) std::puts("nothing is unfinished");
     command->on_interrupt = [this, command] {
       // A terminal has told it already; a second signal would make it stop at once.
       if (child_ > 0 && !command->told_by_terminal) ::kill(child_, SIGTERM);
@@ -108,6 +111,8 @@ class Resume final : public Verb {
     if (jobs->size() == 1 && problems_ == 0) co_return first_failure;
     co_return failed + problems_ > 0 ? kExitSomeFailed : kExitDone;
   }
+
+  bool prints_results() const override { return json_; }
 
  private:
   Task<Result<std::vector<Job>>> find_jobs(Command* command) {
@@ -147,6 +152,11 @@ class Resume final : public Verb {
         continue;
       }
       ++problems_;
+      if (json_) {
+        JsonLine line;
+        line.text("event", "failed").text("id", entry.id).text("source", entry.source);
+        line.text("message", why).print();
+      }
       std::fprintf(stderr, "telpher: %s: %s -> %s: %s\n", entry.id.c_str(),
                    printable(entry.source).c_str(),
                    printable(destination_for_people(entry)).c_str(), printable(why).c_str());
@@ -154,11 +164,26 @@ class Resume final : public Verb {
     co_return jobs;
   }
 
-  Task<int> give_again(const Job* job) {
-    std::printf("%s\n", printable(shell_text(job->command)).c_str());
+  void print(const Job& job) const {
+    if (json_) {
+      JsonLine line;
+      line.text("event", dry_run_ ? "planned" : "resumed").text("id", job.id);
+      line.text("source", job.source).text("command", shell_text(job.command)).print();
+    } else {
+      std::printf("%s\n", printable(shell_text(job.command)).c_str());
+    }
     std::fflush(stdout);
+  }
+
+  Task<int> give_again(const Job* job) {
+    print(*job);
     if (dry_run_) co_return kExitDone;
-    const Result<pid_t> child = start(job->command);
+    SavedCommand command = job->command;
+    std::vector<std::string>& typed = command.arguments;
+    if (json_ && std::ranges::find(typed, "--json") == typed.end()) {
+      typed.insert(typed.begin() + 1, "--json");  // behind the verb
+    }
+    const Result<pid_t> child = start(command);
     if (!child) co_return report_error(child.error());
     child_ = *child;
     const int status = co_await offload([pid = *child] {
@@ -172,6 +197,7 @@ class Resume final : public Verb {
   }
 
   bool dry_run_ = false;
+  bool json_ = false;
   std::size_t problems_ = 0;
   pid_t child_ = -1;
 };

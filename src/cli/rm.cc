@@ -58,6 +58,8 @@ class ObjectRemoval final : public Verb {
     co_return report.exit_code();
   }
 
+  bool prints_results() const override { return options_.json; }
+
  private:
   /// How many of the first ones are plain objects of one bucket: they go in one request.
   std::size_t plain_alike(std::span<const Address> addresses) const {

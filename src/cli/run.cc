@@ -72,6 +72,19 @@ bool reader_has_left() {
   return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
 }
 
+/// What the process ends with once all has been printed: results that nobody can have are a
+/// failure, but for those a reader in a pipe has had enough of.
+int end_of_output(int code, bool is_result) {
+  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout);
+  if (!failed) return code;
+  // Closed before we started: nobody wants to hear of copies, and who asked for results has none.
+  const bool closed = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY;
+  if (code == kExitDone && reader_has_left()) end_by_broken_pipe();
+  if (closed && !is_result) return code;
+  std::fputs("telpher: standard output could not be written\n", stderr);
+  return code == kExitDone ? kExitDestination : code;
+}
+
 int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
   Result<Settings> settings = read_settings(process_environment(), machine_memory());
   if (!settings) return usage_error(settings.error().message);
@@ -84,7 +97,7 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
   if (!parsed) return usage_error(parsed.error().message);
   if (parsed->help) {
     std::fputs(line.help(help_width()).c_str(), stdout);
-    return kExitDone;
+    return end_of_output(kExitDone, true);
   }
   const Result<std::unique_ptr<SignalWatch>> signals = SignalWatch::start();
   if (!signals) return report_error(signals.error());
@@ -97,22 +110,14 @@ int run_entry(const VerbEntry& entry, std::span<const std::string> arguments) {
                   .on_interrupt = {}};
   command.typed.insert(command.typed.end(), arguments.begin(), arguments.end());
   const int code = loop.run(run_verb(verb.get(), &command, signals->get()));
-  const bool failed = std::fflush(stdout) != 0 || std::ferror(stdout);
-  // Who closed it before we started wants no results.
-  const bool wanted = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY;
-  if (failed && code == kExitDone && reader_has_left()) end_by_broken_pipe();
-  if (failed && wanted) {
-    std::fputs("telpher: standard output could not be written\n", stderr);
-    return code == kExitDone ? kExitDestination : code;
-  }
-  return code;
+  return end_of_output(code, verb->prints_results());
 }
 
 int print_man_page() {
   // The same on every machine: its defaults are not this one's.
   Settings settings;
   std::fputs(man_page(all_verbs(), settings, TELPHER_VERSION).c_str(), stdout);
-  return std::fflush(stdout) == 0 ? kExitDone : kExitDestination;
+  return end_of_output(kExitDone, true);
 }
 
 }  // namespace
@@ -126,11 +131,11 @@ int run_command_line(int argc, char** argv) {
   const std::string& first = arguments.front();
   if (first == "--version" || first == "-V" || first == "version") {
     std::puts("telpher " TELPHER_VERSION);
-    return kExitDone;
+    return end_of_output(kExitDone, true);
   }
   if (first == "--help" || first == "-h" || (first == "help" && arguments.size() == 1)) {
     print_overview(stdout);
-    return kExitDone;
+    return end_of_output(kExitDone, true);
   }
   if (first == "__complete") return print_completion(std::span(arguments).subspan(1));
   const bool help = first == "help";

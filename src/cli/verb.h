@@ -36,6 +36,9 @@ class Verb {
   virtual Task<int> run(Command* command) = 0;
   /// Whether a signal is how it ends: a server that is told to stop has done what it was to do.
   virtual bool ends_by_signal() const { return false; }
+  /// Whether what it prints is what it was run for. Else it is known by what it has done, and a
+  /// standard output that was closed from the start is no failure.
+  virtual bool prints_results() const { return true; }
 };
 
 struct VerbEntry {

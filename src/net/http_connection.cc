@@ -176,6 +176,7 @@ void MessageWriter::advance(std::size_t bytes) {
   const auto of_head = std::min<ByteCount>(bytes, head_.size() - head_sent_);
   head_sent_ += of_head;
   body_sent_ += bytes - of_head;
+  if (body_.count) body_.count->set(body_sent_);
 }
 
 Result<IoStep> MessageWriter::step_once() {

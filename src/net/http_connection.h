@@ -123,7 +123,9 @@ class MessageWriter {
  public:
   /// `head` and the body's bytes stay alive and unchanged until the end.
   MessageWriter(HttpConnection& connection, std::string_view head, Body body)
-      : connection_(connection), head_(head), body_(body) {}
+      : connection_(connection), head_(head), body_(body) {
+    if (body_.count) body_.count->set(0);
+  }
 
   enum class State {
     kDone,     // all of it has left

@@ -12,6 +12,27 @@ namespace telpher {
 
 class ByteReader;
 
+/// A sum that somebody watches, and what one piece of work has added to it: taken back when the
+/// work begins again, and when it ends, as whoever ends it well adds the whole.
+class BodyCount {
+ public:
+  /// @param share  this work is one of so many that all count for the same bytes: reading, sending
+  explicit BodyCount(ByteCount& sum, ByteCount share = 1) : sum_(sum), share_(share) {}
+  BodyCount(const BodyCount&) = delete;
+  BodyCount& operator=(const BodyCount&) = delete;
+  ~BodyCount() { set(0); }
+  /// So many bytes are done.
+  void set(ByteCount done) {
+    sum_ = sum_ - counted_ + done / share_;
+    counted_ = done / share_;
+  }
+
+ private:
+  ByteCount& sum_;
+  const ByteCount share_;
+  ByteCount counted_ = 0;
+};
+
 /// Bytes to be sent, again from the start at every attempt: memory, or a range of an open file
 /// (sent without passing through user space where the transport can); or, for stores that take
 /// them as they come, a stream that can be read once. The caller keeps them alive until the call
@@ -22,6 +43,7 @@ struct Body {
   ByteCount file_offset = 0;
   ByteCount size = 0;
   ByteReader* stream = nullptr;  // set: the bytes are what it delivers, exactly `size` of them
+  BodyCount* count = nullptr;    // told how many have left, where Capabilities::counts_bodies
 
   static Body of(Bytes bytes) { return {bytes, -1, 0, bytes.size()}; }
   static Body of_file(int fd, ByteRange range) { return {{}, fd, range.offset, range.length}; }

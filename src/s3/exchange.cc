@@ -51,6 +51,7 @@ S3Store::S3Store(Loop& loop, HttpClient& http, S3StoreOptions options)
       list_version_(provider_->list_version),
       credentials_(std::move(options.credentials)),
       notice_(std::move(options.notice)) {
+  capabilities_.counts_bodies = true;
   provider_learned_ = provider_ != &unknown_provider();
   if (region_.empty()) region_ = region_of_host(*provider_, endpoint_.origin.host);
 }

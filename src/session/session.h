@@ -64,9 +64,8 @@ class Session {
   /// Connections to the S3 service.
   int connections_max = 256;
 
-  /// Bytes that have begun to move in this run towards `destination`, resent ones left out: what
-  /// moves a progress while parts are under way.
-  ByteCount bytes_moved(Address::Kind source, Address::Kind destination) const;
+  /// Of all calls to the stores: who waits for another attempt, and how often it came to that.
+  RetryStats& retries() { return retry_stats_; }
 
   std::vector<StatsGroup> stats(const CopySettings& copy, const RunFigures& figures) const;
 

@@ -94,17 +94,6 @@ StatsGroup Session::network_stats() const {
   return group;
 }
 
-ByteCount Session::bytes_moved(Address::Kind source, Address::Kind destination) const {
-  const ByteCount read = transfer_stats_.bytes_read.value();
-  if (destination != Address::Kind::kS3) return read;
-  if (!s3_client_) return 0;
-  const ByteCount sent = s3_client_->stats().bytes_sent;
-  const ByteCount fresh = sent - std::min(sent, retry_stats_.bytes_resent.value());
-  // What comes over one line and leaves by another has gone half its way in between. Of files the
-  // reading is only their checksum.
-  return source == Address::Kind::kPath ? fresh : (read + fresh) / 2;
-}
-
 std::vector<StatsGroup> Session::stats(const CopySettings& copy, const RunFigures& figures) const {
   const BufferPool::Stats pool = buffers_ ? buffers_->stats() : BufferPool::Stats{};
   const TransferStats& t = transfer_stats_;

@@ -114,6 +114,7 @@ std::size_t CurlResponse::on_send(char* buffer, std::size_t size, std::size_t co
     std::memcpy(buffer, body.memory.data() + response.sent_, wanted);
   }
   response.sent_ += static_cast<ByteCount>(taken);
+  if (body.count) body.count->set(response.sent_);
   response.shared_->stats.bytes_sent += static_cast<ByteCount>(taken);
   return static_cast<std::size_t>(taken);
 }

@@ -131,6 +131,7 @@ struct Capabilities {
   bool partial_complete = true;  // complete() may leave out parts that were sent
   bool server_side_copy = true;
   bool tagging = true;
+  bool counts_bodies = false;  // sends over a network, and tells Body::count how far it is
 };
 
 }  // namespace telpher

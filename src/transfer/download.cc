@@ -194,7 +194,9 @@ class Download {
       if (!engine_.journal) co_return file_.create(path_, seen_.size);
     }
     Loop& loop = co_await current_loop();
+    const std::string_view phase = std::exchange(progress_.phase, kWaitingForAnother);
     CO_TRY(lease_, co_await engine_.journal->acquire(path_, loop.now() + kLeaseWait));
+    progress_.phase = phase;
     CO_TRY(std::vector<JournalEntry> entries, co_await engine_.journal->unfinished_at(path_));
     for (JournalEntry& entry : entries) {
       // The temporary file's name stands where an upload has its upload id.

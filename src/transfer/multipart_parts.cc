@@ -79,15 +79,19 @@ Task<Result<void>> MultipartUpload::read_and_put(PartNumber number, ByteRange ra
   CO_TRY(Semaphore::Permit connection, co_await source_connections_.acquire());
   CO_TRY(Buffer buffer, co_await engine_.buffers.acquire(range.length));
   PartHash hash(hashes_);
-  CO_TRY_VOID(co_await read_range(range, buffer.bytes().first(range.length), &hash));
+  {
+    BodyCount count(progress_.bytes_done, buffered_share(store_));
+    CO_TRY_VOID(co_await read_range(range, buffer.bytes().first(range.length), &hash, &count));
+  }
   connection.release();
   co_return co_await put_buffer(number, std::move(buffer), range.length, hash.finish());
 }
 
-Task<Result<void>> MultipartUpload::read_range(ByteRange range, MutableBytes room, PartHash* hash) {
+Task<Result<void>> MultipartUpload::read_range(ByteRange range, MutableBytes room, PartHash* hash,
+                                               BodyCount* count) {
   ResumingReader reader(source_, seen_, range);
   MeasuredReader measured(reader, source_connections_);
-  CO_TRY(const std::size_t filled, co_await fill_part(&engine_, &measured, room, hash));
+  CO_TRY(const std::size_t filled, co_await fill_part(&engine_, &measured, room, hash, count));
   if (reader.reopened() > 0) {
     engine_.stats.part_retries.add(static_cast<std::uint64_t>(reader.reopened()));
   }
@@ -157,8 +161,9 @@ Task<Result<void>> MultipartUpload::read_stream(Stream* stream, TaskGroup* group
     CO_TRY(Buffer buffer, co_await engine_.buffers.acquire(wanted));
     const MutableBytes room = buffer.bytes().first(wanted);
     PartHash hash(hashes_);
+    BodyCount count(progress_.bytes_done, buffered_share(store_));
     CO_TRY(const std::size_t filled,
-           co_await fill_part(&engine_, stream->reader.get(), room, &hash));
+           co_await fill_part(&engine_, stream->reader.get(), room, &hash, &count));
     if (filled == 0) co_return Result<void>();
     if (past_last) co_return plan_.passed_reach();
     if (in_order_) in_order_->update(room.first(filled));
@@ -192,6 +197,8 @@ Task<Result<void>> MultipartUpload::put_buffer(PartNumber number, Buffer buffer,
     }
     parts_.erase(there);
   }
+  BodyCount read(progress_.bytes_done, buffered_share(store_));
+  read.set(size);
   CO_TRY(Semaphore::Permit slot, co_await put_slots_.acquire());
   CO_TRY_VOID(co_await put(number, Body::of(buffer.bytes().first(size)), std::move(digests)));
   progress_.bytes_done += size;
@@ -212,6 +219,8 @@ Task<Result<void>> MultipartUpload::put(PartNumber number, Body body, PartDigest
   }
   if (!digests.md5.empty()) options.content_md5 = digests.md5.to_base64();
   const ByteCount size = body.size;
+  BodyCount sent(progress_.bytes_done, body.fd < 0 ? buffered_share(store_) : 1);
+  body.count = &sent;
   Result<PartInfo> stored = co_await store_.put_part(object_, upload_id_, number, body, options);
   if (!stored) {
     Error error = std::move(stored).error();

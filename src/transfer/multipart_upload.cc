@@ -109,7 +109,9 @@ Task<Result<TransferResult>> MultipartUpload::transfer(std::optional<Started> st
   if (started && in_order_) in_order_->update(started->first.bytes().first(started->filled));
   if (engine_.journal) {
     Loop& loop = co_await current_loop();
+    const std::string_view phase = std::exchange(progress_.phase, kWaitingForAnother);
     CO_TRY(lease_, co_await engine_.journal->acquire(name_, loop.now() + kLeaseWait));
+    progress_.phase = phase;
     if (lease_->waited) {
       CO_TRY(const auto finished, co_await engine_.journal->last_finished(name_));
       if (finished && finished->source_hash == job_hash_ && !seen_.validator.empty() &&

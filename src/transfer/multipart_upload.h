@@ -76,7 +76,8 @@ class MultipartUpload {
   Task<Result<void>> move_ranges();
   Task<Result<void>> move_range(PartNumber number);
   Task<Result<void>> read_and_put(PartNumber number, ByteRange range);
-  Task<Result<void>> read_range(ByteRange range, MutableBytes room, PartHash* hash);
+  Task<Result<void>> read_range(ByteRange range, MutableBytes room, PartHash* hash,
+                                BodyCount* count);
   Task<Result<void>> hash_and_put_file(PartNumber number, ByteRange range);
   Task<Result<void>> move_stream(std::optional<Started> started);
   Task<Result<void>> read_stream(Stream* stream, TaskGroup* group);
@@ -122,6 +123,12 @@ class MultipartUpload {
 /// What upload() and copy_within() compute while bytes pass.
 HashPlan make_hash_plan(const TransferOptions& options, const SourceInfo& seen,
                         const Capabilities& capabilities);
+
+/// Of what is read into a buffer and sent from there, each half is half of the progress, where the
+/// sending takes time.
+inline ByteCount buffered_share(const ObjectStore& store) {
+  return store.capabilities().counts_bodies ? 2 : 1;
+}
 
 /// SHA-256 of the exact address, in hex.
 std::string hash_of_source(const Source& source);

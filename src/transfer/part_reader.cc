@@ -15,18 +15,19 @@ constexpr ByteCount kYieldEvery = 1024 * 1024;  // sockets are served in between
 }  // namespace
 
 Task<Result<std::size_t>> fill_part(Engine* engine, ByteReader* reader, MutableBytes buffer,
-                                    PartHash* hash) {
+                                    PartHash* hash, BodyCount* count) {
   std::size_t filled = 0;
   while (filled < buffer.size()) {
     // What can be sent is sent before more is read: parts leave while they are in the caches.
     co_await Yield{};
     const MutableBytes room = buffer.subspan(filled, std::min(kReadSize, buffer.size() - filled));
-    CO_TRY(const std::size_t count, co_await reader->read_some(room));
-    if (count == 0) break;
-    hash->update(room.first(count));
-    filled += count;
-    engine->stats.bytes_read.add(count);
-    if (engine->rate.limited()) CO_TRY_VOID(co_await engine->rate.pass(count));
+    CO_TRY(const std::size_t read, co_await reader->read_some(room));
+    if (read == 0) break;
+    hash->update(room.first(read));
+    filled += read;
+    count->set(filled);
+    engine->stats.bytes_read.add(read);
+    if (engine->rate.limited()) CO_TRY_VOID(co_await engine->rate.pass(read));
   }
   engine->stats.copies_through_buffers.add(filled);
   co_return filled;

@@ -9,9 +9,9 @@
 namespace telpher {
 
 /// Reads until `buffer` is full or the source ends; returns what was read. Bytes are added to
-/// `hash`, paced by the engine's rate and counted.
+/// `hash`, paced by the engine's rate and counted, also by `count`.
 Task<Result<std::size_t>> fill_part(Engine* engine, ByteReader* reader, MutableBytes buffer,
-                                    PartHash* hash);
+                                    PartHash* hash, BodyCount* count);
 
 /// Digests a range of a file through a small buffer, giving way to other tasks now and then: its
 /// bytes are then sent straight from the page cache. Errors: kSourceChanged when the file is

@@ -66,13 +66,18 @@ struct TransferResult {
 /// Watched while a transfer runs; reading is cheap, percentages are the reader's business.
 struct TransferProgress {
   std::optional<ByteCount> size;
-  ByteCount bytes_done = 0;     // of parts acknowledged and in flight; falls when a part is resent
+  /// Of parts acknowledged, and what has been sent of those in flight (of what is read into buffers
+  /// first, half of each); falls when a part is sent again.
+  ByteCount bytes_done = 0;
   ByteCount bytes_resumed = 0;  // of bytes_done, done by an earlier run
   int parts = 0;
   int parts_done = 0;
   int parts_in_flight = 0;
-  std::string_view phase = "starting";  // starting, copying, completing, verifying, done, failed
+  std::string_view phase = "starting";  // starting, copying, completing, verifying, done, failed …
 };
+
+/// The phase of one that waits until another process has ended the same transfer.
+inline constexpr std::string_view kWaitingForAnother = "waiting for another telpher";
 
 /// Recorded by all transfers of an engine.
 struct TransferStats {

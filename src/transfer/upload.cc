@@ -114,6 +114,7 @@ struct PutJob {
   ObjectAddress object;
   const TransferOptions* options;
   const SourceInfo* seen;
+  TransferProgress* progress;
 };
 
 /// One PUT of bytes whose digests are known.
@@ -138,6 +139,8 @@ Task<Result<TransferResult>> put_whole(PutJob job, Body body, PartDigests digest
     result.verified_by = std::string(to_string(put.checksum->algorithm())) + ", by the store";
   }
   const bool with_checksum = put.checksum.has_value();
+  BodyCount sent(job.progress->bytes_done, body.fd < 0 ? buffered_share(*job.store) : 1);
+  body.count = &sent;
   CO_TRY(PutResult stored, co_await job.store->put(job.object, body, put));
   if (with_checksum && !can.checksums) result.verified_by = "md5, by the store";
   const bool other_checksum = stored.checksum && stored.checksum->parts == 0 &&
@@ -182,9 +185,10 @@ Task<Result<TransferResult>> put_buffered(PutJob job) {
   CO_TRY(Buffer buffer, co_await job.engine->buffers.acquire(std::max<ByteCount>(size, 1) + 1));
   PartHash hash(hash_plan_of(job));
   ResumingReader reader(*job.source, *job.seen, std::nullopt);
+  BodyCount read(job.progress->bytes_done, buffered_share(*job.store));
   // Room for one byte more: a source that has grown is found out.
   CO_TRY(const std::size_t filled,
-         co_await fill_part(job.engine, &reader, buffer.bytes().first(size + 1), &hash));
+         co_await fill_part(job.engine, &reader, buffer.bytes().first(size + 1), &hash, &read));
   if (filled != size) {
     co_return make_error(ErrorKind::kSourceChanged, "the source changed while it was being copied");
   }
@@ -195,7 +199,8 @@ Task<Result<TransferResult>> put_buffered(PutJob job) {
 /// A stream whose end is not known: what ends within its first part becomes one PUT.
 Task<Result<TransferResult>> upload_unknown(MultipartUpload::Input input) {
   const SourceInfo& seen = input.seen;
-  const PutJob job{input.engine, input.source, input.store, input.object, &input.options, &seen};
+  const PutJob job{input.engine,   input.source, input.store,   input.object,
+                   &input.options, &seen,        input.progress};
   const std::size_t first_size = input.plan.part_size_of(1);
   MultipartUpload::Started started;
   started.reader = std::make_unique<ResumingReader>(*input.source, seen, std::nullopt);
@@ -203,7 +208,9 @@ Task<Result<TransferResult>> upload_unknown(MultipartUpload::Input input) {
   const MutableBytes room = started.first.bytes().first(first_size);
   HashPlan plan = hash_plan_of(job);
   PartHash hash(plan);
-  CO_TRY(started.filled, co_await fill_part(input.engine, started.reader.get(), room, &hash));
+  BodyCount read(input.progress->bytes_done, buffered_share(*input.store));
+  CO_TRY(started.filled,
+         co_await fill_part(input.engine, started.reader.get(), room, &hash, &read));
   started.digests = hash.finish();
   if (started.filled < first_size) {
     CO_TRY_VOID(co_await input.source->check_unchanged(seen));
@@ -212,6 +219,7 @@ Task<Result<TransferResult>> upload_unknown(MultipartUpload::Input input) {
     result.mode = TransferMode::kUnknownLength;
     co_return result;
   }
+  read.set(0);  // it is counted with the other parts now
   MultipartUpload multipart(std::move(input));
   co_return co_await multipart.run(std::move(started));
 }
@@ -248,7 +256,7 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
   CO_TRY_VOID(co_await check_file_beforehand(&engine, &source, &options, &prepared.seen));
   progress.phase = "copying";
   if (prepared.plan.mode == TransferMode::kPut) {
-    const PutJob job{&engine, &source, &store, object, &options, &prepared.seen};
+    const PutJob job{&engine, &source, &store, object, &options, &prepared.seen, &progress};
     ++progress.parts_in_flight;
     Result<TransferResult> result =
         source.fd() >= 0 ? co_await put_file(job) : co_await put_buffered(job);

@@ -162,8 +162,13 @@ RM = [
         out=r"\Awould remove {store}/logs/a\.gz\n(.*\n)*would remove 3 objects\n\Z"),
     Row("telpher rm --dryrun {store}/a", THREE, out=r"\Awould remove {store}/a\n\Z"),
     Row("telpher rm -q -r {store}", THREE, out=r"\A\Z", left=[]),
-    Row("telpher rm --json -r {store} | jq -c '[.event, .key, .removed]'", THREE,
-        out=r'\["done","a",null\]\n(.*\n)*\["summary",null,3\]$', left=[]),
+    Row("telpher rm --json -r {store} | jq -c '[.event, .destination, .removed]'", THREE,
+        out=r'\["removed","{store}/a",null\]\n(.*\n)*\["summary",null,3\]$', left=[]),
+    Row("telpher rm --json -n {store}/a | jq -c '[.event, .destination, .how]'", THREE,
+        out=r'\["planned","{store}/a","remove"\]'),
+    Row("mkdir d; touch d/b; telpher sync --json d {store} --delete | jq -c "
+        "'select(.event == \"removed\") | [.event, .destination]'", {"a": b"1", "b": b""},
+        out=r'\A\["removed","{store}/a"\]\n\Z', left=["b"]),
     Row("printf 'a\\n\\n{store}/c\\n' | telpher rm {store} --from-file -", THREE,
         out="removed 2 objects", left=["b"]),
     Row("telpher rm {store}/logs/ --from-file list", TREE, {"list": b"a.gz\r\nold/c.gz"},
@@ -194,6 +199,10 @@ RM = [
 BUCKETS = [
     Row("telpher mb {store}", None, out=r"\A\Z", left=[]),
     Row("telpher mb {store} && telpher mb {store}", None, left=[]),
+    Row("telpher mb --json {store} | jq -c .", None, out=r'\A{"event":"done","bucket":"{bucket}"}\n\Z',
+        left=[]),
+    Row("telpher mb --json s3://B | jq -r .event", None, out="^failed$", err="Invalid bucket name",
+        left=GONE),
     Row("telpher mb {store}/key", {}, exit=2, err="is no bucket"),
     Row("telpher mb s3://B", exit=2, err="Invalid bucket name 'B'"),
     Row("telpher rb {store}", {}, out=r"\A\Z", left=GONE),
@@ -305,6 +314,25 @@ FILTERS = [
         err=NOTHING_LEFT + "6 names"),
     Row("telpher verify d {store}/logs/ --exclude '*'", TREE, {"d/x": b""}, exit=3,
         err="no object is there"),
+]
+
+OUTPUT = [
+    Row("telpher ls {store} > /dev/full", THREE, exit=4, err="standard output could not be written"),
+    Row("telpher ls {store} >&-", THREE, exit=4, err="standard output could not be written"),
+    Row("telpher stat {store}/a >&-", THREE, exit=4, err="standard output could not be written"),
+    Row("telpher presign {store}/a >&-", THREE, exit=4, err="could not be written", only="s3"),
+    Row("telpher presign {store}/a >/dev/full", THREE, exit=4, err="could not be written", only="s3"),
+    Row("telpher jobs >&-", exit=4, err="could not be written", only="local"),
+    Row("telpher ls --help > /dev/full", exit=4, err="could not be written", only="local"),
+    Row("telpher --help >&-", exit=4, err="could not be written", only="local"),
+    Row("telpher --version > /dev/full", exit=4, err="could not be written", only="local"),
+    Row("telpher cp f {store}/k >&-", {}, {"f": b"x"}, left={"k": b"x"}),
+    Row("telpher rm {store}/a >&-", THREE, left=["b", "c"]),
+    Row("telpher cp f {store}/k --json >&-", {}, {"f": b"x"}, exit=4, err="could not be written",
+        left={"k": b"x"}),
+    Row("telpher ls -r {store} | head -1; echo ${PIPESTATUS[1]}", THREE, out=r"^0$"),
+    Row("telpher cp f {store}/k --json --stats | grep -cE '[0-9]E[-+]?[0-9]'; true", {},
+        {"f": b"x" * 100}, out="^0$", left=["k"]),
 ]
 
 NEW_BUCKET = [
@@ -487,9 +515,12 @@ JOBS = [
     Row("telpher resume", out="^nothing is unfinished$", only="local"),
     Row("telpher resume 0123456789abcdef", exit=3, err="telpher jobs", only="local"),
     Row("telpher forget 0123456789abcdef", exit=3, err="telpher jobs", only="local"),
+    Row("telpher forget --json 0123456789abcdef | jq -r .event", out="^failed$", err="telpher jobs",
+        only="local"),
+    Row("telpher resume --json", out=r"\A\Z", only="local"),
     Row("telpher forget", exit=2, err="--all", only="local"),
     Row("telpher forget --all", out=r"\A\Z", only="local"),
 ]
 
-ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + FILTERS + NEW_BUCKET + SWEEP + SYNC + MV + FROM_FILE +
+ROWS = (LS + STAT + CAT + RM + BUCKETS + DU + PRESIGN + VERIFY + DOCTOR + VERSIONS + CP + FILTERS + OUTPUT + NEW_BUCKET + SWEEP + SYNC + MV + FROM_FILE +
         JOBS)

@@ -138,6 +138,16 @@ def test_interrupted_standard_input_promises_nothing(telpher):
     assert b"continues" not in err
 
 
+def test_the_second_of_two_says_what_it_waits_for(telpher, slow_web):
+    first = telpher.start(*copy_args(slow_web))
+    wait_for_event(first, progressed(PART))
+    args = [arg for arg in copy_args(slow_web) if arg != "--json"]
+    second = telpher.ok(*args, "--progress", "always")
+    first.communicate(timeout=60)
+    assert "waiting for another telpher" in second.err
+    assert "retrying" not in second.err
+
+
 def test_a_second_signal_stops_at_once(telpher, web):
     server = web([{"path": "/f", "size": SIZE, "etag": '"1"', "stall_at": 1000}])
     process = telpher.start(*copy_args(server))

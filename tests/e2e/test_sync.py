@@ -508,6 +508,18 @@ def test_resume_continues_what_was_killed(telpher, s3, tmp_path):
     assert "nothing is unfinished" in telpher.ok("resume").out
 
 
+def test_resume_json_says_what_it_does_and_what_came_of_it(telpher, s3, tmp_path):
+    interrupted_upload(telpher, s3, tmp_path)
+    [job] = telpher.jobs()
+    [planned] = telpher.events("resume", "--json", "-n").events
+    assert (planned["event"], planned["id"], planned["command"]) == (
+        "planned", job["id"], job["command"])
+    events = telpher.events("resume", "--json").events
+    assert [events[0]["event"], events[0]["id"], events[-1]["event"]] == [
+        "resumed", job["id"], "summary"]
+    assert events[-1]["bytes_resumed"] > 0
+
+
 def test_resume_of_a_secret_says_what_to_do(telpher, s3, web, tmp_path):
     server = web([{"path": "/f", "size": 40 * MIB, "etag": '"1"'}])
     s3([{"on": "UploadPart", "after": 2, "count": 1, "do": "delay", "ms": 120_000}])
@@ -526,7 +538,8 @@ def test_forget_frees_the_upload(telpher, s3, tmp_path):
     assert telpher.open_uploads("s3://bucket")
     assert telpher.run("forget").returncode == 2
     assert telpher.run("forget", "0123456789abcdef").returncode == 3
-    telpher.ok("forget", job["id"])
+    [event] = telpher.events("forget", "--json", job["id"]).events
+    assert (event["event"], event["id"], event["source"]) == ("done", job["id"], "big")
     assert telpher.jobs() == []
     assert telpher.open_uploads("s3://bucket") == []
 

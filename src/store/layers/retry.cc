@@ -65,6 +65,7 @@ bool RetryStore::plan_retry(Series& series, Error& error, Random& random, Durati
   series.paid = cost;
   count_cause(error.kind);
   stats_.bytes_resent.add(series.bytes_sent);
+  if (series.count) series.count->set(0);  // what was sent has come to nothing
 
   const Duration base = throttled ? policy_.throttle_pause_base : policy_.pause_base;
   const int doublings = std::min(series.attempts - 1, 20);
@@ -75,6 +76,16 @@ bool RetryStore::plan_retry(Series& series, Error& error, Random& random, Durati
     pause += std::min<Duration>(*error.context.retry_after, policy_.retry_after_max);
   }
   return true;
+}
+
+Task<Result<void>> RetryStore::pause_for(Duration pause, int attempt, const Error* cause) {
+  Loop& loop = co_await current_loop();
+  stats_.last = {attempt, policy_.attempts_max, cause->message};
+  if (stats_.told) stats_.told(stats_.last);
+  ++stats_.waiting;
+  Result<void> slept = co_await SleepUntil(loop.now() + pause);
+  --stats_.waiting;
+  co_return slept;
 }
 
 template <class T, class Make, class Settle>
@@ -103,7 +114,7 @@ Task<Result<T>> RetryStore::attempts(Series series, Make make, Settle settle) {
     Loop& loop = co_await current_loop();
     Duration pause{};
     if (!plan_retry(series, error, loop.random(), pause)) co_return std::move(result);
-    CO_TRY_VOID(co_await SleepUntil(loop.now() + pause));
+    CO_TRY_VOID(co_await pause_for(pause, series.attempts + 1, &error));
   }
 }
 
@@ -130,13 +141,14 @@ Task<Result<PutResult>> RetryStore::put(ObjectAddress object, Body body,
                                         const PutOptions& options) {
   if (body.stream) return inner().put(std::move(object), body, options);
   if (!options.condition.on_object()) {
-    return attempts<PutResult>({Operation::kPutObject, body.size},
-                               [this, object = std::move(object), body, &options] {
-                                 return inner().put(object, body, options);
-                               });
+    return attempts<PutResult>(
+        {.operation = Operation::kPutObject, .bytes_sent = body.size, .count = body.count},
+        [this, object = std::move(object), body, &options] {
+          return inner().put(object, body, options);
+        });
   }
   return attempts<PutResult>(
-      {Operation::kPutObject, body.size},
+      {.operation = Operation::kPutObject, .bytes_sent = body.size, .count = body.count},
       [this, object, body, &options] { return inner().put(object, body, options); },
       [this, object, body, &options](const Error& error) {
         return settle_put(object, body, options, error);
@@ -250,11 +262,12 @@ Task<Result<PartInfo>> RetryStore::put_part(ObjectAddress object, std::string up
     return inner().put_part(std::move(object), std::move(upload_id), number, body,
                             std::move(options));
   }
-  return attempts<PartInfo>({Operation::kPutPart, body.size},
-                            [this, object = std::move(object), id = std::move(upload_id), number,
-                             body, options = std::move(options)] {
-                              return inner().put_part(object, id, number, body, options);
-                            });
+  return attempts<PartInfo>(
+      {.operation = Operation::kPutPart, .bytes_sent = body.size, .count = body.count},
+      [this, object = std::move(object), id = std::move(upload_id), number, body,
+       options = std::move(options)] {
+        return inner().put_part(object, id, number, body, options);
+      });
 }
 
 Task<Result<PartInfo>> RetryStore::copy_part(ObjectAddress from, ByteRange range,

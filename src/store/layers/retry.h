@@ -12,8 +12,10 @@
 #include "store/layers/retry_quota.h"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <set>
+#include <string>
 
 namespace telpher {
 
@@ -27,9 +29,19 @@ struct RetryPolicy {
   std::int64_t throttle_cost = 5;
 };
 
+/// A pause before another attempt.
+struct RetryNotice {
+  int attempt = 0;  // the one that comes, from 2 on
+  int attempts_max = 0;
+  std::string cause;  // the message of the error before
+};
+
 /// Recorded by all retry layers that share one.
 struct RetryStats {
-  Counter throttled;  // retries by cause
+  int waiting = 0;                               // calls in such a pause now
+  RetryNotice last;                              // of the pause that was begun last
+  std::function<void(const RetryNotice&)> told;  // at each; may be empty
+  Counter throttled;                             // retries by cause
   Counter timeout;
   Counter network;
   Counter server;
@@ -83,6 +95,7 @@ class RetryStore final : public ForwardingStore {
     std::int64_t paid = 0;    // for the last retry
     bool maybe_done = false;  // an attempt failed in a way that may have done the work
     int* doubts = nullptr;    // counts such attempts
+    BodyCount* count = nullptr;
   };
 
   /// `make` starts one attempt; `settle` is asked about a permanent failure that may be the echo of
@@ -95,6 +108,7 @@ class RetryStore final : public ForwardingStore {
   /// Whether there is to be another attempt; fills in `pause`. Marks `error` when not.
   bool plan_retry(Series& series, Error& error, Random& random, Duration& pause);
   void count_cause(ErrorKind kind);
+  Task<Result<void>> pause_for(Duration pause, int attempt, const Error* cause);
 
   Task<Result<std::vector<UploadInfo>>> uploads_like(ObjectAddress object);
   Task<Result<void>> end_twins(ObjectAddress object, std::string upload_id, Duration elapsed,
