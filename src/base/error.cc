@@ -37,6 +37,12 @@ bool is_shortage_here(const Error& error) {
   return error.kind == ErrorKind::kIo && (code == "EMFILE" || code == "ENFILE" || code == "ENOMEM");
 }
 
+bool is_disk_full(const Error& error) {
+  const std::string& code = error.context.code;
+  return code == "ENOSPC" || code == "EDQUOT" || code == "SQLITE_FULL" ||
+         code == "SQLITE_IOERR_SHMSIZE" || code == "InsufficientStorage";
+}
+
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
     case ErrorKind::kInvalid: return "invalid";

@@ -65,6 +65,9 @@ Error make_errno_error(int errno_value, std::string_view what);
 /// This process, or this machine, has no more descriptors or memory to give: neither end's fault.
 bool is_shortage_here(const Error& error);
 
+/// The disk, or what this user may have of it, is full; also as SQLite and as stores say it.
+bool is_disk_full(const Error& error);
+
 /// "not-found", "throttled" … for logs and --json.
 std::string_view to_string(ErrorKind kind);
 

@@ -39,6 +39,7 @@ bool is_at_destination(const Error& error, CopyEnds ends) {
 
 ExitCode exit_code_for(const Error& error, CopyEnds ends) {
   if (is_shortage_here(error)) return kExitSomeFailed;
+  if (is_disk_full(error)) return kExitDestination;  // nobody is asked to write who is only read
   const ExitCode side = is_at_destination(error, ends) ? kExitDestination : kExitSource;
   switch (error.kind) {
     case ErrorKind::kCancelled: return kExitInterrupted;

@@ -9,6 +9,10 @@
 #include "source/store_source.h"
 #include "store/local/local_store.h"
 
+#include <cerrno>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
 namespace telpher {
 
 /// The S3 store and what stands in front of it, innermost first.
@@ -139,9 +143,27 @@ Task<Result<Journal*>> Session::journal() {
   co_return journal_.get();
 }
 
+/// That what is to be noted can be: a journal that fails half-way would fail what is copied.
+Result<void> Session::check_journal_can_grow() const {
+  constexpr std::uint64_t kRoom = 1024 * 1024;  // the notes of a copy in ten thousand parts
+  const std::string path = settings_.home + "/journal.db";
+  if (::access(path.c_str(), W_OK) != 0) return make_errno_error(errno, "write to '" + path + "'");
+  struct statvfs room{};
+  if (::statvfs(path.c_str(), &room) != 0 || room.f_blocks == 0) return {};  // it does not tell
+  if (room.f_bavail * room.f_frsize >= kRoom) return {};
+  return make_errno_error(ENOSPC, "write to '" + path + "'");
+}
+
 Task<Result<Engine*>> Session::engine(const CopySettings& copy) {
   if (engine_) co_return engine_.get();
   Result<Journal*> opened = co_await journal();
+  if (opened) {
+    const Result<void> writable = check_journal_can_grow();
+    if (!writable) {
+      journal_.reset();
+      opened = writable.error();
+    }
+  }
   if (!opened) {
     // A machine without a place for state can still copy; it cannot resume.
     if (notice) notice("nothing can be resumed: " + opened.error().message);

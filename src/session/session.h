@@ -73,6 +73,7 @@ class Session {
   struct S3Access;
   Result<ObjectStore*> open_s3();
   Result<ObjectStore*> open_local();
+  Result<void> check_journal_can_grow() const;
   Result<const Network*> network();
   Result<HttpClient*> source_client();
   StatsGroup network_stats() const;

@@ -98,6 +98,17 @@ void CrashDisk::lose_names(const std::string& folder) {
   }
 }
 
+ByteCount CrashDisk::used() const {
+  ByteCount used = 0;
+  for (const auto& [name, file] : names_) used += file->content().size();
+  return used;
+}
+
+bool CrashDisk::has_room(const File& file, ByteCount size) const {
+  if (!room_ || size <= file.content().size()) return true;
+  return used() + size - file.content().size() <= *room_;
+}
+
 void CrashDisk::power_cut(Random* luck) {
   Names survivors = synced_names_;
   if (luck) {

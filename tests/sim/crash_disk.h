@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -53,6 +54,13 @@ class CrashDisk {
   /// "a/b" of "a/b/c" and of "a/b/c/".
   static std::string folder_of(const std::string& name);
 
+  /// Bytes that its files may take from now on; none = any number.
+  void set_room(std::optional<ByteCount> room) { room_ = room; }
+  /// What they take. Only files with a name count.
+  ByteCount used() const;
+  /// Whether `file` may grow to `size`.
+  bool has_room(const File& file, ByteCount size) const;
+
   /// All that was not synced is lost, or, with `luck`, each of its 512-byte sectors and each name
   /// may have reached the disk or not.
   void power_cut(Random* luck);
@@ -61,6 +69,7 @@ class CrashDisk {
   using Names = std::map<std::string, std::shared_ptr<File>>;
   Names names_;
   Names synced_names_;
+  std::optional<ByteCount> room_;
   struct Lost {
     std::shared_ptr<File> seen;  // null = no such name
     std::shared_ptr<File> synced;

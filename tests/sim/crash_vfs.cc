@@ -28,6 +28,8 @@ class CrashFile {
   }
   int write(const void* bytes, int count, sqlite3_int64 offset) {
     if (!vfs_.step()) return SQLITE_IOERR_WRITE;
+    const auto end = static_cast<ByteCount>(offset) + static_cast<ByteCount>(count);
+    if (!disk().has_room(*file_, end)) return SQLITE_FULL;
     file_->write(static_cast<ByteCount>(offset),
                  {static_cast<const char*>(bytes), static_cast<std::size_t>(count)});
     return SQLITE_OK;

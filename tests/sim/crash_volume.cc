@@ -16,6 +16,7 @@ class VolumeFile final : public DiskFile {
       : process_(process), file_(std::move(file)) {}
   Result<void> write(ByteCount offset, Bytes bytes) override {
     if (!process_.step()) return killed();
+    if (!process_.machine().disk().has_room(*file_, offset + bytes.size())) return disk_full();
     file_->write(offset, as_text(bytes));
     return {};
   }

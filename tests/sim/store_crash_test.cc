@@ -118,8 +118,11 @@ class Process {
   CrashVfs& vfs() { return vfs_; }
   Loop& loop() { return loop_; }
   Result<std::unique_ptr<LocalStore>> open() {
-    return LocalStore::open(
-        {.root = "disk/store", .durable = true, .disk = &volume_, .vfs = vfs_.name()});
+    return LocalStore::open({.root = "disk/store",
+                             .durable = true,
+                             .reserve = 64 * 1024,  // as small as its objects are
+                             .disk = &volume_,
+                             .vfs = vfs_.name()});
   }
 
  private:
@@ -288,6 +291,116 @@ TEST(StoreSyncError, LosesNothingThatWasAcknowledged) {
     }
     EXPECT_GT(sync, 50);
   }
+}
+
+/// Objects until one is refused; how many there are.
+Task<Result<int>> fill(ObjectStore* store, Memory* memory) {
+  CO_TRY_VOID(co_await store->create_bucket("bucket"));
+  for (int i = 0;; ++i) {
+    // Some have a file of their own, some share one.
+    const std::size_t size = i % 4 == 0 ? 70'000 : 900;
+    const Result<void> done = co_await put(store, memory, "key-" + std::to_string(i),
+                                           content_of(static_cast<std::uint64_t>(i), size));
+    if (done) continue;
+    EXPECT_EQ(done.error().context.code, "InsufficientStorage") << done.error().message;
+    EXPECT_EQ(done.error().kind, ErrorKind::kLimit);
+    co_return i;
+  }
+}
+
+Task<Result<void>> remove_all(ObjectStore* store, Memory* memory, int count) {
+  for (int i = 0; i < count; ++i) {
+    CO_TRY_VOID(co_await remove(store, memory, "key-" + std::to_string(i)));
+  }
+  co_return Result<void>();
+}
+
+constexpr ByteCount kSmallDisk = 1'000'000;
+
+/// Fills a disk, and lets the process that empties it die at `step`; true when it came to its end.
+bool survives_emptying(int step, bool other_process) {
+  CrashDisk disk;
+  disk.set_room(kSmallDisk);
+  Machine machine(disk);
+  Memory memory;
+  bool ended = false;
+  {
+    auto process = std::make_unique<Process>(machine);
+    auto store = process->open();
+    EXPECT_TRUE(store) << store.error().message;
+    if (!store) return true;
+    const Result<int> count = process->loop().run(fill(store->get(), &memory));
+    EXPECT_TRUE(count && *count > 10);
+    disk.set_room(disk.used());  // somebody else has taken what was left
+    if (other_process) {
+      store->reset();
+      process = std::make_unique<Process>(machine);
+      store = process->open();
+      EXPECT_TRUE(store) << store.error().message;
+      if (!store) return true;
+    }
+    process->vfs().kill_at(step);
+    const Result<void> removed = process->loop().run(remove_all(store->get(), &memory, *count));
+    ended = removed.has_value();
+    if (!removed) EXPECT_TRUE(process->vfs().dead()) << removed.error().message;
+  }
+  disk.set_room(std::nullopt);
+  machine.power_cut(nullptr);
+  check(machine, memory);
+  return ended;
+}
+
+/// Somebody who removes is the one who makes room: even that is first written down.
+TEST(StoreFull, CanBeEmptied) {
+  for (const bool other_process : {false, true}) {
+    int step = 1;
+    while (!survives_emptying(step, other_process)) {
+      if (HasFailure()) FAIL() << "crash at step " << step;
+      ASSERT_LT(step += 7, 5000);
+    }
+    if (HasFailure()) return;
+    EXPECT_GT(step, 50);
+  }
+}
+
+/// The reserve is made again, and the room that was freed is used.
+TEST(StoreFull, IsFilledAndEmptiedAgain) {
+  CrashDisk disk;
+  disk.set_room(kSmallDisk);
+  Machine machine(disk);
+  Memory memory;
+  Process process(machine);
+  const auto store = process.open();
+  ASSERT_TRUE(store) << store.error().message;
+  for (int round = 0; round < 3; ++round) {
+    const Result<int> count = process.loop().run(fill(store->get(), &memory));
+    ASSERT_TRUE(count) << count.error().message;
+    EXPECT_GT(*count, 1) << "round " << round;  // the log and a segment take their room, too
+    const Result<void> removed = process.loop().run(remove_all(store->get(), &memory, *count));
+    ASSERT_TRUE(removed) << removed.error().message;
+  }
+  EXPECT_TRUE(disk.find("disk/store/reserve"));
+}
+
+/// What can be done when really nothing can be written any more.
+TEST(StoreFull, SaysWhatToDoWithoutAReserve) {
+  CrashDisk disk;
+  Machine machine(disk);
+  Process process(machine);
+  Memory memory;
+  const auto store = process.open();
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE(process.loop().run((*store)->create_bucket("bucket")));
+  ASSERT_TRUE(process.loop().run(put(store->get(), &memory, "key", "text")));
+  disk.remove("disk/store/reserve");
+  disk.set_room(0);
+  const Result<void> removed = process.loop().run((*store)->remove({"bucket", "key"}));
+  ASSERT_FALSE(removed);
+  EXPECT_EQ(removed.error().context.code, "InsufficientStorage");
+  EXPECT_NE(removed.error().message.find("free 1 MiB"), std::string::npos);
+  EXPECT_TRUE(process.loop().run(read(store->get(), "key")));
+  disk.set_room(std::nullopt);
+  EXPECT_TRUE(process.loop().run((*store)->remove({"bucket", "key"})));
 }
 
 class StoreCrash : public testing::TestWithParam<Ending> {};

@@ -30,8 +30,15 @@ Result<std::unique_ptr<DataFiles>> DataFiles::open(Disk& disk, const std::string
   return std::unique_ptr<DataFiles>(new DataFiles(disk, root, durable, std::move(session)));
 }
 
+std::unique_ptr<DataFiles> DataFiles::open_to_read(Disk& disk, const std::string& root,
+                                                   Error refusal) {
+  std::unique_ptr<DataFiles> files(new DataFiles(disk, root, false, nullptr));
+  files->refusal_ = std::move(refusal);
+  return files;
+}
+
 Error DataFiles::refuse_writes(const Error& reason) {
-  session_->leave();
+  leave();
   const std::lock_guard lock(names_mutex_);
   if (!refusal_) {
     refusal_ = store_error(ErrorKind::kIo, "InternalError", 500,
@@ -151,7 +158,7 @@ bool DataFiles::is_dead(std::uint32_t session) const {
 }
 
 void DataFiles::settle(FileId id) {
-  if (session_of(id) == session_->id()) session_->settle(number_of(id));
+  if (session_ && session_of(id) == session_->id()) session_->settle(number_of(id));
 }
 
 bool DataFiles::remove_file(FileId id) {

@@ -46,6 +46,9 @@ class DataFiles {
 
   /// Creates the folders and starts a session. Errors: kIo, kDenied.
   static Result<std::unique_ptr<DataFiles>> open(Disk& disk, const std::string& root, bool durable);
+  /// All writes are refused; it is no session. @param refusal  why
+  static std::unique_ptr<DataFiles> open_to_read(Disk& disk, const std::string& root,
+                                                 Error refusal);
   DataFiles(const DataFiles&) = delete;
 
   struct Written {
@@ -77,7 +80,9 @@ class DataFiles {
   /// nothing is removed; what was stored can be read. The next to open the store recovers it.
   Error refuse_writes(const Error& reason);
   /// The session will end as if it had crashed: the next to open recovers the store.
-  void leave() { session_->leave(); }
+  void leave() {
+    if (session_) session_->leave();
+  }
 
   /// Removes what dead sessions left unfinished: files for which `is_referred` says false.
   /// @param recover  called once before, when there is a dead session
@@ -100,7 +105,7 @@ class DataFiles {
   Disk& disk_;
   const std::string root_;
   const bool durable_;
-  const std::unique_ptr<FileSession> session_;
+  const std::unique_ptr<FileSession> session_;  // null: only reads
 
   mutable std::mutex names_mutex_;
   std::optional<Error> refusal_;         // of all writes

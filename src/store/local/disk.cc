@@ -14,11 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Error disk_full() {
-  return store_error(ErrorKind::kLimit, "InsufficientStorage", 507,
-                     "the disk of the local store is full");
-}
-
 class RealFile final : public DiskFile {
  public:
   explicit RealFile(UniqueFd fd) : fd_(std::move(fd)) {}
@@ -130,6 +125,11 @@ class RealDisk final : public Disk {
 };
 
 }  // namespace
+
+Error disk_full() {
+  return store_error(ErrorKind::kLimit, "InsufficientStorage", 507,
+                     "the disk of the embedded store is full: make room on it, or remove objects");
+}
 
 Disk& real_disk() {
   static RealDisk disk;

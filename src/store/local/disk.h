@@ -51,6 +51,9 @@ class Disk {
   virtual std::unique_ptr<DiskFile> take_lock(const std::string& path) = 0;
 };
 
+/// kLimit, "InsufficientStorage".
+Error disk_full();
+
 /// The one the process runs on.
 Disk& real_disk();
 

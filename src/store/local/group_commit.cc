@@ -45,12 +45,16 @@ Task<Result<void>> GroupCommit::commit(IndexWrite& write) {
 void GroupCommit::run(const std::vector<IndexWrite*>& batch) {
   Result<void> result = store_bodies(batch);
   if (result) result = apply_all(batch);
+  // The log may hold the room that is missing.
+  if (!result && is_disk_full(result.error()) && index_.shorten_log()) result = apply_all(batch);
+  if (!result && is_disk_full(result.error())) result = apply_removals(batch, result.error());
   if (result) {
     for (const IndexWrite* write : batch) {
       const Extent& extent = write->written.extent;
       if (!write->error && extent.length > 0) files_.settle(extent.file);
     }
     remove_unreferred();
+    if (reserve_.is_missing() && index_.shorten_log()) reserve_.keep();
     return;
   }
   for (IndexWrite* write : batch) {
@@ -93,7 +97,8 @@ Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
       if (write->error) continue;
       index_.begin_step();
       Result<void> applied = write->apply(index_);
-      if (!index_.end_step(applied.has_value())) return applied;  // all or nothing, then
+      const bool clean = index_.end_step(applied.has_value());
+      if (!applied && (!clean || is_disk_full(applied.error()))) return applied;  // all or nothing
       if (!applied) write->error = std::move(applied).error();
     }
     committing = true;
@@ -106,11 +111,32 @@ Result<void> GroupCommit::apply_all(const std::vector<IndexWrite*>& batch) {
     index_.roll_back();
     // What could not be synced may have got to the disk all the same: then the next to open finds
     // it committed, and needs the files it refers to.
-    if (committing && applied.error().context.code == "SQLITE_IOERR") {
+    if (committing && applied.error().context.code.starts_with("SQLITE_IOERR")) {
       return files_.refuse_writes(applied.error());
     }
   }
   return applied;
+}
+
+/// What was to be written ends here; what frees room is tried again in the room of the reserve and,
+/// when that is used up, of the log.
+Result<void> GroupCommit::apply_removals(const std::vector<IndexWrite*>& batch, Error full) {
+  bool any = false;
+  for (IndexWrite* write : batch) {
+    any = any || (write->frees && !write->error);
+    if (!write->frees && !write->error) write->error = disk_full();
+  }
+  if (!any) return {};
+  Result<void> applied = std::move(full);
+  if (reserve_.give_up()) applied = apply_all(batch);
+  if (!applied && is_disk_full(applied.error())) {
+    applied = index_.shorten_log();
+    if (applied) applied = apply_all(batch);
+  }
+  if (applied || !is_disk_full(applied.error())) return applied;
+  return store_error(ErrorKind::kLimit, "InsufficientStorage", 507,
+                     "the disk of the embedded store is full, and there is no room to note what "
+                     "is removed: free 1 MiB on that disk and run the same command again");
 }
 
 void GroupCommit::remove_unreferred() {

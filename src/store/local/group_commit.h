@@ -3,6 +3,7 @@
 // together in the next transaction. One loop; the work itself runs
 // on a worker thread.
 
+#include "store/local/disk_reserve.h"
 #include "store/local/index.h"
 
 #include <coroutine>
@@ -20,6 +21,8 @@ struct IndexWrite {
   /// Bytes to append to the segment before the transaction, if any; `extent` says where they are.
   const Body* small_body = nullptr;
   ContentDigester::Options digester;
+  /// A removal: it succeeds on a full disk, too.
+  bool frees = false;
 
   DataFiles::Written written;  // of small_body
 
@@ -32,7 +35,8 @@ struct IndexWrite {
 
 class GroupCommit {
  public:
-  GroupCommit(LocalIndex& index, DataFiles& files) : index_(index), files_(files) {}
+  GroupCommit(LocalIndex& index, DataFiles& files, DiskReserve& reserve)
+      : index_(index), files_(files), reserve_(reserve) {}
 
   /// Not cancellable: it takes as long as a sync or two, and what it touches must stay alive.
   Task<Result<void>> commit(IndexWrite& write);
@@ -47,9 +51,11 @@ class GroupCommit {
   void run(const std::vector<IndexWrite*>& batch);
   Result<void> store_bodies(const std::vector<IndexWrite*>& batch);
   Result<void> apply_all(const std::vector<IndexWrite*>& batch);
+  Result<void> apply_removals(const std::vector<IndexWrite*>& batch, Error full);
 
   LocalIndex& index_;
   DataFiles& files_;
+  DiskReserve& reserve_;
   bool busy_ = false;
   std::vector<IndexWrite*> queue_;
   std::vector<FileId> removed_;  // files whose rows the next transaction drops

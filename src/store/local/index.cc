@@ -91,6 +91,10 @@ Result<void> LocalIndex::recover() {
   return written;
 }
 
+Result<void> LocalIndex::shorten_log() {
+  return database_->execute("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
 Result<void> LocalIndex::begin_write() {
   references_.clear();
   return database_->run("BEGIN IMMEDIATE");

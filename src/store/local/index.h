@@ -40,6 +40,9 @@ class LocalIndex {
 
   /// After a crash: makes sure that what is read as committed is on the disk. Errors: kIo.
   Result<void> recover();
+  /// Gives the room of the log back, as far as nobody reads it: what it holds moves into the index
+  /// itself. Outside transactions. Errors: kIo.
+  Result<void> shorten_log();
 
   /// Writes belong in a transaction. Each is a step: one that fails (end_step(false)) must not have
   /// changed anything, so it looks before it writes; else the transaction is to be rolled back.

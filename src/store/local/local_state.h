@@ -23,12 +23,13 @@ Error too_much_change();
 Error object_is_damaged();
 
 struct LocalStore::State {
-  State(LocalStoreOptions store_options, std::unique_ptr<DataFiles> data_files,
+  State(LocalStoreOptions store_options, Disk& disk, std::unique_ptr<DataFiles> data_files,
         std::unique_ptr<LocalIndex> index)
       : options(std::move(store_options)),
         files(std::move(data_files)),
         writer(std::move(index)),
-        group(*writer, *files) {}
+        reserve(disk, options.root + "/reserve", options.reserve),
+        group(*writer, *files, reserve) {}
   ~State();
 
   /// Runs `read` with an index connection that nobody else uses. On a worker thread.
@@ -81,6 +82,7 @@ struct LocalStore::State {
   const LocalStoreOptions options;
   const std::unique_ptr<DataFiles> files;
   const std::unique_ptr<LocalIndex> writer;
+  DiskReserve reserve;
   GroupCommit group;
   /// For reading through many bytes: so many worker threads at once, of four.
   Semaphore long_work{2};

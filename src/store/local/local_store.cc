@@ -20,6 +20,10 @@ void make_private(const std::string& path) {
   }
 }
 
+bool is_unwritable(const Error& error) {
+  return error.kind == ErrorKind::kDenied || error.context.code == "EROFS" || is_disk_full(error);
+}
+
 }  // namespace
 
 Error too_much_change() {
@@ -42,6 +46,21 @@ LocalStore::~LocalStore() = default;
 
 Result<std::unique_ptr<LocalStore>> LocalStore::open(LocalStoreOptions options) {
   Disk& disk = options.disk ? *options.disk : real_disk();
+  Result<std::unique_ptr<State>> state = open_to_write(disk, options);
+  if (!state && is_disk_full(state.error()) &&
+      DiskReserve(disk, options.root + "/reserve", options.reserve).give_up()) {
+    state = open_to_write(disk, options);
+  }
+  if (!state && is_unwritable(state.error())) {
+    Result<std::unique_ptr<State>> readable = open_to_read(disk, options, state.error());
+    if (readable) state = std::move(readable);
+  }
+  if (!state) return std::move(state).error();
+  return std::unique_ptr<LocalStore>(new LocalStore(std::move(options), *std::move(state)));
+}
+
+Result<std::unique_ptr<LocalStore::State>> LocalStore::open_to_write(
+    Disk& disk, const LocalStoreOptions& options) {
   TRY_VOID(disk.make_folders(options.root, options.durable));
   TRY(std::unique_ptr<DataFiles> files, DataFiles::open(disk, options.root, options.durable));
   if (options.vfs.empty()) make_private(options.root + "/index.db");
@@ -54,9 +73,27 @@ Result<std::unique_ptr<LocalStore>> LocalStore::open(LocalStoreOptions options) 
   std::unique_ptr<LocalIndex> index = *std::move(opened);
   TRY_VOID(files->sweep([&] { return index->recover(); },
                         [&](FileId file) { return index->is_referred(file); }));
-  auto state = std::make_unique<State>(options, std::move(files), std::move(index));
+  auto state = std::make_unique<State>(options, disk, std::move(files), std::move(index));
   state->group.remove_unreferred();
-  return std::unique_ptr<LocalStore>(new LocalStore(std::move(options), std::move(state)));
+  state->reserve.keep();
+  return state;
+}
+
+Result<std::unique_ptr<LocalStore::State>> LocalStore::open_to_read(
+    Disk& disk, const LocalStoreOptions& options, const Error& reason) {
+  const std::string index_path = options.root + "/index.db";
+  if (!disk.exists(index_path)) return reason;
+  Error refusal = is_disk_full(reason)
+                      ? disk_full()
+                      : store_error(ErrorKind::kDenied, "AccessDenied", 403,
+                                    "the embedded store in '" + options.root +
+                                        "' cannot be written to: " + reason.message);
+  refusal.context.operation = "PutObject";  // it is the destination that refuses
+  TRY(std::unique_ptr<LocalIndex> index,
+      LocalIndex::open(index_path, options.durable, options.vfs));
+  return std::make_unique<State>(options, disk,
+                                 DataFiles::open_to_read(disk, options.root, std::move(refusal)),
+                                 std::move(index));
 }
 
 LocalStore::State::~State() {
@@ -169,6 +206,7 @@ Task<Result<PutResult>> LocalStore::put(ObjectAddress object, Body body,
 Task<Result<void>> LocalStore::remove(ObjectAddress object, std::string if_match) {
   CO_TRY_VOID(check_address(object));
   IndexWrite write;
+  write.frees = true;
   write.apply = [&](LocalIndex& index) { return index.remove_object(object, if_match); };
   co_return co_await state_->group.commit(write);
 }
@@ -179,6 +217,7 @@ Task<Result<std::vector<RemoveFailure>>> LocalStore::remove_many(std::string buc
   CO_TRY_VOID(check_key_count(keys.size()));
   std::vector<RemoveFailure> failures;
   IndexWrite write;
+  write.frees = true;
   write.apply = [&](LocalIndex& index) -> Result<void> {
     failures.clear();
     TRY_VOID(index.check_bucket(bucket));
@@ -256,6 +295,7 @@ Task<Result<BucketInfo>> LocalStore::head_bucket(std::string bucket) {
 Task<Result<void>> LocalStore::remove_bucket(std::string bucket) {
   CO_TRY_VOID(check_bucket_name(bucket));
   IndexWrite write;
+  write.frees = true;
   write.apply = [&](LocalIndex& index) { return index.remove_bucket(bucket); };
   co_return co_await state_->group.commit(write);
 }

@@ -21,6 +21,8 @@ struct LocalStoreOptions {
   /// made of the CRC-64/NVME.
   bool md5_etags = false;
   ByteCount part_size_min = 1;  // S3 says 5 MiB
+  /// Room kept on the disk for removals (README.md); 0 = none.
+  ByteCount reserve = 1024 * 1024;
   // For tests of crashes; null and empty = the system's.
   Disk* disk = nullptr;
   std::string vfs;
@@ -28,7 +30,9 @@ struct LocalStoreOptions {
 
 class LocalStore final : public ObjectStore {
  public:
-  /// Blocks for some milliseconds. Errors: kIo, kDenied, kUnsupported (written by a newer version).
+  /// Blocks for some milliseconds. A store that is there and cannot be written to (a read-only file
+  /// system, no right to, no room at all) can be read; its writes fail with the reason.
+  /// Errors: kIo, kDenied, kUnsupported (written by a newer version).
   static Result<std::unique_ptr<LocalStore>> open(LocalStoreOptions options);
   /// All calls must have ended.
   ~LocalStore() override;
@@ -71,6 +75,9 @@ class LocalStore final : public ObjectStore {
  private:
   class Scrub;
   struct State;
+  static Result<std::unique_ptr<State>> open_to_write(Disk& disk, const LocalStoreOptions& options);
+  static Result<std::unique_ptr<State>> open_to_read(Disk& disk, const LocalStoreOptions& options,
+                                                     const Error& reason);
   explicit LocalStore(LocalStoreOptions options, std::unique_ptr<State> state);
 
   const Capabilities capabilities_;

@@ -111,6 +111,7 @@ Task<Result<PutResult>> LocalStore::complete(ObjectAddress object, std::string u
 Task<Result<void>> LocalStore::abort(ObjectAddress object, std::string upload_id) {
   CO_TRY_VOID(check_address(object));
   IndexWrite write;
+  write.frees = true;
   write.apply = [&](LocalIndex& index) -> Result<void> {
     Result<LocalIndex::Upload> upload = index.upload(object, upload_id);
     if (upload) return index.remove_upload(upload_id);

@@ -28,7 +28,10 @@ Error sqlite_error(sqlite3* database, int code) {
     case SQLITE_CORRUPT: error.context.code = "SQLITE_CORRUPT"; break;
     case SQLITE_NOTADB: error.context.code = "SQLITE_NOTADB"; break;
     case SQLITE_FULL: error.context.code = "SQLITE_FULL"; break;
-    case SQLITE_IOERR: error.context.code = "SQLITE_IOERR"; break;
+    case SQLITE_IOERR:
+      // The log's index cannot grow: no room.
+      error.context.code = code == SQLITE_IOERR_SHMSIZE ? "SQLITE_IOERR_SHMSIZE" : "SQLITE_IOERR";
+      break;
     case SQLITE_ERROR: error.context.code = "SQLITE_ERROR"; break;
     case SQLITE_CANTOPEN:
       // Out of descriptors is another matter than a file that is not there.
