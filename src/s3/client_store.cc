@@ -171,7 +171,8 @@ Task<Result<PutResult>> S3Store::copy(ObjectAddress from, ObjectAddress to, Copy
   if (options.tags) CO_TRY_VOID(co_await check_tags_taken(*options.tags, &at));
   CO_TRY(S3Request request, s3_request::copy_object(from, at.route, to.key, options, dialect()));
   CO_TRY(const Document answer, co_await exchange_document(std::move(request), &at));
-  CO_TRY(PutResult result, s3_response::parse_write_document(answer.body, answer.headers));
+  CO_TRY(PutResult result,
+         s3_response::parse_write_document("CopyObject", answer.body, answer.headers));
   // The ETag of the source shows that it was found and read.
   const bool plausible = !result.etag.empty() && result.etag == options.source_if_match;
   if (!plausible) {
@@ -290,7 +291,8 @@ Task<Result<PutResult>> S3Store::complete(ObjectAddress object, std::string uplo
     }
     co_return std::move(answer).error();
   }
-  CO_TRY(PutResult result, s3_response::parse_write_document(answer->body, answer->headers));
+  CO_TRY(PutResult result, s3_response::parse_write_document("CompleteMultipartUpload",
+                                                             answer->body, answer->headers));
   if (result.etag.empty()) {
     // The RADOS gateway 16 leaves it out at the first time.
     CO_TRY(const ObjectInfo info, co_await head(object));

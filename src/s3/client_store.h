@@ -106,6 +106,7 @@ class S3Store final : public ObjectStore {
   /// Signs, sends and returns a success with its body unread; anything else is an error. Repeats
   /// at once when the answer has corrected region or address.
   Task<Result<Response>> exchange(S3Request request, Place* place, Body body);
+  Task<Error> explain_refusal(S3Request request, Place* place, Error refusal);
   /// The same for answers that are documents, read whole; an <Error> inside 200 is one.
   struct Document {
     std::string body;

@@ -6,6 +6,8 @@
 #include "s3/client_store.h"
 #include "s3/response.h"
 
+#include <algorithm>
+
 namespace telpher {
 namespace {
 
@@ -15,9 +17,79 @@ bool is_about_keys(std::string_view code) {
          code == "InvalidToken" || code == "ExpiredToken" || code == "TokenRefreshRequired";
 }
 
+bool is_printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// As part of a header's value.
+bool is_sendable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    return static_cast<unsigned char>(c) > 0x20 && static_cast<unsigned char>(c) != 0x7f;
+  });
+}
+
+/// What cannot stand in a header, by where it came from. Errors: kInvalid.
+Result<void> check_sendable(const Credentials& keys, std::string_view region) {
+  const auto refuse = [](std::string_view what, const std::string& from) {
+    return make_error(ErrorKind::kInvalid,
+                      std::string(what) +
+                          " has a blank, a line break or another character that cannot stand in "
+                          "it" +
+                          from);
+  };
+  const std::string from = ". The keys are of: " + keys.source;
+  if (!is_sendable(keys.access_key)) {
+    return refuse("The access key id (AWS_ACCESS_KEY_ID, aws_access_key_id)", from);
+  }
+  if (!is_sendable(keys.session_token)) {
+    return refuse("The session token (AWS_SESSION_TOKEN, aws_session_token)", from);
+  }
+  if (!is_sendable(region)) {
+    return refuse("The region (--region, AWS_REGION, AWS_DEFAULT_REGION, or a profile's 'region')",
+                  "");
+  }
+  return {};
+}
+
+/// Options of a write that some stores do not know.
+std::string special_options(const Headers& headers) {
+  std::string options;
+  for (const auto& [header, option] :
+       {std::pair<std::string_view, std::string_view>{"x-amz-server-side-encryption", "--sse"},
+        {"x-amz-storage-class", "--storage-class"},
+        {"x-amz-acl", "--acl"}}) {
+    if (!headers.find(header)) continue;
+    if (!options.empty()) options += ", ";
+    options += option;
+  }
+  return options;
+}
+
+bool does_not_implement(const Error& error) {
+  const std::string& code = error.context.code;
+  return code == "NotImplemented" || code == "XNotImplemented" || error.context.http_status == 501;
+}
+
+/// A redirect that is no store's: of a captive portal, a log-in page, a proxy.
+bool is_foreign_redirect(const S3ErrorAnswer& answer) {
+  return answer.status >= 300 && answer.status < 400 && answer.status != 304 &&
+         answer.code.empty() && answer.request_id.empty() && answer.region.empty();
+}
+
+/// Permanent: repeating it would find the same server.
+Error no_s3_service(const S3Target& target, std::string_view host, const std::string& instead) {
+  Error error =
+      make_error(ErrorKind::kProtocol,
+                 "'" + std::string(host) + "' does not look like an S3 service: " + instead +
+                     " (telpher doctor s3://" + std::string(target.bucket) + " tells more)");
+  error.context.operation = target.operation;
+  error.context.code = "NotS3";
+  return error;
+}
+
 /// A web server in the place of the store (a wrong port, the log-in page of a network) may answer
 /// anything with 200 and a page: what it never took would seem to be kept.
-Result<void> check_is_s3(const S3Target& target, const Headers& headers) {
+Result<void> check_is_s3(const S3Target& target, std::string_view host, const Headers& headers) {
   const std::string_view operation = target.operation;
   const auto has = [&](std::string_view name) { return !headers.find(name).value_or("").empty(); };
   bool plausible = true;
@@ -30,13 +102,15 @@ Result<void> check_is_s3(const S3Target& target, const Headers& headers) {
                 !istarts_with(headers.find("content-type").value_or(""), "text/html");
   }
   if (plausible) return {};
-  Error error = make_error(ErrorKind::kProtocol,
-                           "this is no answer of an S3 service: is the endpoint the right one? "
-                           "telpher doctor s3://" +
-                               std::string(target.bucket) + " tells more");
-  error.context.operation = operation;
-  error.context.code = "NotS3";
-  return error;
+  return no_s3_service(target, host, "it answers as a web server does");
+}
+
+/// Where it points, without what may be secret.
+std::string redirect_text(int status, std::string_view location) {
+  const std::string_view place = location.substr(0, location.find_first_of("?#"));
+  const bool good = place.find('@') == std::string_view::npos && is_printable(place);
+  return "it redirects " + (good && !place.empty() ? "to " + std::string(place) : "elsewhere") +
+         " (HTTP " + std::to_string(status) + ")";
 }
 
 }  // namespace
@@ -97,9 +171,13 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     if (!keys) {
       CO_TRY(keys, co_await credentials_.refresh());
     }
+    CO_TRY_VOID(check_sendable(*keys, at->signer->region()));
     // Until the bucket has answered, the request may have to be sent elsewhere.
     const bool may_repeat = !at->settled && corrections < kCorrectionsMax;
-    HttpRequest http = may_repeat ? request.http : std::move(request.http);
+    const bool is_head = request.http.method == "HEAD";
+    const std::string special =
+        request.target.is_write ? special_options(request.http.headers) : std::string();
+    HttpRequest http = may_repeat || is_head ? request.http : std::move(request.http);
     http.headers.add("user-agent", "telpher");
     const Sent sent{std::move(keys), at->signer, at->route.origin, now()};
     if (!sent.keys->anonymous()) {
@@ -120,7 +198,7 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
     const int status = (*response)->status;
     if (!provider_learned_) learn_provider((*response)->headers);
     if (status >= 200 && status < 300) {
-      CO_TRY_VOID(check_is_s3(request.target, (*response)->headers));
+      CO_TRY_VOID(check_is_s3(request.target, authority_of(sent.origin), (*response)->headers));
       at->settled = true;
       co_return *std::move(response);
     }
@@ -137,7 +215,18 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
       give_up_checksums("rejects");
     }
     if (lesson == Lesson::kRepeatNow && may_repeat) continue;
+    if (lesson == Lesson::kNothing && is_foreign_redirect(answer)) {
+      const auto location = (*response)->headers.find("location").value_or("");
+      co_return no_s3_service(request.target, authority_of(sent.origin),
+                              redirect_text(status, location));
+    }
     Error error = make_s3_error(request.target, answer);
+    if (lesson == Lesson::kNothing && is_head && status == 403 && answer.code.empty()) {
+      co_return co_await explain_refusal(std::move(request), at, std::move(error));
+    }
+    if (!special.empty() && does_not_implement(error)) {
+      error.message += ". The store may not know what " + special + " asks for: leave it out";
+    }
     if (is_about_keys(answer.code)) error.message += ". The keys are of: " + sent.keys->source;
     if (error.context.code == "ExpiredToken" || error.context.code == "RequestTimeTooSkewed" ||
         lesson != Lesson::kNothing) {
@@ -148,11 +237,37 @@ Task<Result<S3Store::Response>> S3Store::exchange(S3Request request, Place* at, 
   }
 }
 
+/// An answer to HEAD has no body, so it does not tell wrong keys from keys that may not do this. A
+/// GET that asks for next to nothing does.
+Task<Error> S3Store::explain_refusal(S3Request request, Place* at, Error refusal) {
+  request.http.method = "GET";
+  if (request.target.key.empty()) {
+    request.http.target += "?location=";
+  } else {
+    request.http.headers.add("range", "bytes=0-0");
+  }
+  const auto answer = co_await exchange(std::move(request), at, {});
+  if (answer) co_return refusal;
+  const ErrorContext& context = answer.error().context;
+  const bool tells = context.http_status == 403 || is_about_keys(context.code);
+  co_return tells ? answer.error() : refusal;
+}
+
 Task<Result<S3Store::Document>> S3Store::exchange_document(S3Request request, Place* at) {
   const S3Target target = request.target;
   CO_TRY(const Response response, co_await exchange(std::move(request), at, {}));
   Document document;
-  CO_TRY(document.body, co_await response->read_all(s3_response::kDocumentBytesMax));
+  const std::string host = authority_of(at->route.origin);
+  auto body = co_await response->read_all(s3_response::kDocumentBytesMax);
+  if (!body && body.error().kind == ErrorKind::kLimit) {
+    co_return no_s3_service(target, host, "its answer is longer than any of S3's");
+  }
+  CO_TRY(document.body, std::move(body));
+  if (s3_response::is_no_document(document.body)) {
+    const bool html = document.body.find('<') != std::string::npos;
+    co_return no_s3_service(target, host,
+                            html ? "it answers with a web page" : "it answers with no XML");
+  }
   document.headers = std::move(response->headers);
   if (s3_response::is_error_document(document.body)) {
     co_return make_s3_error(

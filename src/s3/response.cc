@@ -202,6 +202,14 @@ bool is_error_document(std::string_view body) {
   return rest.starts_with("<Error>") || rest.starts_with("<Error ");
 }
 
+bool is_no_document(std::string_view body) {
+  if (body.starts_with("\xef\xbb\xbf")) body.remove_prefix(3);
+  const std::string_view text = trim(body);
+  if (text.empty()) return false;
+  return text.front() != '<' || istarts_with(text, "<!doctype html") ||
+         istarts_with(text, "<html") || istarts_with(text, "<head") || istarts_with(text, "<body");
+}
+
 S3ErrorAnswer parse_error(int status, const Headers& headers, std::string_view body,
                           std::chrono::sys_seconds now) {
   S3ErrorAnswer answer;
@@ -309,12 +317,18 @@ Result<std::string> parse_create_upload(std::string_view xml) {
   return upload_id;
 }
 
-Result<PutResult> parse_write_document(std::string_view xml, const Headers& headers) {
+Result<PutResult> parse_write_document(std::string_view operation, std::string_view xml,
+                                       const Headers& headers) {
+  const char* expected = "CopyObjectResult";
+  const char* other = "CompleteMultipartUploadResult";
+  if (operation != "CopyObject") std::swap(expected, other);
   Document document;
-  Document completed;
-  auto root = document.load(trim(xml), "CopyObjectResult");
+  Document lenient;
+  auto root = document.load(trim(xml), expected);
   if (!root) {
-    TRY(root, completed.load(trim(xml), "CompleteMultipartUploadResult"));
+    auto found = lenient.load(trim(xml), other);
+    if (!found) return std::move(root).error();
+    root = std::move(found);
   }
   PutResult result;
   result.etag = quoted_etag(text_of(*root, "ETag"));

@@ -27,6 +27,8 @@ S3ErrorAnswer parse_error(int status, const Headers& headers, std::string_view b
                           std::chrono::sys_seconds now);
 /// Whether a body that came with 200 is an <Error> document in truth.
 bool is_error_document(std::string_view body);
+/// Whether a body is none of S3's: a web page, or no XML at all. Empty, or cut short, it may be.
+bool is_no_document(std::string_view body);
 
 struct ListAnswer {
   ListPage page;
@@ -36,8 +38,9 @@ Result<ListAnswer> parse_list(std::string_view xml);
 /// Of ListObjectVersions; the continuation is as s3_request::list_versions() takes it.
 Result<ListPage> parse_versions(std::string_view xml);
 Result<std::string> parse_create_upload(std::string_view xml);
-/// CopyObject and CompleteMultipartUpload. `headers` give the version.
-Result<PutResult> parse_write_document(std::string_view xml, const Headers& headers);
+/// CopyObject and CompleteMultipartUpload: `operation`. `headers` give the version.
+Result<PutResult> parse_write_document(std::string_view operation, std::string_view xml,
+                                       const Headers& headers);
 /// UploadPartCopy; number and size are the caller's to fill in.
 Result<PartInfo> parse_copy_part(std::string_view xml);
 Result<PartsPage> parse_parts(std::string_view xml);

@@ -107,6 +107,41 @@ def test_keys_the_store_does_not_know_are_named_by_their_source(bench):
     bench.fails("InvalidAccessKeyId", "profile 'p'", args=("ls", "s3://bucket", "--profile", "p"))
 
 
+@pytest.mark.parametrize("wrong", ["InvalidAccessKeyId", "SignatureDoesNotMatch"])
+@pytest.mark.parametrize("args", [
+    ("stat", "s3://bucket/k"), ("cat", "s3://bucket/k"), ("cp", "s3://bucket/k", "./g"),
+    ("verify", "f", "s3://bucket/k")], ids=lambda args: args[0])
+def test_keys_that_are_wrong_are_named_though_a_head_has_no_body(bench, wrong, args):
+    bench.works(env=BASE.env())
+    keys = STRANGER.env() if wrong == "InvalidAccessKeyId" else \
+        BASE.env() | {"AWS_SECRET_ACCESS_KEY": STRANGER.secret}
+    said = bench.fails(wrong, "The keys are of: environment", args=args, env=keys)
+    assert "permission" not in said
+
+
+def test_keys_that_may_not_read_stay_a_matter_of_permissions(bench):
+    bench.env |= BASE.env()
+    bench.works()
+    for operation in ("HeadObject", "GetObject"):
+        bench.faults({"on": operation, "do": "status", "status": 403, "code": "AccessDenied"},
+                     {"on": "GetObject", "do": "status", "status": 403, "code": "AccessDenied"})
+        said = bench.fails("Insufficient permissions to read from bucket 'bucket'",
+                           args=("stat", "s3://bucket/k") if operation == "HeadObject"
+                           else ("cat", "s3://bucket/k"))
+        assert "keys are of" not in said
+
+
+@pytest.mark.parametrize("variable, value, named", [
+    ("AWS_ACCESS_KEY_ID", BASE.access + "\n", ("AWS_ACCESS_KEY_ID", "environment")),
+    ("AWS_ACCESS_KEY_ID", "a\tb", ("AWS_ACCESS_KEY_ID", "environment")),
+    ("AWS_SESSION_TOKEN", "a\nb", ("AWS_SESSION_TOKEN", "environment")),
+    ("AWS_REGION", "us-east-1\n", ("region", "AWS_REGION"))])
+def test_what_cannot_be_sent_is_named_by_where_it_stands(bench, variable, value, named):
+    said = bench.fails(*named, "line break", args=("ls", "s3://bucket"),
+                       env=BASE.env() | {variable: value})
+    assert "header" not in said
+
+
 def test_a_typed_profile_comes_before_the_environment(bench):
     bench.env |= STRANGER.env()
     bench.config(f"[profile p]\naws_access_key_id = {BASE.access}\n"

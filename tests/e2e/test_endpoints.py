@@ -220,3 +220,81 @@ def test_sts_is_asked_by_the_proxy_and_the_instance_is_not(telpher, serve, start
                     "AWS_EC2_METADATA_SERVICE_ENDPOINT": imds.url})
     assert any("sts.test" in line for line in proxy.asked)
     assert not any(str(imds.http.server_port) in line for line in proxy.asked)
+
+
+# --- servers that are no S3 ----------------------------------------------------------------------
+
+def answering(front, store, status, body, **headers):
+    """A gateway that answers everything alike; what it was asked."""
+    asked = []
+
+    def decide(handler):
+        asked.append(handler.command)
+        handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", len(body))
+        handler.end_headers()
+        if handler.command != "HEAD":
+            handler.wfile.write(body)
+        return True
+
+    return front(store, decide).base, asked
+
+
+PAGE = b"<!DOCTYPE html><html><body>Please log in</body></html>"
+
+
+@pytest.mark.parametrize("body", [PAGE, b"\n<html></html>", b'{"status": "ok"}', bytes(17 * MIB),
+                                  b"<a>" * 6 * MIB],
+                         ids=["page", "html", "json", "zeros", "long"])
+def test_a_server_that_answers_everything_but_is_no_s3(telpher, store, front, body):
+    base, asked = answering(front, store, 200, body)
+    done = telpher.run("ls", "s3://bucket", "--endpoint-url", base)
+    assert done.returncode == 3 and len(asked) == 1, done.err
+    host = base.removeprefix("http://")
+    assert f"'{host}' does not look like an S3 service: it" in done.err
+    assert "telpher doctor s3://bucket tells more" in done.err and "later" not in done.err
+
+
+def test_a_copy_there_is_not_repeated_either(telpher, store, front):
+    base, asked = answering(front, store, 200, PAGE, ETag='"a"')
+    done = telpher.run("cp", "s3://bucket/a", "s3://bucket/b", "--endpoint-url", base)
+    assert done.returncode in (3, 4) and "does not look like an S3 service" in done.err, done.err
+    assert "CompleteMultipartUploadResult" not in done.err and asked.count("PUT") <= 1
+
+
+@pytest.mark.parametrize("status", [302, 303, 308])
+def test_a_redirect_to_a_page_says_where_it_points(telpher, store, front, status):
+    base, asked = answering(front, store, status, b"",
+                            Location="https://portal.test/login?from=secret")
+    done = telpher.run("ls", "s3://bucket", "--endpoint-url", base)
+    assert done.returncode == 3 and len(asked) == 1, done.err
+    assert "does not look like an S3 service: it redirects to https://portal.test/login " \
+        f"(HTTP {status})" in done.err
+    assert "secret" not in done.err
+
+
+@pytest.mark.parametrize("options, named", [
+    (["--sse", "AES256"], "--sse"), (["--storage-class", "COLD"], "--storage-class"),
+    (["--acl", "private", "--sse", "AES256"], "--sse, --acl")])
+def test_what_a_store_does_not_implement_is_named(telpher, store, front, options, named):
+    def decide(handler):
+        if handler.command not in ("PUT", "POST"):
+            return False
+        handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        body = b"<Error><Code>NotImplemented</Code><Message>A header you provided implies " \
+            b"functionality that is not implemented</Message></Error>"
+        handler.send_response(501)
+        handler.send_header("Content-Length", len(body))
+        handler.end_headers()
+        handler.wfile.write(body)
+        return True
+
+    for size in (1, 24 * MIB):
+        (telpher.cwd / "g").write_bytes(bytes(size))
+        done = telpher.run("cp", "g", "s3://bucket/k", "--endpoint-url",
+                           front(store, decide).base, *options)
+        assert done.returncode == 4, done.err
+        assert f"The store may not know what {named} asks for: leave it out" in done.err

@@ -74,7 +74,7 @@ def test_page_instead_of_a_store(telpher, endpoint, tmp_path, args):
     (tmp_path / "d" / "g").write_bytes(b"bytes")
     done = telpher.run(*[arg for arg in args if arg != "-r"])
     assert done.returncode in (3, 4), done.out + done.err
-    assert "no answer of an S3 service" in done.err and "telpher doctor" in done.err
+    assert "does not look like an S3 service" in done.err and "telpher doctor" in done.err
     assert not (tmp_path / "y").exists()
     assert b"log in" not in done.stdout
 

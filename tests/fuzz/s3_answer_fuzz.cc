@@ -41,7 +41,7 @@ void check_uploads(std::string_view xml) {
 }
 
 void check_writes(std::string_view xml) {
-  const auto result = s3_response::parse_write_document(xml, {});
+  const auto result = s3_response::parse_write_document("CopyObject", xml, {});
   if (result) CHECK(!s3_response::is_error_document(xml));
   const auto part = s3_response::parse_copy_part(xml);
   if (part) CHECK(!part->etag.empty());
