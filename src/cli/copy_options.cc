@@ -4,6 +4,7 @@
 #include "cli/command_line.h"
 #include "cli/name_rules.h"
 #include "codec/text.h"
+#include "source/http_facts.h"
 
 #include <algorithm>
 #include <utility>
@@ -105,6 +106,7 @@ void add_speed_options(CommandLine& line, CopySettings& copy) {
 void add_proof_options(CommandLine& line, CopySettings& copy) {
   line.group("What to copy, and proof");
   add_filter_options(line, copy.filters);
+  add_link_option(line, copy.follow_links);
   line.add({.names = "--overwrite",
             .value = "always|never|if-different",
             .help = "what to do when the destination exists (default always)",
@@ -119,13 +121,6 @@ void add_proof_options(CommandLine& line, CopySettings& copy) {
             .help = "of each part and of the whole (default crc64nvme)",
             .set = [&copy](std::string_view text) -> Result<void> {
               TRY(copy.transfer.checksum, parse_checksum_algorithm(text));
-              return {};
-            }});
-  line.add({.names = "--expect",
-            .value = "ALGORITHM:HEX",
-            .help = "digest of the whole; with any other nothing appears",
-            .set = [&copy](std::string_view text) -> Result<void> {
-              TRY(copy.transfer.expect, parse_digest(text));
               return {};
             }});
   line.flag("--no-resume", "end unfinished work of before instead of continuing it",
@@ -167,8 +162,26 @@ void add_copy_options(CommandLine& line, CopySettings& copy, const Settings& set
   add_speed_options(line, copy);
   add_object_options(line, copy);
   line.group("Sources");
-  line.list("--header", "'NAME: VALUE'", "sent to http(s) sources; repeatable",
-            copy.source_headers);
+  line.add({.names = "--header",
+            .value = "'NAME: VALUE'",
+            .help = "sent to http(s) sources; repeatable",
+            .repeatable = true,
+            .set = [&copy](std::string_view text) -> Result<void> {
+              std::string header(text);
+              TRY_VOID(parse_user_headers({header}));
+              copy.source_headers.push_back(std::move(header));
+              return {};
+            }});
+}
+
+void add_expect_option(CommandLine& line, CopySettings& copy) {
+  line.add({.names = "--expect",
+            .value = "ALGORITHM:HEX",
+            .help = "digest of the whole; with any other nothing appears",
+            .set = [&copy](std::string_view text) -> Result<void> {
+              TRY(copy.transfer.expect, parse_digest(text));
+              return {};
+            }});
 }
 
 }  // namespace telpher

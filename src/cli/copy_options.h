@@ -9,5 +9,7 @@ class CommandLine;
 
 /// The defaults come from `settings`.
 void add_copy_options(CommandLine& line, CopySettings& copy, const Settings& settings);
+/// Of verbs that can copy one thing alone.
+void add_expect_option(CommandLine& line, CopySettings& copy);
 
 }  // namespace telpher

@@ -16,6 +16,7 @@ Result<CopySettings> parse(std::vector<std::string> arguments) {
   Settings settings;
   settings.memory = 256 * kMiB;
   add_copy_options(line, copy, settings);
+  add_expect_option(line, copy);
   TRY_VOID(line.parse(arguments));
   TRY_VOID(check_copy_settings(copy));
   return copy;
@@ -42,6 +43,7 @@ TEST(CopySettings, WrongValuesAreRefused) {
       {"--overwrite", "maybe"},  {"--checksum", "crc16"},   {"--expect", "sha256:zz"},
       {"--metadata", "novalue"}, {"--rate", "0"},           {"--concurrency", "0"},
       {"--memory", "1MiB"},      {"--sse-kms-key-id", "k"}, {"--expect", "9f86d0"},
+      {"--header", "NoColon"},   {"--header", "Host: x"},
   };
   for (const auto& arguments : wrong) {
     const auto copy = parse(arguments);

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/copy_list.h"
+#include "cli/name_rules.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -25,6 +26,11 @@ Error bad_list(const Address& list, const Error& why) {
 
 CopyEnds CopyRun::ends_of(const Address& source) const {
   return {.source_is_store = source.in_store(), .destination_is_store = destination_.in_store()};
+}
+
+bool CopyRun::leaves_link(const Address& source) const {
+  return !copy_.follow_links && job_.verb != CopyVerb::kSync &&
+         source.kind == Address::Kind::kPath && is_link(source.path);
 }
 
 Task<Result<CopyRun::Shape>> CopyRun::shape_of(const Address* source) {
@@ -124,6 +130,10 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   std::vector<Address> singles;
   for (Address& source : sources) {
     if (turns_.due()) CO_TRY_VOID(co_await take_turn());
+    if (leaves_link(source)) {
+      ++links_left_;
+      continue;
+    }
     CO_TRY(const Shape shape, co_await shape_of(&source));
     const bool file = source.kind == Address::Kind::kPath;
     (shape == Shape::kTree ? trees : file ? files : singles).push_back(std::move(source));
@@ -161,6 +171,7 @@ Task<Result<int>> CopyRun::run(std::vector<Address> sources, Address destination
   }
   if (!outcome) co_return outcome.error();
   if (!joined) co_return joined.error();
+  if (links_left_ > 0) reporter_.note(links_left_text(links_left_));
   co_return exit_code(several);
 }
 
@@ -318,10 +329,30 @@ Task<Result<TransferResult>> CopyRun::transfer(const CopyItem* item, int concurr
   co_return co_await copy_single(&session_, engine_, &copy, &shown->progress);
 }
 
+Task<Result<TransferOutlook>> CopyRun::outlook_of(const CopyItem* item, const SingleCopy* copy,
+                                                  const OpenedCopy* opened) {
+  Source& source = *opened->source;
+  if (!item->destination.in_store()) {
+    if (!opened->path.empty()) {
+      co_return co_await describe_download(*engine_, source, opened->path, copy->options);
+    }
+    CO_TRY(const SourceInfo seen, co_await source.probe());
+    co_return TransferOutlook{"copy", seen.size, false};
+  }
+  CO_TRY(ObjectStore * store, session_.store(item->destination.kind));
+  const bool by_the_store = item->source.kind == item->destination.kind;
+  if (by_the_store && store->capabilities().server_side_copy) {
+    co_return co_await describe_copy_within(*store, item->source.object, opened->object,
+                                            copy->options);
+  }
+  co_return co_await describe_upload(*engine_, source, *store, opened->object, copy->options);
+}
+
 Task<Result<CopyPlan>> CopyRun::plan_copy(CopyItem* item) {
   const bool by_the_store =
       item->destination.in_store() && item->source.kind == item->destination.kind;
-  const bool size_suffices = by_the_store || !item->destination.in_store();
+  const bool may_skip = item->in_doubt || copy_.transfer.overwrite != OverwritePolicy::kAlways;
+  const bool size_suffices = !may_skip && (by_the_store || !item->destination.in_store());
   if (size_suffices && (item->size || item->source.kind == Address::Kind::kStdio)) {
     co_return CopyPlan{"copy", item->size, false};
   }
@@ -335,9 +366,7 @@ Task<Result<CopyPlan>> CopyRun::plan_copy(CopyItem* item) {
     CO_TRY(const SourceInfo seen, co_await opened.source->probe());
     co_return CopyPlan{"copy", seen.size, false};
   }
-  CO_TRY(ObjectStore * store, session_.store(item->destination.kind));
-  CO_TRY(UploadOutlook outlook,
-         co_await describe_upload(*engine_, *opened.source, *store, opened.object, copy.options));
+  CO_TRY(TransferOutlook outlook, co_await outlook_of(item, &copy, &opened));
   co_return CopyPlan{std::move(outlook.how), outlook.size, outlook.skipped};
 }
 

@@ -84,6 +84,8 @@ class CopyRun {
     bool any = false;
   };
 
+  /// Named as such: "link/" means what it leads to, and what is synced has to be something.
+  bool leaves_link(const Address& source) const;
   Task<Result<Shape>> shape_of(const Address* source);
   Result<void> settle_sync_source(Address& source) const;
   Result<void> settle_destination(std::size_t sources, std::size_t trees);
@@ -103,6 +105,8 @@ class CopyRun {
   /// For --dry-run. A source that nobody has seen yet is probed: one that is missing fails here as
   /// it would for real.
   Task<Result<void>> describe(CopyItem item);
+  Task<Result<TransferOutlook>> outlook_of(const CopyItem* item, const SingleCopy* copy,
+                                           const OpenedCopy* opened);
   /// Settles the destination, too, where the source gives it its name.
   Task<Result<CopyPlan>> plan_copy(CopyItem* item);
   /// Waits until there is room for a copy, then starts it.
@@ -169,6 +173,7 @@ class CopyRun {
   Address destination_;
   NameFilter filter_;
   std::uint64_t left_out_ = 0;  // by the filter, of the tree that is copied
+  std::uint64_t links_left_ = 0;
   Semaphore slots_;             // parts in flight of copies side by side
   Turns turns_;                 // of loops that only look
   int exit_code_ = 0;           // of the first failure

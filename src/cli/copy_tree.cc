@@ -134,7 +134,9 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
   Result<void> outcome =
       job_.verb == CopyVerb::kSync ? co_await sync_tree(&run) : co_await copy_entries(&run);
   if (!outcome) co_return outcome;
-  const bool may_be_empty = run.files && is_directory(run.source.path);
+  const std::uint64_t links = run.files ? run.files->links_left() : 0;
+  links_left_ += links;
+  const bool may_be_empty = links > 0 || (run.files && is_directory(run.source.path));
   std::string nothing = run.files ? "no file matches" : "no object is there";
   if (left_out_ > 0) nothing = nothing_left_text(left_out_, run.files ? "files" : "objects");
   if (!run.any && !may_be_empty && exit_code_ == 0) {
@@ -149,6 +151,7 @@ Task<Result<void>> CopyRun::copy_tree(Address source) {
 
 Task<Result<std::unique_ptr<Tree>>> CopyRun::open_tree(const Address* root, WalkOptions options) {
   if (!root->in_store()) {
+    options.follow_links = copy_.follow_links;
     CO_TRY(std::unique_ptr<FileTree> files,
            FileTree::open(root->path, std::move(options), wanted_in(*root)));
     co_return std::unique_ptr<Tree>(std::move(files));

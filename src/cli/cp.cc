@@ -90,6 +90,7 @@ void Copy::describe_cp(CommandLine& line) {
   line.text("--from-file", "LIST",
             "instead of SOURCE: rows of a CSV or JSON Lines file, - for stdin", list_);
   line.text("--version-id", "ID", "this version of the object that is the source", version_id_);
+  add_expect_option(line, copy_);
 }
 
 void Copy::describe_mv(CommandLine& line) {
@@ -108,6 +109,7 @@ void Copy::describe_mv(CommandLine& line) {
   line.group("What to copy, and proof");
   line.flag("-r,--recursive", "a key that is named stands for all below it (directories do anyway)",
             recursive_);
+  add_expect_option(line, copy_);
 }
 
 void Copy::describe_sync(CommandLine& line) {

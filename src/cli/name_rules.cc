@@ -22,6 +22,18 @@ void add_filter_options(CommandLine& line, std::vector<NameRule>& rules) {
   add("--exclude", "not names that match; of all that match, the filter given last decides", false);
 }
 
+void add_link_option(CommandLine& line, bool& follow_links) {
+  line.flag("--no-follow-symlinks",
+            "leave symbolic links alone. Else what they lead to is taken; what lies in directories "
+            "linked to one another, once on each path to it",
+            follow_links, false);
+}
+
+std::string links_left_text(std::uint64_t links) {
+  return std::to_string(links) + (links == 1 ? " symbolic link was" : " symbolic links were") +
+         " left alone";
+}
+
 std::string nothing_left_text(std::uint64_t left_out, std::string_view objects_or_files) {
   std::string what(objects_or_files);
   if (left_out == 1) what.pop_back();

@@ -111,6 +111,10 @@ void Reporter::failed(const CopyNames& names, const Error& error, ExitCode code)
 }
 
 void Reporter::planned(const CopyNames& names, const CopyPlan& plan) {
+  if (plan.skipped && sync_) {
+    ++files_unchanged_;
+    return;
+  }
   if (plan.skipped) {
     ++files_skipped_;
   } else {

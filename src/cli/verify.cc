@@ -62,6 +62,7 @@ void Verification::describe(CommandLine& line, const Settings& settings) {
       "telpher verify https://example.com/f s3://bucket/f --read";
   line.group("What to compare");
   add_filter_options(line, rules_);
+  add_link_option(line, options_.follow_links);
   line.text("--version-id", "ID", "of A this version", version_id_);
   line.flag("--deep,--read", "read both ends whole, whatever their checksums say",
             options_.read_both);

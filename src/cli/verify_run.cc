@@ -41,11 +41,20 @@ Result<Address> below(const Address& address, std::string_view name) {
   return at;
 }
 
+/// The same for people: what no file can be called has a name, too.
+Address named_below(Address directory, std::string_view name) {
+  if (!directory.path.ends_with('/')) directory.path += '/';
+  directory.path += name;
+  directory.text = directory.path;
+  return directory;
+}
+
 }  // namespace
 
 struct VerifyRun::Side {
   Address address;  // what the names are relative to
   std::unique_ptr<Tree> tree;
+  const FileTree* files = nullptr;  // `tree`, when it is one of files
   bool md5_etags = false;
 };
 
@@ -178,8 +187,12 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
       side.tree = std::move(tree);
     } else {
       CO_TRY(std::unique_ptr<FileTree> tree,
-             FileTree::open(at.path, {.sorted = true, .attributes = true}, wanted));
+             FileTree::open(
+                 at.path,
+                 {.sorted = true, .attributes = true, .follow_links = options_.follow_links},
+                 wanted));
       at.path = tree->walk().root();
+      side.files = tree.get();
       side.tree = std::move(tree);
     }
   }
@@ -190,7 +203,12 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
   if (!walked) co_return walked.error();
   CO_TRY_VOID(std::move(joined));
   if (*walked) tell_total();
-  if (*walked && left_out > 0 && same_ + different_ + missing_ == 0) {
+  std::uint64_t links = 0;
+  for (const Side& side : sides) links += side.files ? side.files->links_left() : 0;
+  if (links > 0 && !options_.quiet) {
+    std::fprintf(stderr, "telpher: %s\n", links_left_text(links).c_str());
+  }
+  if (*walked && left_out > 0 && same_ + different_ + missing_ + failed_ == 0) {
     warn_nothing_left(sides[0].address.text, left_out, "names");
   }
   co_return Result<void>();
@@ -216,10 +234,13 @@ Task<Result<bool>> VerifyRun::walk_pairs(Side* a, Side* b, TaskGroup* group) {
       continue;
     }
     const Side* lacks = pair->first ? b : a;
-    const Result<Address> missing =
-        below(lacks->address, (pair->first ? pair->first : pair->second)->name);
-    // A name that no file can have, perhaps: then it is missing under that name.
-    tell_missing(missing ? *missing : lacks->address);
+    const std::string& name = (pair->first ? pair->first : pair->second)->name;
+    const Result<Address> missing = below(lacks->address, name);
+    if (missing) {
+      tell_missing(*missing, "");
+    } else {
+      tell_missing(named_below(lacks->address, name), "no file can be called so");
+    }
   }
 }
 
@@ -279,6 +300,7 @@ Task<Result<void>> VerifyRun::start_pair(const Side* a, const Side* b, TreePair 
 
 void VerifyRun::fail(const std::string& address, const Error& error) {
   view_.clear();
+  if (error.kind != ErrorKind::kCancelled) ++failed_;
   report_.failed(address, error);
 }
 
@@ -311,14 +333,15 @@ void VerifyRun::tell(const Address& a, const Address& b, const Comparison& compa
   }
 }
 
-void VerifyRun::tell_missing(const Address& address) {
+void VerifyRun::tell_missing(const Address& address, std::string_view why) {
   ++missing_;
   view_.clear();
   report_.failed_with(kExitIntegrity);
   if (options_.json) {
     JsonLine().text("event", "missing").text("address", redacted(address)).print();
   } else {
-    std::printf("missing: %s\n", printable(redacted(address)).c_str());
+    const std::string reason = why.empty() ? "" : " (" + std::string(why) + ")";
+    std::printf("missing: %s%s\n", printable(redacted(address)).c_str(), reason.c_str());
   }
 }
 
@@ -327,7 +350,7 @@ void VerifyRun::tell_total() {
   if (options_.json) {
     JsonLine line;
     line.text("event", "summary").number("same", same_).number("different", different_);
-    line.number("missing", missing_).print();
+    line.number("missing", missing_).number("failed", failed_).print();
     return;
   }
   if (options_.quiet) return;
@@ -340,6 +363,7 @@ void VerifyRun::tell_total() {
   if (!proofs_.empty()) text += ")";
   text +=
       ", " + std::to_string(different_) + " different, " + std::to_string(missing_) + " missing";
+  if (failed_ > 0) text += ", " + std::to_string(failed_) + " failed";
   std::puts(text.c_str());
 }
 

@@ -20,6 +20,7 @@ struct VerifyOptions {
   bool read_both = false;
   bool json = false;
   bool quiet = false;
+  bool follow_links = true;
   int concurrency = 10;  // pairs at once
   NameFilter filter;
 };
@@ -54,7 +55,8 @@ class VerifyRun {
   bool has_md5_etags(const Address& address);
 
   void tell(const Address& a, const Address& b, const Comparison& compared);
-  void tell_missing(const Address& address);
+  /// @param why  of a name that cannot be there
+  void tell_missing(const Address& address, std::string_view why);
   void tell_total();
   void fail(const std::string& address, const Error& error);
 
@@ -67,6 +69,7 @@ class VerifyRun {
   std::uint64_t same_ = 0;
   std::uint64_t different_ = 0;
   std::uint64_t missing_ = 0;
+  std::uint64_t failed_ = 0;  // could not be compared
   std::map<std::string, std::uint64_t> proofs_;  // how often each way
 };
 

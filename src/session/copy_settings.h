@@ -19,6 +19,7 @@ struct CopySettings {
   std::vector<NameRule> filters;
   bool overwrite_given = false;
   bool dry_run = false;
+  bool follow_links = true;
   bool no_journal = false;
 };
 

@@ -45,6 +45,11 @@ bool exists(const std::string& path) {
   return ::lstat(path.c_str(), &status) == 0;
 }
 
+bool is_link(const std::string& path) {
+  struct stat status;
+  return ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode);
+}
+
 struct DirectoryWalk::Level {
   /// Of a sorted walk. Directories end in "/" here: that is what the paths below them sort by.
   struct SortedName {
@@ -146,11 +151,18 @@ std::optional<DirectoryWalk::Name> DirectoryWalk::next_in_batch(Level& level) {
   return std::nullopt;
 }
 
+bool DirectoryWalk::is_link(int parent, const Name& name) {
+  if (name.type != DT_UNKNOWN) return name.type == DT_LNK;
+  struct stat status;
+  return fstatat(parent, name.text, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode);
+}
+
 /// Whether paths go on below it: a link, and what the file system does not tell, must be looked at.
-bool DirectoryWalk::is_directory(const Level& level, const Name& name) {
+bool DirectoryWalk::is_directory(const Level& level, const Name& name) const {
   if (name.type != DT_LNK && name.type != DT_UNKNOWN) return name.type == DT_DIR;
   struct stat status;
-  return fstatat(level.fd.get(), name.text, &status, 0) == 0 && S_ISDIR(status.st_mode);
+  const int flags = options_.follow_links ? 0 : AT_SYMLINK_NOFOLLOW;
+  return fstatat(level.fd.get(), name.text, &status, flags) == 0 && S_ISDIR(status.st_mode);
 }
 
 Result<bool> DirectoryWalk::read_sorted(Level& level) {
@@ -228,7 +240,17 @@ Result<std::optional<FileEntry>> DirectoryWalk::step() {
 
 Result<std::optional<FileEntry>> DirectoryWalk::visit(const Name& name) {
   const int parent = levels_.back()->fd.get();
+  if (!options_.follow_links && is_link(parent, name)) {
+    const bool meant = !options_.pattern || options_.pattern->matches(path_) ||
+                       options_.pattern->may_match_below(path_);
+    if (!meant) return std::nullopt;
+    return FileEntry{.path = path_, .is_link = true};
+  }
   if (!is_utf8(name.text)) {
+    const bool meant =
+        !options_.pattern || options_.pattern->matches(path_) ||
+        (is_directory(*levels_.back(), name) && options_.pattern->may_match_below(path_));
+    if (!meant) return std::nullopt;
     return make_error(ErrorKind::kInvalid,
                       quoted_path() + " has a name that is not UTF-8, which no key can hold");
   }
@@ -246,7 +268,8 @@ Result<std::optional<FileEntry>> DirectoryWalk::visit(const Name& name) {
   }
   if (type == DT_DIR) {
     if (options_.pattern && !options_.pattern->may_match_below(path_)) return std::nullopt;
-    UniqueFd fd(openat(parent, name.text, kOpenDirectory));
+    const int flags = kOpenDirectory | (options_.follow_links ? 0 : O_NOFOLLOW);
+    UniqueFd fd(openat(parent, name.text, flags));
     if (!fd) return make_errno_error(errno, "open directory " + quoted_path());
     TRY_VOID(enter(std::move(fd), name.type != DT_DIR));
     return std::nullopt;

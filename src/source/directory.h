@@ -20,18 +20,22 @@ namespace telpher {
 bool is_directory(const std::string& path);
 /// Something has this name, be it a link that leads nowhere.
 bool exists(const std::string& path);
+/// It is a symbolic link, wherever that leads.
+bool is_link(const std::string& path);
 
 struct FileEntry {
   std::string path;               // relative to the root, "/" between segments, UTF-8
   std::optional<ByteCount> size;  // empty when not asked for and not needed to tell what it is
   std::int64_t modified_ns = 0;   // since 1970; with the size
   bool below_link = false;        // reached through a link to a directory: it lies elsewhere
+  bool is_link = false;           // that was not followed, whatever it leads to
 };
 
 struct WalkOptions {
   std::optional<Glob> pattern;  // only paths that match; its base() has been made part of the root
   bool sorted = false;          // in byte order of paths
   bool attributes = false;      // size and time of modification of every file
+  bool follow_links = true;     // below the root; else they are given as they are
   int depth_max = 256;
 };
 
@@ -41,7 +45,8 @@ class DirectoryWalk {
   static Result<std::unique_ptr<DirectoryWalk>> open(std::string root, WalkOptions options);
   ~DirectoryWalk();
 
-  /// The next file; nullopt at the end. Symbolic links are followed. An error is about one path
+  /// The next file; nullopt at the end. Symbolic links are followed, unless the options say
+  /// otherwise: a directory that several lead to is walked once on each path. An error is about one path
   /// only, named in its message: kInvalid (a name that is not UTF-8), kDenied, kIo, kUnsupported
   /// (neither file nor directory, or a link to a directory above it), kLimit (too deep).
   /// Calling next() again goes on behind it. May look at any number of names before it finds one.
@@ -68,7 +73,8 @@ class DirectoryWalk {
   Result<void> enter(UniqueFd fd, bool through_link);
   Result<bool> read_batch(Level& level);
   static std::optional<Name> next_in_batch(Level& level);
-  static bool is_directory(const Level& level, const Name& name);
+  static bool is_link(int parent, const Name& name);
+  bool is_directory(const Level& level, const Name& name) const;
   /// A batch of it; false at the end, when all are in order.
   Result<bool> read_sorted(Level& level);
   void leave();

@@ -24,12 +24,18 @@ Task<Result<std::optional<TreeEntry>>> FileTree::next() {
   while (!walk_->ended()) {
     if (turns_.due()) CO_TRY_VOID(co_await take_turn());
     Result<std::optional<FileEntry>> next = walk_->step();
-    // A link that leads nowhere, a socket: no error where it is not meant anyway.
+    // A link that leads nowhere, a socket, a name that is not UTF-8: no error where it is not meant
+    // anyway.
     const bool is_no_file = !next && (next.error().kind == ErrorKind::kNotFound ||
-                                      next.error().kind == ErrorKind::kUnsupported);
+                                      next.error().kind == ErrorKind::kUnsupported ||
+                                      next.error().kind == ErrorKind::kInvalid);
     if (is_no_file && !wanted_(walk_->current_path())) continue;
     CO_TRY(std::optional<FileEntry> file, std::move(next));
     if (!file || !wanted_(file->path)) continue;
+    if (file->is_link) {
+      ++links_left_;
+      continue;
+    }
     TreeEntry entry{
         .name = std::move(file->path), .size = file->size, .below_link = file->below_link};
     entry.modified =

@@ -59,6 +59,8 @@ class FileTree final : public Tree {
   std::string current() const override { return walk_->current_path(); }
   std::string_view base() const override { return base_; }
   const DirectoryWalk& walk() const { return *walk_; }
+  /// Links that are wanted and were not to be followed, so far.
+  std::uint64_t links_left() const { return links_left_; }
 
  private:
   FileTree(std::unique_ptr<DirectoryWalk> walk, NameTest wanted)
@@ -68,6 +70,7 @@ class FileTree final : public Tree {
   const std::string base_;
   const NameTest wanted_;
   Turns turns_;
+  std::uint64_t links_left_ = 0;
 };
 
 class ObjectTree final : public Tree {

@@ -44,6 +44,24 @@ Result<void> walk_cancelled(const std::string& directory, bool sorted, bool want
   return loop.run(walk_and_cancel(tree->get()));
 }
 
+Task<std::vector<std::string>> names_of(FileTree* tree) {
+  std::vector<std::string> names;
+  for (;;) {
+    const Result<std::optional<TreeEntry>> entry = co_await tree->next();
+    if (entry && !*entry) co_return names;
+    names.push_back(entry ? (*entry)->name : entry.error().message);
+  }
+}
+
+/// Names and errors of all but `unwanted`.
+std::vector<std::string> walk(const std::string& path, WalkOptions options, std::string unwanted) {
+  Loop loop(Loop::Mode::kVirtual, 1);
+  Result<std::unique_ptr<FileTree>> tree = FileTree::open(
+      path, std::move(options), [&](std::string_view name) { return name != unwanted; });
+  if (!tree) return {tree.error().message};
+  return loop.run(names_of(tree->get()));
+}
+
 TEST(FileTree, IsCancelledWhateverItFinds) {
   const TemporaryDirectory files;
   const TemporaryDirectory directories;
@@ -61,6 +79,28 @@ TEST(FileTree, IsCancelledWhateverItFinds) {
     ASSERT_FALSE(walked) << "directories only";
     EXPECT_EQ(walked.error().kind, ErrorKind::kCancelled);
   }
+}
+
+TEST(FileTree, LinksMayBeLeftAlone) {
+  const TemporaryDirectory directory;
+  directory.write("d/file", "1");
+  std::filesystem::create_symlink("d", directory.path() + "/there");
+  std::filesystem::create_symlink("d/file", directory.path() + "/link");
+  std::filesystem::create_symlink("nowhere", directory.path() + "/broken");
+  for (const bool sorted : {false, true}) {
+    const WalkOptions options{.sorted = sorted, .follow_links = false};
+    EXPECT_EQ(walk(directory.path(), options, ""), std::vector<std::string>{"d/file"});
+    EXPECT_EQ(walk(directory.path() + "/*/file", options, ""), std::vector<std::string>{"d/file"});
+  }
+}
+
+TEST(FileTree, NamesThatAreLeftOutFailNothing) {
+  const TemporaryDirectory directory;
+  directory.write("good", "1");
+  directory.write("a\xff.txt", "1");
+  EXPECT_EQ(walk(directory.path(), {}, "").size(), 2u);  // the error, and the file
+  EXPECT_EQ(walk(directory.path(), {}, "a\xff.txt"), std::vector<std::string>{"good"});
+  EXPECT_EQ(walk(directory.path() + "/g*", {}, ""), std::vector<std::string>{"good"});
 }
 
 }  // namespace

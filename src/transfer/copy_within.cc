@@ -103,7 +103,34 @@ Task<Result<TransferResult>> copy_in_parts(const CopyJob* job) {
   co_return co_await multipart.run(std::nullopt);
 }
 
+/// The reason to leave the object as it is, or nothing.
+Task<Result<std::optional<TransferResult>>> check_overwrite(ObjectStore* store,
+                                                            const ObjectAddress* to,
+                                                            OverwritePolicy overwrite,
+                                                            const ObjectInfo* info) {
+  if (overwrite == OverwritePolicy::kAlways) co_return std::nullopt;
+  const Result<ObjectInfo> there = co_await store->head(*to);
+  if (!there && there.error().kind != ErrorKind::kNotFound) co_return there.error();
+  const bool same = there && there->size == info->size &&
+                    (there->etag == info->etag || there->last_modified >= info->last_modified);
+  if (!there || (overwrite != OverwritePolicy::kNever && !same)) co_return std::nullopt;
+  TransferResult skipped{.mode = TransferMode::kSkipped, .size = there->size};
+  skipped.etag = there->etag;
+  skipped.note =
+      overwrite == OverwritePolicy::kNever ? "it exists already" : "it is the same already";
+  co_return skipped;
+}
+
 }  // namespace
+
+Task<Result<TransferOutlook>> describe_copy_within(ObjectStore& store, ObjectAddress from,
+                                                   ObjectAddress to, TransferOptions options) {
+  CO_TRY(const ObjectInfo info, co_await store.head(from));
+  CO_TRY(std::optional<TransferResult> skipped,
+         co_await check_overwrite(&store, &to, options.overwrite, &info));
+  if (skipped) co_return TransferOutlook{skipped->note, info.size, true};
+  co_return TransferOutlook{"copy", info.size, false};
+}
 
 Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, ObjectAddress from,
                                          ObjectAddress to, DestinationName name,
@@ -114,19 +141,9 @@ Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, Obj
   CO_TRY(const ObjectInfo info, co_await store.head(from));
   CO_TRY(SourceInfo seen, co_await source->probe());
   progress.size = info.size;
-  if (options.overwrite != OverwritePolicy::kAlways) {
-    Result<ObjectInfo> there = co_await store.head(to);
-    if (!there && there.error().kind != ErrorKind::kNotFound) co_return std::move(there).error();
-    const bool same = there && there->size == info.size &&
-                      (there->etag == info.etag || there->last_modified >= info.last_modified);
-    if (there && (options.overwrite == OverwritePolicy::kNever || same)) {
-      TransferResult skipped{.mode = TransferMode::kSkipped, .size = there->size};
-      skipped.etag = there->etag;
-      skipped.note = options.overwrite == OverwritePolicy::kNever ? "it exists already"
-                                                                  : "it is the same already";
-      co_return skipped;
-    }
-  }
+  CO_TRY(std::optional<TransferResult> skipped,
+         co_await check_overwrite(&store, &to, options.overwrite, &info));
+  if (skipped) co_return *std::move(skipped);
   bool must_be_read = false;
   if (options.expect) {
     const std::optional<bool> right = store_knows(info, *options.expect);

@@ -413,6 +413,17 @@ Task<Result<void>> write_all(int fd, Bytes bytes) {
 
 }  // namespace
 
+Task<Result<TransferOutlook>> describe_download(Engine& engine, Source& source, std::string path,
+                                                TransferOptions options) {
+  CO_TRY(const SourceInfo seen, co_await source.probe());
+  if (is_device(path)) co_return TransferOutlook{"copy", seen.size, false};
+  CO_TRY(path, real_path(std::move(path)));
+  CO_TRY(std::optional<TransferResult> skipped,
+         co_await check_existing(&engine, &path, &options, &seen));
+  if (skipped) co_return TransferOutlook{skipped->note, seen.size, true};
+  co_return TransferOutlook{"copy", seen.size, false};
+}
+
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress) {
   progress.phase = "probing";

@@ -114,15 +114,15 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
                                     ObjectAddress object, DestinationName name,
                                     TransferOptions options, TransferProgress& progress);
 
-/// What upload() would do.
-struct UploadOutlook {
+/// What a transfer would do.
+struct TransferOutlook {
   std::string how;                // for people: "ranged: 128 parts of 16.0 MiB …"; why skipped
   std::optional<ByteCount> size;  // of the source
   bool skipped = false;
 };
 
 /// The same without doing it. Errors: as upload(), as far as they can be known beforehand.
-Task<Result<UploadOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
+Task<Result<TransferOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
                                             ObjectAddress object, TransferOptions options);
 
 /// A source (a StoreSource, say) into a local file: written beside it and renamed when it is whole
@@ -134,6 +134,10 @@ Task<Result<UploadOutlook>> describe_upload(Engine& engine, Source& source, Obje
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress);
 
+/// The same without doing it. Errors: as download(), as far as they can be known beforehand.
+Task<Result<TransferOutlook>> describe_download(Engine& engine, Source& source, std::string path,
+                                                TransferOptions options);
+
 /// A source to an open descriptor (stdout), in order. A wrong checksum, and a source that changed
 /// meanwhile, are reported after the bytes have gone out, and the error says so.
 Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int fd,
@@ -143,5 +147,9 @@ Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int
 Task<Result<TransferResult>> copy_within(Engine& engine, ObjectStore& store, ObjectAddress from,
                                          ObjectAddress to, DestinationName name,
                                          TransferOptions options, TransferProgress& progress);
+
+/// The same without doing it.
+Task<Result<TransferOutlook>> describe_copy_within(ObjectStore& store, ObjectAddress from,
+                                                   ObjectAddress to, TransferOptions options);
 
 }  // namespace telpher

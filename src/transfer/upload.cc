@@ -284,14 +284,14 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
   co_return co_await multipart.run(std::nullopt);
 }
 
-Task<Result<UploadOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
+Task<Result<TransferOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
                                             ObjectAddress object, TransferOptions options) {
   CO_TRY(Prepared prepared, co_await prepare(&engine, &source, &store, &options));
   CO_TRY(std::optional<TransferResult> skipped,
          co_await check_overwrite(&engine, &source, &store, object, &options, &prepared.seen));
   const std::optional<ByteCount> size = prepared.seen.size;
-  if (skipped) co_return UploadOutlook{skipped->note, size, true};
-  co_return UploadOutlook{describe(prepared.plan), size, false};
+  if (skipped) co_return TransferOutlook{skipped->note, size, true};
+  co_return TransferOutlook{describe(prepared.plan), size, false};
 }
 
 }  // namespace telpher

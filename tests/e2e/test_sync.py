@@ -565,3 +565,125 @@ def test_forget_removes_half_a_download(telpher, s3, tmp_path):
     telpher.ok("forget", "--all")
     assert not list(tmp_path.glob(".out.telpher-*"))
     assert telpher.jobs() == []
+
+
+# --- links ---------------------------------------------------------------------------------------
+
+@pytest.fixture
+def linked(tmp_path):
+    """A tree with links to a file, to a directory and to nothing."""
+    write_tree(tmp_path / "tree", {"d/file": b"1"})
+    age_all(tmp_path / "tree")
+    (tmp_path / "tree/link").symlink_to("d/file")
+    (tmp_path / "tree/there").symlink_to("d")
+    (tmp_path / "tree/broken").symlink_to("nowhere")
+
+
+LEFT = "telpher: 3 symbolic links were left alone\n"
+
+
+@pytest.mark.parametrize("verb", ["cp", "mv", "sync"])
+def test_links_are_left_alone_when_asked(telpher, bucket, linked, tmp_path, verb):
+    done = telpher.ok(verb, "tree", f"{bucket}/p/", "--no-follow-symlinks")
+    assert keys(telpher, f"{bucket}/p/") == ["d/file"]
+    assert done.err == LEFT
+    assert (tmp_path / "tree/link").is_symlink() and (tmp_path / "tree/there").is_symlink()
+
+
+def test_links_are_left_alone_among_the_rest(telpher, bucket, linked, tmp_path):
+    done = telpher.ok("cp", "tree", "out/", "--no-follow-symlinks", "--exclude", "broken", "-n")
+    assert done.err == "telpher: 2 symbolic links were left alone\n"
+    assert done.out.count("would copy") == 1
+    # What the shell makes of tree/*.
+    done = telpher.ok("cp", "tree/broken", "tree/d", "tree/link", "tree/there", f"{bucket}/q/",
+                      "--no-follow-symlinks")
+    assert done.err == LEFT
+    assert keys(telpher, f"{bucket}/q/") == ["file"]
+    done = telpher.ok("cp", "tree/li*", f"{bucket}/r/", "--no-follow-symlinks")
+    assert done.err == "telpher: 1 symbolic link was left alone\n"
+    # A directory's own name with "/" is what it leads to.
+    telpher.ok("cp", "tree/there/", f"{bucket}/s/", "--no-follow-symlinks")
+    assert keys(telpher, f"{bucket}/s/") == ["file"]
+
+
+def test_verify_leaves_links_alone(telpher, bucket, linked):
+    telpher.ok("cp", "tree", f"{bucket}/p/", "--no-follow-symlinks")
+    done = telpher.ok("verify", "tree", f"{bucket}/p/", "--no-follow-symlinks")
+    assert done.out.startswith("1 same") and done.err == LEFT
+    assert telpher.run("verify", "tree", f"{bucket}/p/").returncode == 6
+
+
+@pytest.mark.parametrize("verb", ["cp", "sync"])
+def test_a_name_that_no_key_can_hold_may_be_left_out(telpher, bucket, tmp_path, verb):
+    write_tree(tmp_path / "tree", {"good": b"1"})
+    with open(os.fsencode(tmp_path) + b"/tree/a\xff.txt", "w") as file:
+        file.write("1")
+    assert telpher.run(verb, "tree", f"{bucket}/p/").returncode == 1
+    done = telpher.ok(verb, "tree", f"{bucket}/q/", "--exclude", "*.txt")
+    assert done.err == ""
+    assert keys(telpher, f"{bucket}/q/") == ["good"]
+
+
+# --- dry runs ------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("source, destination", [
+    ("tree", "{bucket}/p/"), ("{bucket}/p/", "tree"), ("{bucket}/p/", "{bucket}/q/")])
+def test_sync_dry_run_finds_unchanged_what_a_sync_would(telpher, bucket, tmp_path, source,
+                                                        destination):
+    source, destination = source.format(bucket=bucket), destination.format(bucket=bucket)
+    write_tree(tmp_path / "tree", {"a": b"1", "b": b"2"})
+    telpher.ok("cp", "tree", f"{bucket}/p/")
+    if destination != "tree":
+        telpher.ok("cp", source, destination + ("" if destination[-1] == "/" else "/"))
+    else:
+        age_all(tmp_path / "tree", -10)
+    # In doubt: neither is surely younger.
+    future = time.time() + 10
+    for path in (tmp_path / "tree").iterdir():
+        os.utime(path, (future, future))
+    dry = telpher.ok("sync", source, destination, "-n").out
+    assert dry == "0 files would be copied, 2 unchanged\n"
+    events = telpher.events("sync", source, destination, "-n", "--json").events
+    assert [(event["event"], event["unchanged"]) for event in events] == [("summary", 2)]
+    done = telpher.ok("sync", source, destination)
+    assert ", 2 unchanged" in done.out and "0 files copied" in done.out
+
+
+def test_sync_has_no_expect(telpher, tmp_path):
+    assert "--expect" not in telpher.ok("sync", "--help").out
+    assert "--expect" in telpher.ok("cp", "--help").out
+
+
+def test_a_header_without_a_colon_is_refused_whatever_the_source(telpher, tmp_path):
+    (tmp_path / "e").write_bytes(b"1")
+    done = telpher.run("cp", "e", "local://bucket/x", "--header", "x")
+    assert done.returncode == 2 and "--header: " in done.err
+    assert not telpher.exists("local://bucket/x")
+
+
+# --- verify --------------------------------------------------------------------------------------
+
+def test_verify_names_what_no_file_can_be_called(telpher, bucket, tmp_path):
+    keys_put = ["h/../evil", "h//abs", "h/good"]
+    for key in keys_put:
+        telpher.ok("cp", "-", f"{bucket}/{key}", input=b"1")
+    write_tree(tmp_path / "hout", {"good": b"1"})
+    done = telpher.run("verify", f"{bucket}/h/", "hout")
+    assert done.returncode == 6, done.err
+    assert "missing: hout/../evil (no file can be called so)\n" in done.out
+    assert "missing: hout//abs (no file can be called so)\n" in done.out
+    assert "0 different, 2 missing\n" in done.out
+    events = map(json.loads, telpher.run("verify", f"{bucket}/h/", "hout", "--json").out.splitlines())
+    missing = [event["address"] for event in events if event["event"] == "missing"]
+    assert sorted(missing) == ["hout/../evil", "hout//abs"]
+
+
+def test_verify_counts_what_could_not_be_compared(telpher, bucket, tmp_path):
+    write_tree(tmp_path / "tree", {"a": b"1"})
+    telpher.ok("cp", "tree", f"{bucket}/p/")
+    (tmp_path / "tree/broken").symlink_to("nowhere")
+    done = telpher.run("verify", "tree", f"{bucket}/p/")
+    assert done.returncode == 1, done.err
+    assert done.out.startswith("1 same") and done.out.endswith("0 missing, 1 failed\n")
+    summary = telpher.run("verify", "tree", f"{bucket}/p/", "--json").out.splitlines()[-1]
+    assert json.loads(summary)["failed"] == 1
