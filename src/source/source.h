@@ -4,11 +4,19 @@
 #include "runtime/body.h"
 #include "store/types.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
 namespace telpher {
+
+/// Whether a download gave its file the time of what it copied, modified at `source`: the second,
+/// and nothing behind the point, as files that were merely written then have.
+inline bool is_time_of(std::chrono::system_clock::time_point source,
+                       std::chrono::system_clock::time_point file) {
+  return std::chrono::floor<std::chrono::seconds>(source) == file;
+}
 
 /// What the probe saw. Every later read must still see the same, or it fails with kSourceChanged:
 /// "the source changed while it was being copied".

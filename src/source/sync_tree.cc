@@ -1,5 +1,7 @@
 #include "source/sync_tree.h"
 
+#include "source/source.h"
+
 #include <utility>
 
 namespace telpher {
@@ -17,6 +19,8 @@ Verdict compare(const TreeEntry& ours, const TreeEntry& theirs, Compare by) {
   if (by == Compare::kSize) return Verdict::kSame;
   if (!ours.etag.empty() && ours.etag == theirs.etag) return Verdict::kSame;
   if (by == Compare::kContent) return Verdict::kInDoubt;
+  const bool has_our_time = theirs.etag.empty() && is_time_of(ours.modified, theirs.modified);
+  if (has_our_time) return Verdict::kSame;
   // Written in the same second it may have been written before: that is looked into.
   return second_of(ours.modified) < second_of(theirs.modified) ? Verdict::kSame : Verdict::kInDoubt;
 }

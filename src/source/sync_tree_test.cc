@@ -13,6 +13,8 @@
 namespace telpher {
 namespace {
 
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
@@ -101,10 +103,24 @@ TEST(SyncTree, TellsWhatIsMissingAndWhatIsTooMuch) {
 TEST(SyncTree, TimesDecideAndTheSameSecondIsADoubt) {
   const Synced synced = sync(ToldTree({entry("newer", 1, 7), entry("older", 1, 5),
                                        entry("same second", 1, 6), entry("size", 1, 5)}),
-                             ToldTree({entry("newer", 1, 6), entry("older", 1, 6),
-                                       entry("same second", 1, 6), entry("size", 2, 6)}));
+                             ToldTree({entry("newer", 1, 6, "\"n\""), entry("older", 1, 6, "\"o\""),
+                                       entry("same second", 1, 6, "\"s\""), entry("size", 2, 6)}));
   EXPECT_EQ(synced.copied, (Names{"newer?", "same second?", "size"}));
   EXPECT_EQ(synced.same, 1u);
+}
+
+TEST(SyncTree, AFileWithTheTimeOfItsObjectIsTheSame) {
+  const auto object = [](milliseconds behind_second) {
+    TreeEntry told = entry("a", 1, 6, "\"a\"");
+    told.modified += behind_second;
+    return ToldTree({told});
+  };
+  ToldTree merely_written({entry("a", 1, 6)});
+  merely_written.steps[0].entry.modified += milliseconds(1);
+  EXPECT_EQ(sync(object(0ms), ToldTree({entry("a", 1, 6)})).same, 1u);
+  EXPECT_EQ(sync(object(999ms), ToldTree({entry("a", 1, 6)})).same, 1u);
+  EXPECT_EQ(sync(object(0ms), merely_written).copied, Names{"a?"});
+  EXPECT_EQ(sync(object(0ms), ToldTree({entry("a", 1, 5)})).copied, Names{"a?"});
 }
 
 TEST(SyncTree, SizeAloneOrContentMayDecide) {

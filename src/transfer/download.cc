@@ -90,8 +90,9 @@ Task<Result<std::optional<TransferResult>>> check_existing(Engine* engine, const
     const std::chrono::system_clock::time_point modified(
         std::chrono::seconds(status.st_mtim.tv_sec) +
         std::chrono::nanoseconds(status.st_mtim.tv_nsec));
-    const bool not_older =
-        seen->last_modified ? *seen->last_modified <= modified : options->same_size_suffices;
+    const bool not_older = seen->last_modified ? *seen->last_modified <= modified ||
+                                                     is_time_of(*seen->last_modified, modified)
+                                               : options->same_size_suffices;
     if (same_content.value_or(not_older)) {
       skipped.note = same_content ? "it is the same already (size and checksum)"
                                   : "it is the same already (size, and not older)";
@@ -257,6 +258,7 @@ class Download {
       }
       start_over();
     }
+    if (const auto time = time_to_keep()) file_.set_modified(*time);
     const auto if_exists =
         options_.if_none_match ? DownloadFile::IfExists::kRefuse : DownloadFile::IfExists::kReplace;
     CO_TRY_VOID(co_await offload([this, if_exists] { return file_.commit(if_exists); }));
@@ -264,6 +266,16 @@ class Download {
       CO_TRY_VOID(co_await engine_.journal->finish(entry_.id, std::nullopt));
     }
     co_return result;
+  }
+
+  /// When the source was modified. Not while that second may not be over: another version of the
+  /// same second would look like this one.
+  std::optional<std::chrono::sys_seconds> time_to_keep() const {
+    const std::chrono::system_clock::time_point unknown{};
+    if (seen_.last_modified.value_or(unknown) == unknown) return std::nullopt;
+    const auto age = std::chrono::system_clock::now() - *seen_.last_modified;
+    if (age < 2s) return std::nullopt;
+    return std::chrono::floor<std::chrono::seconds>(*seen_.last_modified);
   }
 
   /// Bytes that are not what the source itself says they are were damaged on their way. What only

@@ -2,6 +2,7 @@
 
 #include "base/unique_fd.h"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
@@ -182,6 +183,12 @@ Result<void> DownloadFile::sync_folder() const {
   if (!fd) return {};  // one may write into a folder without reading it
   if (fsync(fd.get()) != 0 && errno != EINVAL) return failed(errno, "cannot write");
   return {};
+}
+
+void DownloadFile::set_modified(std::chrono::sys_seconds time) {
+  const timespec modified{.tv_sec = time.time_since_epoch().count(), .tv_nsec = 0};
+  const std::array<timespec, 2> times{timespec{.tv_sec = 0, .tv_nsec = UTIME_OMIT}, modified};
+  (void)futimens(fd_, times.data());
 }
 
 Result<void> DownloadFile::commit(IfExists if_exists) {

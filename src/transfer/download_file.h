@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "base/result.h"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,8 @@ class DownloadFile {
   bool reopen(const std::string& path, const std::string& temporary);
 
   Result<void> write(ByteCount offset, Bytes bytes);
+  /// From now on this is when it was modified, where the file system lets itself be told.
+  void set_modified(std::chrono::sys_seconds time);
   /// Syncs, takes the name of the destination and syncs its folder. A file that is replaced hands
   /// on its mode, and its owner where that is allowed. Blocks. Errors: kIo; kPrecondition when
   /// there is a file and `if_exists` refuses.

@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
@@ -318,6 +320,30 @@ TEST(Download, TakesOverTheModeOfTheFileItReplaces) {
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ(bed.folder.mode("to"), mode);
     EXPECT_EQ(bed.folder.read("to"), "hello");
+  }
+}
+
+TEST(Download, TheFileGetsTheTimeOfItsSource) {
+  using std::chrono::system_clock;
+  const auto now = system_clock::now();
+  const auto second = [](system_clock::time_point time) { return system_clock::to_time_t(time); };
+  for (const ByteCount size : {10 * kKiB, 33 * kMiB}) {
+    Bed bed;
+    SlowText source(random_text(size));
+    struct stat status{};
+    source.info.last_modified = now - 24h;
+    ASSERT_TRUE(bed.copy(source, "old"));
+    ASSERT_EQ(stat(bed.folder.file("old").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mtim.tv_sec, second(now - 24h));
+    EXPECT_EQ(status.st_mtim.tv_nsec, 0);
+    // Its second may not be over, and times to come are nonsense.
+    for (const auto modified : {now, now + 24h, system_clock::time_point()}) {
+      source.info.last_modified = modified;
+      ASSERT_TRUE(bed.copy(source, "fresh"));
+      ASSERT_EQ(stat(bed.folder.file("fresh").c_str(), &status), 0);
+      EXPECT_LE(std::abs(status.st_mtim.tv_sec - second(system_clock::now())), 60);
+      EXPECT_NE(status.st_mtim.tv_nsec, 0);
+    }
   }
 }
 

@@ -126,9 +126,9 @@ Task<Result<TransferOutlook>> describe_upload(Engine& engine, Source& source, Ob
                                             ObjectAddress object, TransferOptions options);
 
 /// A source (a StoreSource, say) into a local file: written beside it and renamed when it is whole
-/// and right, with the mode of the file it replaces, else 0666 less umask. In one part it has no
-/// name until then where the file system allows that; in several it is continued after a crash
-/// when there is a journal.
+/// and right, with the mode of the file it replaces, else 0666 less umask, and the time of its source
+/// (the second), unless that is now. In one part it has no name until then where the file system
+/// allows that; in several it is continued after a crash when there is a journal.
 /// Errors also: kIo (disk full, read-only), kCorrupt, kSourceChanged, kInvalid (a directory),
 /// kPrecondition (if_none_match).
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,

@@ -152,6 +152,7 @@ def test_no_sign_request(telpher, web, serve, tmp_path):
     telpher.ok(*args, "--no-sign-request", env={"AWS_ACCESS_KEY_ID": "x",
                                                 "AWS_SECRET_ACCESS_KEY": "x"})
     assert (tmp_path / "out").read_text() == "public"
+    assert (tmp_path / "out").stat().st_mtime == 1700000000
     assert public.requests()
     for request in public.requests():
         assert "authorization" not in map(str.lower, request["headers"]), request
