@@ -174,10 +174,10 @@ class CopyRun {
   NameFilter filter_;
   std::uint64_t left_out_ = 0;  // by the filter, of the tree that is copied
   std::uint64_t links_left_ = 0;
-  Semaphore slots_;             // parts in flight of copies side by side
-  Turns turns_;                 // of loops that only look
-  int exit_code_ = 0;           // of the first failure
-  bool mixed_ = false;          // others failed otherwise
+  Semaphore slots_;     // parts in flight of copies side by side
+  Turns turns_;         // of loops that only look
+  int exit_code_ = 0;   // of the first failure
+  bool mixed_ = false;  // others failed otherwise
   Claims claims_;
   bool bucket_is_new_ = false;  // with --dry-run: it would be made
   CopyNames set_entry_;         // what the last error of a set's NextItem was about

@@ -186,11 +186,11 @@ Task<Result<void>> VerifyRun::run_trees(Address a, Address b) {
       at.object.key = tree->base();
       side.tree = std::move(tree);
     } else {
-      CO_TRY(std::unique_ptr<FileTree> tree,
-             FileTree::open(
-                 at.path,
-                 {.sorted = true, .attributes = true, .follow_links = options_.follow_links},
-                 wanted));
+      CO_TRY(
+          std::unique_ptr<FileTree> tree,
+          FileTree::open(
+              at.path, {.sorted = true, .attributes = true, .follow_links = options_.follow_links},
+              wanted));
       at.path = tree->walk().root();
       side.files = tree.get();
       side.tree = std::move(tree);

@@ -69,7 +69,7 @@ class VerifyRun {
   std::uint64_t same_ = 0;
   std::uint64_t different_ = 0;
   std::uint64_t missing_ = 0;
-  std::uint64_t failed_ = 0;  // could not be compared
+  std::uint64_t failed_ = 0;                     // could not be compared
   std::map<std::string, std::uint64_t> proofs_;  // how often each way
 };
 

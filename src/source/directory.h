@@ -46,10 +46,11 @@ class DirectoryWalk {
   ~DirectoryWalk();
 
   /// The next file; nullopt at the end. Symbolic links are followed, unless the options say
-  /// otherwise: a directory that several lead to is walked once on each path. An error is about one path
-  /// only, named in its message: kInvalid (a name that is not UTF-8), kDenied, kIo, kUnsupported
-  /// (neither file nor directory, or a link to a directory above it), kLimit (too deep).
-  /// Calling next() again goes on behind it. May look at any number of names before it finds one.
+  /// otherwise: a directory that several lead to is walked once on each path. An error is about one
+  /// path only, named in its message: kInvalid (a name that is not UTF-8), kDenied, kIo,
+  /// kUnsupported (neither file nor directory, or a link to a directory above it), kLimit (too
+  /// deep). Calling next() again goes on behind it. May look at any number of names before it finds
+  /// one.
   Result<std::optional<FileEntry>> next();
 
   /// A part of next(), for who has something else to do meanwhile: looks at one name (a sorted walk

@@ -1,5 +1,4 @@
-// download(): a store's object into a file, by ranges side by side; download_stream(): in order to
-// a descriptor.
+// download(): a store's object into a file, by ranges side by side.
 
 #include "base/unique_fd.h"
 #include "runtime/offload.h"
@@ -56,7 +55,6 @@ bool is_same_file(int fd, const std::string& path) {
          open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
 }
 
-/// What the destination says against being written, or the result of leaving it alone.
 /// Whether the file has the content that the source tells a digest of; nullopt: it tells none.
 Task<Result<std::optional<bool>>> has_content(Engine* engine, const std::string* path,
                                               const SourceInfo* seen) {
@@ -258,7 +256,8 @@ class Download {
       }
       start_over();
     }
-    if (const auto time = time_to_keep()) file_.set_modified(*time);
+    const WallTime now = (co_await current_loop()).wall_now();
+    if (const auto time = time_to_keep(now)) file_.set_modified(*time);
     const auto if_exists =
         options_.if_none_match ? DownloadFile::IfExists::kRefuse : DownloadFile::IfExists::kReplace;
     CO_TRY_VOID(co_await offload([this, if_exists] { return file_.commit(if_exists); }));
@@ -270,10 +269,10 @@ class Download {
 
   /// When the source was modified. Not while that second may not be over: another version of the
   /// same second would look like this one.
-  std::optional<std::chrono::sys_seconds> time_to_keep() const {
-    const std::chrono::system_clock::time_point unknown{};
+  std::optional<std::chrono::sys_seconds> time_to_keep(WallTime now) const {
+    const WallTime unknown{};
     if (seen_.last_modified.value_or(unknown) == unknown) return std::nullopt;
-    const auto age = std::chrono::system_clock::now() - *seen_.last_modified;
+    const auto age = now - *seen_.last_modified;
     if (age < 2s) return std::nullopt;
     return std::chrono::floor<std::chrono::seconds>(*seen_.last_modified);
   }
@@ -405,24 +404,6 @@ class Download {
   std::map<PartNumber, Part> done_;
 };
 
-Task<Result<void>> write_all(int fd, Bytes bytes) {
-  while (!bytes.empty()) {
-    // A pipe may block: the loop must not.
-    const ssize_t count = co_await offload([fd, bytes]() -> ssize_t {
-      const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-      return written < 0 ? -errno : written;
-    });
-    if (count == -EINTR) continue;
-    if (count < 0) {
-      Error error = make_errno_error(static_cast<int>(-count), "write");
-      error.context.operation = "write";  // not the source's fault
-      co_return error;
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(count));
-  }
-  co_return Result<void>();
-}
-
 }  // namespace
 
 Task<Result<TransferOutlook>> describe_download(Engine& engine, Source& source, std::string path,
@@ -466,44 +447,6 @@ Task<Result<TransferResult>> download(Engine& engine, Source& source, std::strin
   }
   Download job(engine, source, std::move(seen), std::move(path), std::move(options), progress);
   co_return co_await job.run();
-}
-
-Task<Result<TransferResult>> download_stream(Engine& engine, Source& source, int fd,
-                                             TransferOptions options, TransferProgress& progress) {
-  CO_TRY(const SourceInfo seen, co_await source.probe());
-  progress.size = seen.size;
-  progress.phase = "copying";
-  const std::optional<Digest> wanted = options.expect ? options.expect : seen.digest;
-  Checksum checksum(wanted ? wanted->algorithm() : options.checksum);
-  CO_TRY(Buffer buffer, co_await engine.buffers.acquire(kReadSize));
-  ResumingReader reader(source, seen, std::nullopt);
-  TransferResult result{.mode = TransferMode::kDownload};
-  for (;;) {
-    CO_TRY(const std::size_t count, co_await reader.read_some(buffer.bytes()));
-    if (count == 0) break;
-    checksum.update(buffer.bytes().first(count));
-    CO_TRY_VOID(co_await write_all(fd, buffer.bytes().first(count)));
-    result.size += count;
-    progress.bytes_done += count;
-    engine.stats.bytes_read.add(count);
-    engine.stats.bytes_written.add(count);
-    CO_TRY_VOID(co_await engine.rate.pass(count));
-  }
-  if (Result<void> unchanged = co_await source.check_unchanged(seen); !unchanged) {
-    Error error = std::move(unchanged).error();
-    error.message += ": do not use the bytes already written";
-    co_return error;
-  }
-  result.digest = checksum.finish();
-  result.verified_by = wanted ? std::string(to_string(wanted->algorithm())) : "length";
-  progress.phase = "done";
-  if (wanted && *wanted != result.digest) {
-    co_return make_error(ErrorKind::kCorrupt, "the bytes already written have " +
-                                                  std::string(to_string(wanted->algorithm())) +
-                                                  " " + result.digest.to_hex() + ", expected " +
-                                                  wanted->to_hex() + ": do not use them");
-  }
-  co_return result;
 }
 
 }  // namespace telpher

@@ -27,6 +27,7 @@ namespace telpher {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 struct Folder : TemporaryDirectory {
   std::string file(const std::string& name) const { return path() + '/' + name; }
@@ -325,12 +326,12 @@ TEST(Download, TakesOverTheModeOfTheFileItReplaces) {
 
 TEST(Download, TheFileGetsTheTimeOfItsSource) {
   using std::chrono::system_clock;
-  const auto now = system_clock::now();
   const auto second = [](system_clock::time_point time) { return system_clock::to_time_t(time); };
   for (const ByteCount size : {10 * kKiB, 33 * kMiB}) {
     Bed bed;
     SlowText source(random_text(size));
     struct stat status{};
+    const auto now = bed.loop.wall_now();
     source.info.last_modified = now - 24h;
     ASSERT_TRUE(bed.copy(source, "old"));
     ASSERT_EQ(stat(bed.folder.file("old").c_str(), &status), 0);

@@ -123,13 +123,13 @@ struct TransferOutlook {
 
 /// The same without doing it. Errors: as upload(), as far as they can be known beforehand.
 Task<Result<TransferOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
-                                            ObjectAddress object, TransferOptions options);
+                                              ObjectAddress object, TransferOptions options);
 
 /// A source (a StoreSource, say) into a local file: written beside it and renamed when it is whole
-/// and right, with the mode of the file it replaces, else 0666 less umask, and the time of its source
-/// (the second), unless that is now. In one part it has no name until then where the file system
-/// allows that; in several it is continued after a crash when there is a journal.
-/// Errors also: kIo (disk full, read-only), kCorrupt, kSourceChanged, kInvalid (a directory),
+/// and right, with the mode of the file it replaces, else 0666 less umask, and the time of its
+/// source (the second), unless that is now. In one part it has no name until then where the file
+/// system allows that; in several it is continued after a crash when there is a journal. Errors
+/// also: kIo (disk full, read-only), kCorrupt, kSourceChanged, kInvalid (a directory),
 /// kPrecondition (if_none_match).
 Task<Result<TransferResult>> download(Engine& engine, Source& source, std::string path,
                                       TransferOptions options, TransferProgress& progress);

@@ -285,7 +285,7 @@ Task<Result<TransferResult>> upload(Engine& engine, Source& source, ObjectStore&
 }
 
 Task<Result<TransferOutlook>> describe_upload(Engine& engine, Source& source, ObjectStore& store,
-                                            ObjectAddress object, TransferOptions options) {
+                                              ObjectAddress object, TransferOptions options) {
   CO_TRY(Prepared prepared, co_await prepare(&engine, &source, &store, &options));
   CO_TRY(std::optional<TransferResult> skipped,
          co_await check_overwrite(&engine, &source, &store, object, &options, &prepared.seen));
