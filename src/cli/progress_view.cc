@@ -169,7 +169,7 @@ std::string waiting_text(const ProgressView& view, int width) {
   return out + '~';
 }
 
-int name_width(int width) { return std::clamp(width / 3, 8, 40); }
+int name_width(int width) { return std::clamp(width / 3, 8, 80); }
 
 std::string single_line(const ProgressView& view, const FileView& file, int width) {
   const std::string name = printable(file.name);
