@@ -156,7 +156,7 @@ function SessionMenu() {
   return (
     <span class="session">
       <span class="session-name" title={`Telpher ${session.version}`}>
-        {session.auth === 'open' ? 'Open access' : session.name}
+        <span class="session-who">{session.auth === 'open' ? 'Open access' : session.name}</span>
         <span class="tag">{session.role}</span>
       </span>
       {session.auth !== 'open' && (
