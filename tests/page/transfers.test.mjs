@@ -88,7 +88,7 @@ test('a failed one says why, and a retry brings it', async () => {
   source.break_with('missing.bin', 200);
   await row.getByRole('button', { name: 'Retry missing.bin' }).click();
   await row.and(visitor.page.locator('[data-status=completed]')).waitFor();
-  await row.getByText('try 2').waitFor();
+  await row.getByText('attempt 2').waitFor();
   await visitor.leave();
 });
 
@@ -105,8 +105,8 @@ test('of a batch only the failed ones are tried again', async () => {
   for (const name of names) {
     await visitor.row('finished', name).and(visitor.page.locator('[data-status=completed]')).waitFor();
   }
-  assert.equal(await visitor.row('finished', 'batch-1.bin').getByText('try 2').count(), 0);
-  assert.equal(await visitor.row('finished', 'batch-2.bin').getByText('try 2').count(), 1);
+  assert.equal(await visitor.row('finished', 'batch-1.bin').getByText('attempt 2').count(), 0);
+  assert.equal(await visitor.row('finished', 'batch-2.bin').getByText('attempt 2').count(), 1);
   await partial.waitFor({ state: 'detached' });
   await visitor.leave();
 });

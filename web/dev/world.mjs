@@ -130,7 +130,7 @@ export class World extends EventEmitter {
       transferId, status: 'pending',
       progress: { bytesTransferred: 0, totalBytes: null, percentage: null, bytesPerSecond: 0, etaSeconds: null, partsDone: 0, partsTotal: 0, partsInFlight: 0, parts: '' },
       metadata: { sourceUrl: request.sourceUrl, bucketName: request.bucketName, keyPrefix: request.keyPrefix ?? '', s3Key: (request.keyPrefix ?? '') + name,
-        s3Location: null, checksum: null, startTime: null, endTime: null, lastUpdateTime: iso(Date.now()), attempt: 1, createdTime: iso(Date.now()),
+        s3Location: null, checksum: null, startTime: null, endTime: null, lastUpdateTime: iso(Date.now()), attempt: 0, createdTime: iso(Date.now()),
         priority: 0, notBefore: null, batchId, owner },
       error: null,
     };
@@ -181,6 +181,7 @@ export class World extends EventEmitter {
       if (transfer.status === 'pending' && running < this.slots) {
         running++;
         transfer.status = 'starting';
+        transfer.metadata.attempt++;
         transfer.metadata.startTime ??= iso(Date.now());
         this.changed(transfer);
       } else if (transfer.status === 'starting') {
@@ -223,7 +224,6 @@ export class World extends EventEmitter {
     else if (what === 'retry' && ['failed', 'cancelled'].includes(status)) {
       Object.assign(transfer, { status: 'pending', error: null });
       Object.assign(transfer.progress, { bytesTransferred: 0, percentage: 0, parts: '' });
-      transfer.metadata.attempt++;
       transfer.metadata.startTime = transfer.metadata.endTime = null;
     } else if (what === 'cancel' && !['completed', 'failed', 'cancelled'].includes(status)) {
       transfer.status = 'cancelled';

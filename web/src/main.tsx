@@ -10,7 +10,9 @@ void start();
 
 // What is dropped beside the box must not replace the page.
 for (const name of ['dragover', 'drop'] as const) {
-  addEventListener(name, (event) => event.preventDefault());
+  addEventListener(name, (event) => {
+    if (event.dataTransfer?.types.includes('Files')) event.preventDefault();
+  });
 }
 addEventListener('beforeunload', (event) => {
   if (uploads.unfinished()) event.preventDefault();

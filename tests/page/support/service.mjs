@@ -34,7 +34,7 @@ export class Service {
   async start() {
     const listen = this.url ? new URL(this.url).host : '127.0.0.1:0';
     const environment = { PATH: process.env.PATH, TELPHER_HOME: this.#home, HOME: this.#home };
-    const child = spawn(BINARY, ['serve', '--listen', listen, '--allow-private-sources', ...this.#options], {
+    const child = spawn(BINARY, ['serve', '--listen', listen, '--log', 'none', '--allow-private-sources', ...this.#options], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
     });

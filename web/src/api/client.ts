@@ -107,6 +107,16 @@ async function call<T>(path: string, options: Options = {}): Promise<T> {
 
 const part = encodeURIComponent;
 
+/** What a service that does not say so takes. */
+function with_defaults(settings: Partial<Settings>): Settings {
+  return {
+    defaultBucket: settings.defaultBucket ?? '',
+    upload: { filesMax: 20, fileBytesMax: 100 * 1024 * 1024, allow: [], block: [], ...settings.upload },
+    transfers: { max: 0, ...settings.transfers },
+    faults: settings.faults ?? false,
+  };
+}
+
 /** The path of an object; a key whose path a browser would shorten keeps its slashes escaped. */
 export function object_path(bucket: string, key: string): string {
   const segments = key.split('/');
@@ -126,7 +136,7 @@ export const api = {
   sign_in: (key: string) =>
     call<Session>('/session', { method: 'POST', json: { key }, signingIn: true }),
   sign_out: () => call<null>('/session', { method: 'DELETE', signingIn: true }),
-  settings: () => call<Settings>('/settings'),
+  settings: async () => with_defaults(await call<Partial<Settings>>('/settings')),
 
   transfers: (query: { status?: Status; batch?: string; limit?: number; cursor?: string | null }) =>
     call<TransferPage>('/transfers', { query }),

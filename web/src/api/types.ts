@@ -57,6 +57,8 @@ export interface Transfer {
     s3Key: string | null;
     s3Location: string | null;
     checksum: string | null;
+    /** What else is to be said of one that is done. */
+    note?: string | null;
     startTime: string | null;
     endTime: string | null;
     lastUpdateTime: string | null;
@@ -191,6 +193,6 @@ export interface AccessKey {
   buckets: string[] | null;
   created: string;
   expires: string | null;
-  lastUsed: string | null;
+  lastUsed?: string | null;
   revoked: boolean | string | null;
 }

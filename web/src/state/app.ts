@@ -107,7 +107,6 @@ async function signed_in(session: Session): Promise<void> {
   const settings = await api.settings();
   patch({ session, settings, phase: 'ready', live: NOTHING_YET, loaded: false, cursors: {} });
   stream.start();
-  monitor_soon(0);
 }
 
 export async function sign_out(): Promise<void> {
@@ -268,6 +267,7 @@ const stream = new EventStream('/events', {
   opened: async (fresh) => {
     if (fresh || !app.get().loaded) await reload();
     patch({ connection: 'live' });
+    monitor_soon(0);
   },
   lost: () => patch({ connection: app.get().loaded ? 'reconnecting' : 'connecting' }),
   refused: async () => {

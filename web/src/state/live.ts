@@ -51,9 +51,6 @@ export function is_active(status: Status): boolean {
 /** Does `next` say something later than what is known? Answers and events cross each other. */
 export function is_news(known: Transfer | undefined, next: Transfer): boolean {
   if (!known) return true;
-  if (next.metadata.attempt !== known.metadata.attempt) {
-    return next.metadata.attempt > known.metadata.attempt;
-  }
   const before = known.metadata.lastUpdateTime;
   const after = next.metadata.lastUpdateTime;
   return !before || !after || after >= before;

@@ -55,8 +55,10 @@ export function sums_of(upload: Upload): UploadSums {
   return sums;
 }
 
-const BATCHES_MAX = 2;
-const RESUMABLES_MAX = 3;
+/** A browser opens six connections to a service over HTTP/1.1: one carries the events, and orders
+ *  must not wait behind files. */
+const BATCHES_MAX = 1;
+const SENDING_MAX = 3;
 /** Only for these is it worth while to remember how far they came when the page is closed. */
 const REMEMBERED_BYTES_MIN = 16 * 1024 * 1024;
 /** A service that is restarted is waited for. */
@@ -154,6 +156,10 @@ export class Uploads {
     return this.list.some((upload) => upload.ended === null);
   }
 
+  private sending(): number {
+    return this.batches + this.resumables;
+  }
+
   /** Starts what may start, oldest drop first, and ends what is through. */
   private go_on(): void {
     for (const upload of [...this.list].reverse()) {
@@ -161,11 +167,11 @@ export class Uploads {
         const waiting = upload.files.filter((file) => file.state === 'waiting');
         const small = waiting.filter((file) => file.how === 'batch');
         for (const chunk of chunks(small, this.settings?.upload.filesMax ?? 20)) {
-          if (this.batches >= BATCHES_MAX) break;
+          if (this.batches >= BATCHES_MAX || this.sending() >= SENDING_MAX) break;
           this.send_batch(upload, chunk);
         }
         for (const file of waiting.filter((other) => other.how === 'resumable')) {
-          if (this.resumables >= RESUMABLES_MAX) break;
+          if (this.sending() >= SENDING_MAX) break;
           void this.send_resumable(upload, file);
         }
       }

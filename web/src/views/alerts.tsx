@@ -101,7 +101,7 @@ function AlertRow({ alert, children }: { alert: Alert; children?: preact.Compone
       <span class="alert-value">
         {format_metric(alert.metric, alert.value)}{' '}
         <span class="quiet">
-          {alert.metric === 'successRate' ? 'at least' : 'at most'} {format_metric(alert.metric, alert.threshold)}
+          limit {format_metric(alert.metric, alert.threshold)}
         </span>
       </span>
       <span class="row-when">

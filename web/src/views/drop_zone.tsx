@@ -58,11 +58,13 @@ export function DropZone({ route, children }: { route: Route; children: Componen
         depth.current++;
         set_over(true);
       }}
-      onDragLeave={() => {
-        if (--depth.current <= 0) leave();
+      onDragLeave={(event) => {
+        if (carries_files(event) && --depth.current <= 0) leave();
       }}
       onDragOver={(event) => {
-        if (event.dataTransfer) event.dataTransfer.dropEffect = allowed ? 'copy' : 'none';
+        if (event.dataTransfer && carries_files(event)) {
+          event.dataTransfer.dropEffect = allowed ? 'copy' : 'none';
+        }
       }}
       onDrop={drop}
     >

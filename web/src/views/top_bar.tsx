@@ -55,7 +55,9 @@ function Throughput() {
           {rates.length > 1 ? `peak ${format_speed(Math.max(...rates))}, 2 min` : ''}
         </span>
       </dd>
-      <Sparkline values={rates} points={RATES_KEPT} />
+      <dd class="figure-line">
+        <Sparkline values={rates} points={RATES_KEPT} />
+      </dd>
     </div>
   );
 }

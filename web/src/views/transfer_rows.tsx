@@ -39,7 +39,11 @@ function FromTo({ transfer }: { transfer: Transfer }) {
 
 function Attempt({ transfer }: { transfer: Transfer }) {
   if (transfer.metadata.attempt <= 1) return null;
-  return <span class="tag">try {transfer.metadata.attempt}</span>;
+  return (
+    <span class="tag" title="How often it was begun: anew after a failure, a pause or a restart">
+      attempt {transfer.metadata.attempt}
+    </span>
+  );
 }
 
 /** Orders take a moment; until they are carried out another is not given. */
@@ -165,6 +169,7 @@ export const FinishedRow = memo(function FinishedRow({ transfer, allowed }: RowP
         )}
         <Attempt transfer={transfer} />
         <FromTo transfer={transfer} />
+        {status === 'completed' && metadata.note && <span class="note">{metadata.note}</span>}
         {status === 'failed' && error && (
           <span class="why">
             {error.message} <code class="code">{error.code}</code>
