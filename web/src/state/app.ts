@@ -247,20 +247,25 @@ let pending: LiveEvent[] = [];
 let taking: number | undefined;
 let loading = 0;
 
-/** Many events a second are drawn at once. */
+/** Many events a second are drawn at once; what is not mere progress is drawn soon. */
 function take(event: LiveEvent): void {
   pending.push(event);
-  take_soon();
+  take_soon(event.kind === 'progress' ? 250 : 50);
 }
 
-function take_soon(): void {
-  taking ??= window.setTimeout(() => {
+let due = 0;
+function take_soon(ms = 0): void {
+  const at = Date.now() + ms;
+  if (taking !== undefined && due <= at) return;
+  clearTimeout(taking);
+  due = at;
+  taking = window.setTimeout(() => {
     taking = undefined;
     if (loading > 0) return; // and again when it is done
     const events = pending;
     pending = [];
     app.change((state) => ({ ...state, live: take_events(state.live, events) }));
-  }, 100);
+  }, ms);
 }
 
 const stream = new EventStream('/events', {

@@ -121,11 +121,15 @@ function Navigation({ view }: { view: View }) {
     app,
     (state) => state.live.monitor?.alerts.firing.filter((alert) => !alert.suppressed).length ?? 0,
   );
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [view]);
   const views: View[] = ['transfers', 'objects', 'operations', 'alerts'];
   if (faults && may(session, 'operator')) views.push('faults');
   if (may(session, 'admin')) views.push('keys');
   return (
-    <nav class="nav" aria-label="Views">
+    <nav class="nav" aria-label="Views" ref={nav}>
       {views.map((name) => (
         <a key={name} href={`#/${name}`} {...(name === view ? { 'aria-current': 'page' } : {})}>
           {TITLES[name]}
