@@ -27,6 +27,7 @@ export function KeysView() {
     if (allowed) void load();
   }, [allowed]);
   if (!allowed) return <Empty>Keys are for admins.</Empty>;
+  const with_use = keys?.some((key) => key.lastUsed !== undefined) ?? false;
   const ask = (key: AccessKey) =>
     set_question({
       title: 'Revoke this key?',
@@ -62,7 +63,7 @@ export function KeysView() {
             <table class="table">
               <thead>
                 <tr>
-                  {['Name', 'Role', 'Buckets', 'Made', 'Expires', 'Last used', ''].map((title) => (
+                  {['Name', 'Role', 'Buckets', 'Made', 'Expires', ...(with_use ? ['Last used'] : []), ''].map((title) => (
                     <th key={title} scope="col">
                       {title || <span class="unseen">Revoke</span>}
                     </th>
@@ -77,7 +78,7 @@ export function KeysView() {
                     <td class="buckets">{key.buckets?.length ? key.buckets.join(', ') : 'all'}</td>
                     <td>{format_time(key.created)}</td>
                     <td>{key.expires ? format_time(key.expires) : 'never'}</td>
-                    <td>{key.lastUsed ? format_time(key.lastUsed) : 'never'}</td>
+                    {with_use && <td>{key.lastUsed ? format_time(key.lastUsed) : 'never'}</td>}
                     <td class="number">
                       {key.revoked ? (
                         <span class="tag">revoked</span>

@@ -61,7 +61,11 @@ export function OperationsView() {
   const [sorting, set_sorting] = useState<Sorting>({ column: 'count', down: true });
   const [open, set_open] = useState<string | null>(null);
   const [question, set_question] = useState<Question | null>(null);
-  const operations = monitor?.operations;
+  const [unused, set_unused] = useState(false);
+  const all = monitor?.operations;
+  // A service knows many operations from its start; those that never happened say nothing.
+  const used = all?.filter((operation) => operation.total.count > 0 || operation.inFlight > 0);
+  const operations = unused ? all : used;
   const window = monitor?.summary.recent.seconds ?? 60;
   const sort_by = (column: string) =>
     set_sorting((before) => ({
@@ -136,6 +140,11 @@ export function OperationsView() {
             </tbody>
           </table>
         </div>
+      )}
+      {all && used && all.length > used.length && (
+        <button type="button" class="button button-quiet more" onClick={() => set_unused(!unused)}>
+          {unused ? 'Hide' : 'Show'} {format_count(all.length - used.length)} that never happened
+        </button>
       )}
       <Confirm question={question} onClose={() => set_question(null)} />
     </section>

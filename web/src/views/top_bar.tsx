@@ -14,6 +14,7 @@ export function TopBar() {
   const counts = use_store(app, (state) => state.live.counts);
   const loaded = use_store(app, (state) => state.loaded);
   const recent = monitor?.summary.recent;
+  const measured = recent && recent.count > 0 ? recent : undefined; // of nothing there are no times
   const active = monitor?.transfers.active ?? counts.starting + counts['in-progress'];
   const waiting = monitor?.transfers.waiting ?? counts.pending;
   const window = recent ? format_duration(recent.seconds) : '';
@@ -32,9 +33,9 @@ export function TopBar() {
       </Figure>
       <Figure name="Latency" note={recent ? `all operations, ${window}` : ''} wide>
         <span class="latencies">
-          <Latency name="p50" ms={recent?.p50Ms} />
-          <Latency name="p95" ms={recent?.p95Ms} />
-          <Latency name="p99" ms={recent?.p99Ms} />
+          <Latency name="p50" ms={measured?.p50Ms} />
+          <Latency name="p95" ms={measured?.p95Ms} />
+          <Latency name="p99" ms={measured?.p99Ms} />
         </span>
       </Figure>
       <Memory />
