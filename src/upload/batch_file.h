@@ -16,6 +16,7 @@ struct BatchFile {
   std::string type;      // once it has been judged
   ObjectAddress object;  // likewise
   ByteCount size = 0;
+  ByteCount memory = 0;  // held at once, at most
   TimePoint began;
   bool judged = false;
   bool writing = false;  // a task writes it

@@ -293,6 +293,7 @@ Task<Result<void>> BatchRun::hand_over(bool last) {
     filling_ = {};
   }
   filled_ = 0;
+  file->memory = whole ? piece.buffer.size() : 2 * batch_.piece_bytes_;
   CO_TRY(piece.held, co_await file->in_flight.acquire());
   if (file->failure) co_return Result<void>();  // the writer has given up
   co_return co_await file->pieces.push(std::move(piece));

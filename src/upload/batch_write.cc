@@ -131,7 +131,7 @@ void BatchRun::record(const BatchFile& file) {
   options_.metrics->record({.ended = loop_.now(),
                             .duration = loop_.now() - file.began,
                             .bytes = file.size,
-                            .memory = 0,
+                            .memory = file.memory,
                             .error = file.error});
 }
 

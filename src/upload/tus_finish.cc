@@ -48,10 +48,14 @@ class JoinedReader final : public ByteReader {
 
 /// What is there is what we wrote, before a crash or a lost answer hid it from us.
 Task<std::optional<PutResult>> find_ours(ObjectStore* store, ObjectAddress object, ByteCount size,
-                                         std::optional<Digest> digest) {
+                                         const PartDigests* digests) {
   const Result<ObjectInfo> there = co_await store->head(std::move(object));
-  if (!there || there->size != size || !digest || !there->checksum) co_return std::nullopt;
-  if (there->checksum->parts != 0 || there->checksum->digest != *digest) co_return std::nullopt;
+  if (!there || there->size != size) co_return std::nullopt;
+  const bool by_checksum = there->checksum && there->checksum->parts == 0 &&
+                           there->checksum->digest == digests->checksum;
+  const bool by_md5 = store->capabilities().etag_is_md5 && !digests->md5.empty() &&
+                      bare_etag(there->etag) == digests->md5.to_hex();
+  if (!by_checksum && !by_md5) co_return std::nullopt;
   co_return PutResult{there->etag, there->version_id, there->checksum};
 }
 
@@ -76,20 +80,42 @@ Task<Result<PutResult>> TusUploads::put_tail(TusState* state) {
   Loop& loop = co_await current_loop();
   TusRecord& record = state->record;
   CO_TRY(Piece piece, co_await read_tail(state));
+  if (record.only_new && !store_.capabilities().conditional_writes) {
+    const auto ours = co_await find_ours(&store_, record.object, piece.size, &piece.digests);
+    if (ours) co_return *ours;
+    CO_TRY_VOID(co_await find_free_key(&record));
+  }
   for (int keys = 1;; ++keys) {
     const ObjectDraft draft = draft_of(record);
     Result<PutResult> stored = co_await put_piece(&store_, &draft, &piece);
     if (stored || stored.error().kind != ErrorKind::kPrecondition || keys == kKeysMax) {
       co_return stored;
     }
-    const auto ours =
-        co_await find_ours(&store_, record.object, piece.size, piece.digests.checksum);
+    const auto ours = co_await find_ours(&store_, record.object, piece.size, &piece.digests);
     if (ours) co_return *ours;
-    const std::string prefix = record.object.key.substr(0, record.object.key.rfind('/') + 1);
-    record.object.key =
-        keys_.next(record.object.bucket, prefix, loop.wall_now(), safe_object_name(record.name));
+    take_next_key(&record, loop.wall_now());
     CO_TRY_VOID(co_await table_.save({.record = &record}));
   }
+}
+
+void TusUploads::take_next_key(TusRecord* record, WallTime now) {
+  const std::string& key = record->object.key;
+  const std::string prefix = key.substr(0, key.rfind('/') + 1);
+  record->object.key =
+      keys_.next(record->object.bucket, prefix, now, safe_object_name(record->name));
+}
+
+/// Where the store cannot be asked to keep what is there, and before an upload in parts, which
+/// cannot be given another name once it has been begun.
+Task<Result<void>> TusUploads::find_free_key(TusRecord* record) {
+  Loop& loop = co_await current_loop();
+  for (int keys = 1; record->only_new && keys < kKeysMax; ++keys) {
+    const Result<ObjectInfo> there = co_await store_.head(record->object);
+    if (!there && there.error().kind == ErrorKind::kNotFound) break;
+    if (!there) co_return there.error();
+    take_next_key(record, loop.wall_now());
+  }
+  co_return co_await table_.save({.record = record});
 }
 
 Task<Result<PutResult>> TusUploads::complete(TusState* state) {
@@ -108,8 +134,9 @@ Task<Result<PutResult>> TusUploads::complete(TusState* state) {
                  stored.error().kind != ErrorKind::kPrecondition)) {
     co_return stored;
   }
-  const auto ours =
-      co_await find_ours(&store_, record.object, writer.size(), digest_of_parts(writer.parts()));
+  PartDigests whole;
+  whole.checksum = digest_of_parts(writer.parts()).value_or(Digest());
+  const auto ours = co_await find_ours(&store_, record.object, writer.size(), &whole);
   if (ours) co_return *ours;
   co_return stored;
 }

@@ -121,6 +121,7 @@ Task<Result<void>> TusReceiver::make_room() {
 
 Task<Result<void>> TusReceiver::put_part(Piece piece) {
   if (!writer_) {
+    if (record_.upload_id.empty()) CO_TRY_VOID(co_await uploads_.find_free_key(&record_));
     writer_.emplace(uploads_.store_, draft_of(record_));
     writer_->adopt(record_.upload_id, state_.parts);
   }

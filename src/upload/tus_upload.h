@@ -119,6 +119,8 @@ class TusUploads {
   Task<Result<void>> finish(TusState* state);
   Task<Result<PutResult>> put_tail(TusState* state);
   Task<Result<PutResult>> complete(TusState* state);
+  Task<Result<void>> find_free_key(TusRecord* record);
+  void take_next_key(TusRecord* record, WallTime now);
   Task<Result<Piece>> read_tail(const TusState* state);
   Task<Result<void>> remove(const TusState* state);
   Task<Result<void>> abort_unknown(const TusRecord* record);

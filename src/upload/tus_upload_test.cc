@@ -473,6 +473,22 @@ TEST(Tus, UploadsAreTheirOwners) {
   EXPECT_EQ(bed.ask({"DELETE", url}).status, 404);
 }
 
+TEST(Tus, NamesMeetWithoutHarm) {
+  for (const std::size_t size : {std::size_t{10}, 9 * kMiB}) {
+    for (const bool conditional : {true, false}) {
+      TusBed bed({.conditional_writes = conditional, .conditional_complete = conditional});
+      ASSERT_TRUE(bed.loop.run(
+          bed.memory.put({"bucket", kStamp + "a"}, Body::of(as_bytes("another process's")), {})));
+      const std::string content = random_bytes(size);
+      for (const char* key : {"a-2", "a-3"}) {
+        EXPECT_EQ(bed.patch(bed.create(size, {{"filename", "a"}}), 0, content), 204);
+        EXPECT_TRUE(bed.content(kStamp + key) == content) << key;
+      }
+      EXPECT_EQ(bed.content(kStamp + "a"), "another process's");
+    }
+  }
+}
+
 TEST(Tus, WorksOnStoresThatCanDoLess) {
   TusBed bed({.equal_parts = true,
               .checksums = false,
