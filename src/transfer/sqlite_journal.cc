@@ -3,6 +3,7 @@
 #include "runtime/offload.h"
 #include "runtime/semaphore.h"
 #include "transfer/journal_rows.h"
+#include "transfer/journal_schema.h"
 #include "transfer/process_identity.h"
 
 #include <algorithm>
@@ -46,11 +47,9 @@ class SqliteJournal::State : public std::enable_shared_from_this<SqliteJournal::
 
   /// Runs `function` on the worker behind everything that waits.
   template <class F>
-  struct Call;
-  template <class F>
-  Call<F> call(F function, bool synced = false) {
+  DatabaseWorker::Call<F> call(F function, bool synced = false) {
     flush();
-    return {*this, std::move(function), synced, {}, {}};
+    return worker_->call(std::move(function), synced);
   }
 
   Task<Result<std::unique_ptr<Lease>>> acquire(std::string destination, TimePoint deadline);
@@ -66,7 +65,7 @@ class SqliteJournal::State : public std::enable_shared_from_this<SqliteJournal::
   bool alive(const std::string& owner, WallTime last_alive, WallTime now) const;
   Loop& loop() { return loop_; }
   const std::string& owner() const { return owner_; }
-  JournalWorker& worker() { return *worker_; }
+  DatabaseWorker& worker() { return *worker_; }
 
  private:
   friend class SqliteJournal;
@@ -90,7 +89,7 @@ class SqliteJournal::State : public std::enable_shared_from_this<SqliteJournal::
   Loop& loop_;
   const std::string owner_;
   const std::function<bool(const std::string&)> is_alive_;
-  std::shared_ptr<JournalWorker> worker_;
+  std::shared_ptr<DatabaseWorker> worker_;
   std::vector<std::string> held_;  // destinations, of live leases and those being taken
   std::vector<Hint> hints_;
   std::vector<std::string> releases_;
@@ -99,35 +98,6 @@ class SqliteJournal::State : public std::enable_shared_from_this<SqliteJournal::
   TimePoint flush_at_ = kNever;
   StateTimer flush_timer_;
   StateTimer heartbeat_;
-};
-
-template <class F>
-struct SqliteJournal::State::Call {
-  State& state;
-  F function;  // Result<T>(Database&)
-  bool synced;
-  using R = std::invoke_result_t<F, Database&>;
-  std::optional<R> result;
-  std::optional<Error> failed;
-
-  bool await_ready() { return false; }
-  void await_suspend(std::coroutine_handle<> task) {
-    state.worker_->submit({.run = [this](Database& database) -> Result<void> {
-                             result.emplace(function(database));
-                             if (!*result) return result->error();
-                             return {};
-                           },
-                           .synced = synced,
-                           .done =
-                               [this, task](Result<void> outcome) {
-                                 if (!outcome) failed = std::move(outcome).error();
-                                 state.loop_.schedule(task);
-                               }});
-  }
-  R await_resume() {
-    if (failed) return *std::move(failed);
-    return *std::move(result);
-  }
 };
 
 class SqliteJournal::HeldLease : public Lease {
@@ -146,7 +116,9 @@ SqliteJournal::State::State(Loop& loop, std::unique_ptr<Database> database,
     : loop_(loop),
       owner_(options.owner.empty() ? process_identity(make_id(loop.random())) : options.owner),
       is_alive_(options.is_alive),
-      worker_(std::make_shared<JournalWorker>(loop, std::move(database), options.path)),
+      worker_(std::make_shared<DatabaseWorker>(
+          loop, std::move(database),
+          [path = options.path](Error error) { return journal_error(path, std::move(error)); })),
       flush_timer_([](Timer& timer) { static_cast<StateTimer&>(timer).state.flush(); }, *this),
       heartbeat_([](Timer& timer) { static_cast<StateTimer&>(timer).state.beat(); }, *this) {}
 
@@ -387,7 +359,7 @@ Task<Result<void>> SqliteJournal::close() {
     return database.run("DELETE FROM leases WHERE owner=?1", state.owner());
   });
   state.stop_beating();
-  std::shared_ptr<JournalWorker> worker = state.worker_;
+  std::shared_ptr<DatabaseWorker> worker = state.worker_;
   co_await offload([worker] {
     worker->close();
     return true;

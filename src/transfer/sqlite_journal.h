@@ -2,8 +2,8 @@
 // The journal in a SQLite file. Made by open_journal(); one owner, one loop. Statements run on a
 // worker thread, one batch at a time.
 
+#include "store/sqlite/worker.h"
 #include "transfer/journal.h"
-#include "transfer/journal_worker.h"
 
 #include <memory>
 

@@ -1,13 +1,12 @@
-#include "transfer/journal_worker.h"
-
-#include <utility>
+#include "store/sqlite/worker.h"
 
 namespace telpher {
 
-JournalWorker::JournalWorker(Loop& loop, std::unique_ptr<Database> database, std::string path)
-    : loop_(loop), path_(std::move(path)), database_(std::move(database)) {}
+DatabaseWorker::DatabaseWorker(Loop& loop, std::unique_ptr<Database> database,
+                               std::function<Error(Error)> explain)
+    : loop_(loop), explain_(std::move(explain)), database_(std::move(database)) {}
 
-void JournalWorker::submit(Job job) {
+void DatabaseWorker::submit(Job job) {
   {
     std::lock_guard lock(mutex_);
     queue_.push_back(std::move(job));
@@ -16,13 +15,13 @@ void JournalWorker::submit(Job job) {
   loop_.offload([self = shared_from_this()] { self->pump(); });
 }
 
-void JournalWorker::close() {
+void DatabaseWorker::close() {
   std::unique_lock lock(mutex_);
   idle_.wait(lock, [this] { return !pumping_; });
   database_.reset();
 }
 
-void JournalWorker::pump() {
+void DatabaseWorker::pump() {
   for (;;) {
     std::vector<Job> batch;
     {
@@ -38,7 +37,7 @@ void JournalWorker::pump() {
   }
 }
 
-Result<void> JournalWorker::begin(bool synced) {
+Result<void> DatabaseWorker::begin(bool synced) {
   if (synced != synchronous_full_) {
     TRY_VOID(database_->execute(synced ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
     synchronous_full_ = synced;
@@ -47,7 +46,7 @@ Result<void> JournalWorker::begin(bool synced) {
 }
 
 /// A job that fails half-way leaves nothing, and does not spoil the others' transaction.
-Result<void> JournalWorker::run_one(Job& job) {
+Result<void> DatabaseWorker::run_one(Job& job) {
   TRY_VOID(database_->run("SAVEPOINT job"));
   Result<void> result = job.run(*database_);
   if (!result) TRY_VOID(database_->run("ROLLBACK TO job"));
@@ -55,7 +54,7 @@ Result<void> JournalWorker::run_one(Job& job) {
   return result;
 }
 
-void JournalWorker::run_batch(std::vector<Job> batch) {
+void DatabaseWorker::run_batch(std::vector<Job> batch) {
   bool synced = false;
   for (const Job& job : batch) synced |= job.synced;
   std::vector<Result<void>> results;
@@ -63,7 +62,7 @@ void JournalWorker::run_batch(std::vector<Job> batch) {
 
   Result<void> transaction =
       database_ ? begin(synced)
-                : Result<void>(make_error(ErrorKind::kIo, "the journal has been closed"));
+                : Result<void>(make_error(ErrorKind::kIo, "the database has been closed"));
   if (transaction) {
     for (Job& job : batch) results.push_back(run_one(job));
     transaction = database_->run("COMMIT");
@@ -74,7 +73,7 @@ void JournalWorker::run_batch(std::vector<Job> batch) {
   std::vector<std::pair<std::function<void(Result<void>)>, Result<void>>> ended;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (!batch[i].done) continue;
-    if (!results[i]) results[i] = journal_error(path_, std::move(results[i]).error());
+    if (!results[i]) results[i] = explain_(std::move(results[i]).error());
     ended.emplace_back(std::move(batch[i].done), std::move(results[i]));
   }
   if (ended.empty()) return;
