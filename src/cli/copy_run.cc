@@ -1,8 +1,8 @@
 #include "cli/copy_run.h"
 
 #include "base/units.h"
-#include "cli/copy_list.h"
 #include "cli/name_rules.h"
+#include "source/copy_list.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -3,7 +3,6 @@
 // Lives in the verb's frame, on its loop.
 
 #include "cli/claims.h"
-#include "cli/copy_list.h"
 #include "cli/reporter.h"
 #include "runtime/semaphore.h"
 #include "runtime/task_group.h"
@@ -12,6 +11,7 @@
 #include "session/copy_settings.h"
 #include "session/session.h"
 #include "session/single_copy.h"
+#include "source/copy_list.h"
 #include "source/sync_tree.h"
 #include "transfer/remove_set.h"
 

@@ -4,8 +4,8 @@
 #include "cli/name_rules.h"
 #include "cli/progress_view.h"
 #include "cli/verb.h"
-#include "session/probed_source.h"
 #include "source/glob.h"
+#include "source/probed_source.h"
 #include "store/rules.h"
 
 #include <cstdio>

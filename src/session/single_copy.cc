@@ -1,6 +1,6 @@
 #include "session/single_copy.h"
 
-#include "session/probed_source.h"
+#include "source/probed_source.h"
 
 #include <filesystem>
 #include <unistd.h>

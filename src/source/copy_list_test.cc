@@ -1,4 +1,4 @@
-#include "cli/copy_list.h"
+#include "source/copy_list.h"
 
 #include "runtime/loop.h"
 
@@ -84,6 +84,17 @@ TEST(CopyList, JsonLines) {
   ASSERT_EQ(list.rows.size(), 2u);
   EXPECT_EQ(list.rows[0].size, 3u);
   EXPECT_EQ(list.rows[1].headers, std::vector<std::string>{"A: b"});
+}
+
+TEST(CopyList, TheWordsOfTheApiAreTaken) {
+  for (const char* text : {"sourceUrl,contentType,KEY\nhttp://h/1,text/plain,k\n",
+                           R"({"sourceUrl":"http://h/1","contentType":"text/plain","Key":"k"})"}) {
+    const Read list = read(text);
+    ASSERT_EQ(list.rows.size(), 1u) << text;
+    EXPECT_EQ(list.rows[0].url, "http://h/1");
+    EXPECT_EQ(list.rows[0].content_type, "text/plain");
+    EXPECT_EQ(list.rows[0].key, "k");
+  }
 }
 
 TEST(CopyList, BadRowsAreNamedAndTheOthersGoOn) {

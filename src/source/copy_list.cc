@@ -1,4 +1,4 @@
-#include "cli/copy_list.h"
+#include "source/copy_list.h"
 
 #include "base/units.h"
 #include "codec/csv.h"
@@ -29,6 +29,17 @@ bool is_column(std::string_view name) {
   static constexpr std::string_view kColumns[] = {"url", "key", "size", "content_type"};
   return std::ranges::find(kColumns, name) != std::end(kColumns) || algorithm_named(name) ||
          (name.starts_with(kHeaderPrefix) && name.size() > kHeaderPrefix.size());
+}
+
+/// Header names keep their case, the others need none; the API's words are taken too.
+std::string canonical(std::string_view column) {
+  if (istarts_with(column, kHeaderPrefix)) {
+    return std::string(kHeaderPrefix) + std::string(column.substr(kHeaderPrefix.size()));
+  }
+  std::string name = to_lower(column);
+  if (name == "sourceurl") return "url";
+  if (name == "contenttype") return "content_type";
+  return name;
 }
 
 /// An empty value says nothing.
@@ -65,9 +76,7 @@ Result<ListRow> complete(ListRow row) {
 Result<ListFormat> ListFormat::of_header(std::vector<std::string> names) {
   ListFormat format;
   for (std::string& name : names) {
-    name = trim(name);
-    // Header names keep their case, the others need none.
-    if (!istarts_with(name, kHeaderPrefix)) name = to_lower(name);
+    name = canonical(trim(name));
     if (std::ranges::find(format.names_, name) != format.names_.end() && is_column(name)) {
       return bad("the column '" + name + "' stands there twice");
     }
@@ -110,7 +119,7 @@ Result<ListRow> ListFormat::parse_json(std::string_view line) {
   if (error || !value.is_object()) return bad("it is no JSON object");
   ListRow row;
   for (const auto& [name, member] : value.get_object()) {
-    const std::string_view column(name.data(), name.size());
+    const std::string column = canonical({name.data(), name.size()});
     if (member.is_null() || !is_column(column)) continue;
     if (member.is_string()) {
       const json::string& text = member.get_string();
@@ -118,7 +127,7 @@ Result<ListRow> ListFormat::parse_json(std::string_view line) {
     } else if (member.is_number()) {
       TRY_VOID(set_column(row, column, json::serialize(member)));
     } else {
-      return bad(std::string(column) + " must be a string or a number");
+      return bad(column + " must be a string or a number");
     }
   }
   return complete(std::move(row));
