@@ -36,6 +36,7 @@ Task<Result<void>> MultipartUpload::move_ranges() {
 Task<Result<void>> MultipartUpload::move_range(PartNumber number) {
   const ByteRange range = plan_.part(number);
   ++progress_.parts_in_flight;
+  progress_.mark_part(number, 'a');
   engine_.stats.parts_in_flight.add(1);
   Result<void> moved;
   if (copy_from_) {
@@ -56,6 +57,7 @@ Task<Result<void>> MultipartUpload::move_range(PartNumber number) {
     moved = co_await read_and_put(number, range);
   }
   --progress_.parts_in_flight;
+  if (!moved) progress_.mark_part(number, '.');
   engine_.stats.parts_in_flight.add(-1);
   co_return moved;
 }
@@ -197,6 +199,7 @@ Task<Result<void>> MultipartUpload::put_buffer(PartNumber number, Buffer buffer,
     }
     parts_.erase(there);
   }
+  progress_.mark_part(number, 'a');
   BodyCount read(progress_.bytes_done, buffered_share(store_));
   read.set(size);
   CO_TRY(Semaphore::Permit slot, co_await put_slots_.acquire());
@@ -248,6 +251,7 @@ Task<Result<void>> MultipartUpload::put(PartNumber number, Body body, PartDigest
 
 void MultipartUpload::acknowledge(PartNumber number, Part part) {
   ++progress_.parts_done;
+  progress_.mark_part(number, 'd');
   if (engine_.journal && !entry_.id.empty()) {
     engine_.journal->part_done(
         entry_.id, {number, part.info.size, part.info.etag, part.digests.checksum.to_base64()});

@@ -96,6 +96,7 @@ MultipartUpload::MultipartUpload(Input input)
 Task<Result<TransferResult>> MultipartUpload::run(std::optional<Started> started) {
   progress_.size = seen_.size;
   progress_.parts = plan_.parts;
+  progress_.part_states.assign(static_cast<std::size_t>(plan_.parts), '.');
   Result<TransferResult> result = co_await transfer(std::move(started));
   if (!result) {
     progress_.phase = "failed";
@@ -163,6 +164,7 @@ void MultipartUpload::adopt(ByteCount part_size) {
         static_cast<int>(std::min<ByteCount>(static_cast<ByteCount>(plan_.parts_in_flight), held));
   }
   progress_.parts = plan_.parts;
+  progress_.part_states.assign(static_cast<std::size_t>(plan_.parts), '.');
 }
 
 bool MultipartUpload::continues(const JournalEntry& entry) const {
@@ -254,6 +256,7 @@ void MultipartUpload::accept_stored_part(PartInfo info,
   progress_.bytes_done += part.info.size;
   progress_.bytes_resumed += part.info.size;
   ++progress_.parts_done;
+  progress_.mark_part(part.info.number, 'd');
   parts_[part.info.number] = std::move(part);
 }
 
@@ -265,6 +268,7 @@ Task<Result<bool>> MultipartUpload::reload_parts() {
   }
   progress_.bytes_done = progress_.bytes_resumed = 0;
   progress_.parts_done = 0;
+  progress_.part_states.assign(static_cast<std::size_t>(plan_.parts), '.');
   for (PartNumber marker = 0;;) {
     Result<PartsPage> page = co_await store_.list_parts(object_, upload_id_, marker);
     if (!page) {

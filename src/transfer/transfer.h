@@ -73,6 +73,14 @@ struct TransferProgress {
   int parts = 0;
   int parts_done = 0;
   int parts_in_flight = 0;
+  /// Of a transfer in parts, a character each as far as they are known: '.' waiting, 'a' under way,
+  /// 'd' done.
+  std::string part_states;
+  void mark_part(int number, char state) {
+    const auto count = static_cast<std::size_t>(number);
+    if (part_states.size() < count) part_states.resize(count, '.');
+    part_states[count - 1] = state;
+  }
   std::string_view phase = "starting";  // starting, copying, completing, verifying, done, failed …
 };
 
