@@ -36,8 +36,8 @@ Task<Result<BatchAnswer>> BatchRun::run(ByteReader* body, std::optional<ByteCoun
   length_ = length;
   Result<std::string> boundary = parse_form_boundary(content_type);
   if (!boundary) {
-    refusal_ = {400, "Send multipart/form-data with files in the field \"files\": " +
-                         boundary.error().message};
+    const bool nothing = content_type.empty() || length == ByteCount{0};
+    refusal_ = {400, "No files uploaded" + (nothing ? "" : ": " + boundary.error().message)};
     co_return answer_refusal();
   }
   parser_.emplace(*boundary);
@@ -89,7 +89,8 @@ Task<Result<void>> BatchRun::read_form(ByteReader* body) {
     if (read_ > bytes_max) co_return refuse_request(400, too_large);
     CO_TRY_VOID(co_await feed(place.first(count)));
   }
-  if (!parser_->done()) co_return refuse_request(400, "The form was cut off before its end");
+  if (read_ > 0 && !parser_->done())
+    co_return refuse_request(400, "The form was cut off before its end");
   co_return Result<void>();
 }
 

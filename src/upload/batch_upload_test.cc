@@ -181,7 +181,12 @@ TEST(BatchUpload, NothingUsable) {
   EXPECT_EQ(error_of(make_form({{"a", "hello"}}).substr(0, 85)),
             "The form was cut off before its end");
   TextReader json("{}");
-  EXPECT_EQ(bed.take(json, 2, "application/json")->status, 400);
+  const auto other = bed.take(json, 2, "application/json");
+  EXPECT_EQ(other->status, 400);
+  EXPECT_TRUE(other->body.contains("No files uploaded: the body is no multipart/form-data"));
+  TextReader empty("");
+  EXPECT_TRUE(bed.take(empty, 0, "")->body.contains("\"No files uploaded\""));
+  EXPECT_EQ(error_of(""), "No files uploaded");
   EXPECT_EQ(bed.keys(), Keys());
 }
 
