@@ -92,6 +92,7 @@ export function FinishedUpload({ upload }: { upload: Upload }) {
   const none = sums.done === 0;
   const said = none && !bad ? 'Cancelled' : `${format_count(sums.done)} of ${counted(sums.files, 'file')} stored`;
   const many = upload.files.length > 1;
+  const folder = folder_of(upload);
   return (
     <li class="row row-upload" data-upload={upload.id} data-status={bad ? 'failed' : none ? 'cancelled' : 'completed'}>
       <div class="row-finished">
@@ -106,8 +107,8 @@ export function FinishedUpload({ upload }: { upload: Upload }) {
             <span class="from-into">
               {' '}
               →{' '}
-              <a href={objects_route(upload.bucket, upload.prefix)}>
-                {upload.bucket}/{upload.prefix}
+              <a href={objects_route(upload.bucket, folder)}>
+                {upload.bucket}/{folder}
               </a>
             </span>
           </span>
@@ -127,6 +128,12 @@ export function FinishedUpload({ upload }: { upload: Upload }) {
       <Files upload={upload} open={bad} />
     </li>
   );
+}
+
+/** Where it went: the service makes up the keys of a batch. */
+function folder_of({ files, prefix }: Upload): string {
+  const key = files.find((file) => file.state === 'done' && file.how === 'batch')?.key;
+  return key ? key.slice(0, key.lastIndexOf('/') + 1) : prefix;
 }
 
 function stored_bytes(upload: Upload): number {
