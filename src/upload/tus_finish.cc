@@ -249,15 +249,42 @@ Task<Result<void>> TusUploads::abort_unknown(const TusRecord* record) {
   co_return Result<void>();
 }
 
-/// What an upload has at the store, and then what is known of it.
-Task<Result<void>> TusUploads::remove(const TusState* state) {
+/// The object of an upload whose completion was never acknowledged, where it is there.
+Task<Result<void>> TusUploads::remove_unknown(const TusState* state) {
+  PartDigests digests;
+  if (state->parts.empty()) {
+    CO_TRY(const Piece piece, co_await read_tail(state));
+    digests = piece.digests;
+  } else if (state->tail_size() == 0) {
+    digests.checksum = digest_of_parts(state->parts).value_or(Digest());
+  }
+  const ObjectAddress object = state->record.object;
+  const auto ours = co_await find_ours(&store_, object, state->record.offset, &digests);
+  if (!ours) co_return Result<void>();
+  const bool conditional = store_.capabilities().conditional_removes;
+  co_return co_await store_.remove(object, conditional ? ours->etag : "");
+}
+
+Task<Result<void>> TusUploads::remove_at_store(const TusState* state) {
   const TusRecord& record = state->record;
-  if (!record.done && !record.upload_id.empty()) {
+  if (record.done) {
+    if (record.is_partial()) CO_TRY_VOID(co_await store_.remove(record.object));
+    co_return Result<void>();
+  }
+  if (!record.upload_id.empty()) {
     CO_TRY_VOID(co_await store_.abort(record.object, record.upload_id));
   }
-  if (!record.done && record.beginning) CO_TRY_VOID(co_await abort_unknown(&record));
-  if (record.done && record.is_partial()) CO_TRY_VOID(co_await store_.remove(record.object));
-  co_return co_await table_.remove(record.id);
+  if (record.beginning) CO_TRY_VOID(co_await abort_unknown(&record));
+  if (record.is_complete()) CO_TRY_VOID(co_await remove_unknown(state));
+  co_return Result<void>();
+}
+
+/// What an upload has at the store, and then what is known of it.
+Task<Result<void>> TusUploads::remove(const TusState* state) {
+  Result<void> removed = co_await remove_at_store(state);
+  // Its bucket may be gone, or the home have another store by now.
+  if (!removed && removed.error().kind != ErrorKind::kNotFound) co_return removed;
+  co_return co_await table_.remove(state->record.id);
 }
 
 Task<Result<void>> TusUploads::settle(std::string id) {

@@ -123,7 +123,9 @@ class TusUploads {
   void take_next_key(TusRecord* record, WallTime now);
   Task<Result<Piece>> read_tail(const TusState* state);
   Task<Result<void>> remove(const TusState* state);
+  Task<Result<void>> remove_at_store(const TusState* state);
   Task<Result<void>> abort_unknown(const TusRecord* record);
+  Task<Result<void>> remove_unknown(const TusState* state);
   Task<Result<void>> remove_partials(const TusRecord* record);
   Task<Result<void>> settle(std::string id);
   std::string expiry_of(const TusRecord& record) const;

@@ -473,6 +473,46 @@ TEST(Tus, UploadsAreTheirOwners) {
   EXPECT_EQ(bed.ask({"DELETE", url}).status, 404);
 }
 
+// Told as failed, and terminated: not left in the store by an answer that was lost.
+TEST(Tus, WhatWasNeverAcknowledgedIsNotLeft) {
+  for (const std::size_t size : {std::size_t{10}, 16 * kMiB}) {
+    for (const bool at_once : {true, false}) {
+      TusBed bed;
+      const Operation last = size > 10 ? Operation::kComplete : Operation::kPutObject;
+      bed.faults.reset({.rules = {rule(last, FaultKind::kLoseAnswer)}});
+      const std::string content = random_bytes(size);
+      if (at_once) {
+        const TusAnswer answer = bed.ask({"POST",
+                                          "/tus/",
+                                          {{"Upload-Length", std::to_string(size)},
+                                           {"Content-Type", "application/offset+octet-stream"}},
+                                          content});
+        EXPECT_EQ(answer.status, 502) << answer.body;
+      } else {
+        const std::string url = bed.create(size);
+        EXPECT_EQ(bed.patch(url, 0, content), 502);
+        EXPECT_EQ(bed.ask({"DELETE", url}).status, 204);
+      }
+      EXPECT_EQ(bed.keys(), Keys()) << size << at_once;
+      EXPECT_TRUE(bed.knows_nothing());
+    }
+  }
+}
+
+TEST(Tus, ExpiryEndsWithoutItsBucket) {
+  TusBed bed;
+  ASSERT_TRUE(bed.loop.run(bed.memory.create_bucket("other")));
+  const std::string url = bed.create(30 * kMiB, {{"bucket", "other"}});
+  EXPECT_EQ(bed.patch(url, 0, random_bytes(20 * kMiB)), 204);
+  const auto uploads = bed.loop.run(bed.memory.list_uploads("other", {})).value().uploads;
+  ASSERT_EQ(uploads.size(), 1u);
+  ASSERT_TRUE(bed.loop.run(bed.memory.abort({"other", uploads[0].key}, uploads[0].upload_id)));
+  ASSERT_TRUE(bed.loop.run(bed.memory.remove_bucket("other")));
+  EXPECT_TRUE(bed.loop.run(sleep_for(25h)));
+  EXPECT_TRUE(bed.loop.run(bed.uploads->sweep()));
+  EXPECT_TRUE(bed.knows_nothing());
+}
+
 TEST(Tus, NamesMeetWithoutHarm) {
   for (const std::size_t size : {std::size_t{10}, 9 * kMiB}) {
     for (const bool conditional : {true, false}) {
