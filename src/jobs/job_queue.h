@@ -34,7 +34,7 @@ struct JobError {
 };
 
 struct Job {
-  std::string id;     // 24 hex digits
+  std::string id;     // 24 hex digits, the time in front
   std::string owner;  // who may see it; turns are fair between owners
   std::string batch;  // empty = of none
   int priority = 0;   // higher ones of one owner go first

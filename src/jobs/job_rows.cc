@@ -133,24 +133,29 @@ Result<JobCounts> select_counts(Database& database, const std::string& owner,
 
 // --- turns ------------------------------------------------------------------------------------
 
+// Left to itself SQLite takes the index by state, and walks through all that wait.
 Result<std::optional<Job>> claim_job(Database& database, std::string& last_owner, WallTime now) {
-  TRY_VOID(database.run("UPDATE jobs SET ready=1 WHERE state=0 AND ready=0 AND not_before<=?1",
-                        micros(now)));
-  TRY(std::optional<std::string> owner,
-      next_owner(database,
-                 "SELECT owner FROM jobs WHERE state=0 AND ready=1 AND owner>?1 "
-                 "ORDER BY owner LIMIT 1",
-                 last_owner));
+  TRY_VOID(
+      database.run("UPDATE jobs INDEXED BY jobs_later SET ready=1 "
+                   "WHERE state=0 AND ready=0 AND not_before<=?1",
+                   micros(now)));
+  TRY(std::optional<std::string> owner, next_owner(database,
+                                                   "SELECT owner FROM jobs INDEXED BY jobs_ready "
+                                                   "WHERE state=0 AND ready=1 AND owner>?1 "
+                                                   "ORDER BY owner LIMIT 1",
+                                                   last_owner));
   if (!owner) {
     TRY(owner, next_owner(database,
-                          "SELECT owner FROM jobs WHERE state=0 AND ready=1 AND owner<=?1 "
+                          "SELECT owner FROM jobs INDEXED BY jobs_ready "
+                          "WHERE state=0 AND ready=1 AND owner<=?1 "
                           "ORDER BY owner LIMIT 1",
                           last_owner));
   }
   if (!owner) return std::optional<Job>();
   std::string id;
   {
-    TRY(Query query, database.query("SELECT id FROM jobs WHERE state=0 AND ready=1 AND owner=?1 "
+    TRY(Query query, database.query("SELECT id FROM jobs INDEXED BY jobs_ready "
+                                    "WHERE state=0 AND ready=1 AND owner=?1 "
                                     "ORDER BY priority DESC, seq LIMIT 1",
                                     *owner));
     TRY([[maybe_unused]] const bool found, query.next());
@@ -270,7 +275,7 @@ Result<bool> release_some(Database& database, const std::string& batch, std::siz
   const std::int64_t before = database.changes();
   TRY_VOID(
       database.run("UPDATE jobs SET state=0 WHERE seq IN (SELECT seq FROM jobs "
-                   "WHERE batch=?1 AND batch<>'' AND state=7 LIMIT ?2)",
+                   "INDEXED BY jobs_by_state WHERE state=7 AND batch=?1 LIMIT ?2)",
                    batch, static_cast<std::int64_t>(count)));
   return database.changes() > before;
 }
@@ -279,7 +284,7 @@ Result<bool> remove_some(Database& database, const std::string& batch, std::size
   const std::int64_t before = database.changes();
   TRY_VOID(
       database.run("DELETE FROM jobs WHERE seq IN (SELECT seq FROM jobs "
-                   "WHERE batch=?1 AND batch<>'' AND state=7 LIMIT ?2)",
+                   "INDEXED BY jobs_by_state WHERE state=7 AND batch=?1 LIMIT ?2)",
                    batch, static_cast<std::int64_t>(count)));
   if (database.changes() > before) return true;
   TRY_VOID(database.run("DELETE FROM keys WHERE target=?1", batch));
