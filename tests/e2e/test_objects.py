@@ -76,7 +76,7 @@ def test_rm_gives_up_and_goes_on_when_run_again(telpher, many):
 def test_rm_interrupted(telpher, many):
     many.faults([{"on": "DeleteObjects", "after": 1, "do": "stall", "ms": 120_000}])
     process = telpher.start("rm", "-r", "--json", "--concurrency", "1", "s3://bucket/m/")
-    wait_for_event(process, lambda event: event["event"] == "done")
+    wait_for_event(process, lambda event: event["event"] == "removed")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
