@@ -23,7 +23,8 @@ std::size_t extension_of(std::string_view name) {
 std::string with_suffix(std::string_view name, std::string_view suffix) {
   const std::size_t dot = extension_of(name);
   const std::size_t rest = name.size() - dot + suffix.size();
-  const std::string_view stem = name.substr(0, std::min(dot, kObjectNameBytesMax - rest));
+  std::string_view stem = name.substr(0, std::min(dot, kObjectNameBytesMax - rest));
+  while (stem.ends_with('.')) stem.remove_suffix(1);
   return std::string(stem).append(suffix).append(name.substr(dot));
 }
 
@@ -33,14 +34,12 @@ std::string safe_object_name(std::string_view file_name) {
   const std::size_t slash = file_name.find_last_of("/\\");
   if (slash != std::string_view::npos) file_name.remove_prefix(slash + 1);
   std::string name;
-  for (std::size_t i = 0; i < file_name.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(file_name[i]);
-    if (file_name.substr(i).starts_with("..")) {
-      name += '_';
-      ++i;
-    } else if ((byte & 0xc0) != 0x80) {  // the first byte of a character
-      name += is_plain(file_name[i]) ? file_name[i] : '_';
-    }
+  for (const char c : file_name) {
+    const bool begins = (static_cast<unsigned char>(c) & 0xc0) != 0x80;  // a character
+    if (begins) name += is_plain(c) ? c : '_';
+  }
+  for (std::size_t at = 0; (at = name.find("..", at)) != std::string::npos;) {
+    name.replace(at, 2, "_");
   }
   name.erase(0, std::min(name.find_first_not_of('.'), name.size()));
   if (name.empty()) return "_";

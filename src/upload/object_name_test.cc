@@ -28,6 +28,8 @@ TEST(ObjectName, LeadsNowhereElse) {
   for (const auto& [file, name] : names) EXPECT_EQ(safe_object_name(file), name) << file;
   const std::string cut = safe_object_name(std::string(400, 'x') + ".jpeg");
   EXPECT_EQ(cut, std::string(250, 'x') + ".jpeg");
+  EXPECT_EQ(safe_object_name(std::string(249, 'x') + ".y.jpeg"), std::string(249, 'x') + ".jpeg");
+  EXPECT_EQ(safe_object_name("a.\x80.b"), "a_b") << "not UTF-8";
   EXPECT_EQ(safe_object_name("a." + std::string(400, 'x')).size(), 255u);
 }
 
