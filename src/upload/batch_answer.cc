@@ -13,9 +13,9 @@ std::int64_t BatchRun::duration_ms() const {
 }
 
 BatchAnswer BatchRun::answer_refusal() const {
-  return {refusal_->status,
-          json::serialize(json::object{
-              {"success", false}, {"error", refusal_->message}, {"duration", duration_ms()}})};
+  const json::object body{
+      {"success", false}, {"error", refusal_->message}, {"duration", duration_ms()}};
+  return {refusal_->status, json::serialize(body), read_ > 0};
 }
 
 BatchAnswer BatchRun::answer() const {
@@ -57,7 +57,7 @@ BatchAnswer BatchRun::answer() const {
     if (failed > 0) body["failureCount"] = failed;
   }
   body["duration"] = duration_ms();
-  return {status, json::serialize(body)};
+  return {status, json::serialize(body), read_ > 0};
 }
 
 }  // namespace telpher

@@ -31,8 +31,9 @@ struct BatchUploadOptions {
 };
 
 struct BatchAnswer {
-  int status = 200;  // 200, 207, 400, 403, 500, 503
-  std::string body;  // JSON
+  int status = 200;    // 200, 207, 400, 403, 500, 503
+  std::string body;    // JSON
+  bool begun = false;  // some of the request's body has been read
 };
 
 class BatchUploads {

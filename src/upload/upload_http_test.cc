@@ -82,6 +82,20 @@ TEST_F(UploadHttp, ABatch) {
   EXPECT_TRUE(uploads.store.content("bucket", path) == large);
 }
 
+// A client that is still sending when it is refused hears why: what it sends is read to its end.
+TEST_F(UploadHttp, ARefusalIsHeardInTheMiddleOfABody) {
+  std::vector<FormFile> files(21, {"a.txt", "hello"});
+  files.push_back({"large.bin", random_bytes(5 * kMiB)});
+  const std::string form = make_form(files);
+  HttpRequest request{.method = "POST", .target = "/upload"};
+  request.headers.add("Content-Type", testing::kFormType);
+  request.body = testing::body_of(form);
+  const testing::Answer answer = ask(std::move(request));
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_FALSE(answer.headers.contains("connection")) << "the connection goes on";
+  EXPECT_EQ(keys(), std::vector<std::string>());
+}
+
 Task<Result<void>> send_and_go(std::uint16_t port, std::string bytes, UploadServer* server) {
   {
     CO_TRY(std::unique_ptr<Socket> socket,
