@@ -127,7 +127,8 @@ class Service {
       if (!batch.bad.empty()) co_return make_error(ErrorKind::kInvalid, batch.bad[0].message);
       outside_.accepted = true;
     }
-    for (;;) {
+    const TimePoint limit = loop_.now() + 24h;
+    while (loop_.now() < limit) {
       CO_TRY(const JobCounts counts, co_await transfers_->counts({}, {}));
       const auto count = [&](JobState state) { return counts[static_cast<std::size_t>(state)]; };
       if (count(JobState::kFailed) > 0) co_return make_error(ErrorKind::kServer, "one failed");
@@ -139,6 +140,7 @@ class Service {
       if (outside_.plan.meddled_with) CO_TRY_VOID(co_await meddle());
       CO_TRY_VOID(co_await sleep_for(outside_.plan.meddled_with ? 10ms : 100ms));
     }
+    co_return make_error(ErrorKind::kTimeout, "they do not come to an end");
   }
   /// Whoever is late is refused: that is no failure.
   Task<Result<void>> meddle() {
