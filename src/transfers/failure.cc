@@ -13,14 +13,13 @@ std::string_view code_of(const Error& error, const std::optional<FailedSide>& si
   }
   if (side == FailedSide::kStore) return "S3_ERROR";
   switch (error.kind) {
-    case ErrorKind::kInvalid:
     case ErrorKind::kLimit: return "VALIDATION_ERROR";
     case ErrorKind::kCorrupt: return "STREAMING_ERROR";
     default: break;
   }
   if (side == FailedSide::kFetch) return "URL_FETCH_ERROR";
   if (side == FailedSide::kStream) return "STREAMING_ERROR";
-  return "UNKNOWN_ERROR";
+  return error.kind == ErrorKind::kInvalid ? "VALIDATION_ERROR" : "UNKNOWN_ERROR";
 }
 
 bool is_passing(const Error& error) {
