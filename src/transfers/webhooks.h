@@ -7,6 +7,9 @@
 //   X-Telpher-Delivery: 42
 //   X-Telpher-Timestamp: 1795338000
 //   X-Telpher-Signature: sha256=HMAC-SHA256(secret, timestamp + "." + body)
+//
+// Of a transfer's end the body is {"event": "transfer.completed", "transfer": {…}}, the transfer as
+// the API shows it (transfer.h).
 
 #include "jobs/job_queue.h"
 #include "net/http_client.h"
