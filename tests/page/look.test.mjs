@@ -1,22 +1,17 @@
 // What everybody can use: keyboard only, 360 pixels, both themes, and a page that runs nothing inline.
-// With TELPHER_SCREENSHOTS=1 the pictures of docs/ are made anew.
 
 import assert from 'node:assert/strict';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { start_browser, Visitor } from './support/browser.mjs';
-import { ROOT, Service } from './support/service.mjs';
+import { Service } from './support/service.mjs';
 import { Source } from './support/source.mjs';
 
 const MIB = 1024 * 1024;
-const PICTURES = join(ROOT, process.env.TELPHER_SCREENSHOTS ? 'docs' : 'build/page/pictures');
 const service = new Service(['--store', 'memory']);
 const source = new Source();
 let browser;
 let bucket;
 before(async () => {
-  mkdirSync(PICTURES, { recursive: true });
   [browser] = await Promise.all([start_browser(), service.start(), source.start()]);
   ({ defaultBucket: bucket } = await service.call('GET', '/settings'));
 });
@@ -125,26 +120,4 @@ test('the switch of themes wins over the system, and is kept', async () => {
   await visitor.is_live();
   assert.equal(await ground(), light);
   await visitor.leave();
-});
-
-test('pictures of both themes', async () => {
-  // For the pictures that are kept something moves; otherwise nothing waits for a time.
-  const moving = Boolean(process.env.TELPHER_SCREENSHOTS);
-  for (const [index, name] of ['dataset-0001.parquet', 'photos-2026.tar', 'release.iso'].entries()) {
-    await begin(name, moving ? { size: (200 + 150 * index) * MIB, drip: 2 * MIB } : { size: 60 * MIB, held: true });
-  }
-  for (const name of ['index.json', 'readme.txt', 'model.bin']) await begin(name, { size: 3 * MIB });
-  source.file('gone.csv');
-  source.break_with('gone.csv', 404);
-  await service.call('POST', '/transfers', { sourceUrl: `${source.url}/gone.csv`, bucketName: bucket, keyPrefix: 'incoming/' });
-  for (const theme of ['light', 'dark']) {
-    const visitor = await Visitor.come(browser, service, { theme });
-    await visitor.row('finished', 'gone.csv').waitFor();
-    await visitor.row('finished', 'model.bin').and(visitor.page.locator('[data-status=completed]')).waitFor();
-    await visitor.row('active', 'release.iso').waitFor();
-    if (moving) await visitor.page.waitForTimeout(20_000);
-    await visitor.page.screenshot({ path: join(PICTURES, `page-${theme}.png`) });
-    await visitor.leave();
-  }
-  for (const name of ['dataset-0001.parquet', 'photos-2026.tar', 'release.iso']) source.release(name);
 });

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 export const ROOT = new URL('../../../', import.meta.url).pathname;
-const BINARY =
+export const BINARY =
   process.env.TELPHER_BINARY ??
   join(ROOT, 'build', process.env.TELPHER_BUILD ?? 'dev', 'src', 'telpher');
 /** A start that takes longer has failed; builds with sanitizers are slow. */
@@ -21,19 +21,21 @@ export class Service {
   #home = mkdtempSync(join(tmpdir(), 'telpher-page-'));
   #child = null;
   #options;
+  #environment;
   url = '';
   /** The admin key that the first start prints. */
   key = '';
   output = '';
 
-  constructor(options = []) {
+  constructor(options = [], environment = {}) {
     this.#options = options;
+    this.#environment = environment;
   }
 
   /** At the same address as before, when it was running before. */
   async start() {
     const listen = this.url ? new URL(this.url).host : '127.0.0.1:0';
-    const environment = { PATH: process.env.PATH, TELPHER_HOME: this.#home, HOME: this.#home };
+    const environment = { PATH: process.env.PATH, TELPHER_HOME: this.#home, HOME: this.#home, ...this.#environment };
     const child = spawn(BINARY, ['serve', '--listen', listen, '--log', 'none', '--allow-private-sources', ...this.#options], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],

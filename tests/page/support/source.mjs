@@ -8,7 +8,9 @@ const MIB = 1024 * 1024;
 /** What a file holds: the same bytes each time, different ones at each place. */
 export function content(size) {
   const bytes = Buffer.alloc(size);
-  for (let at = 0; at + 4 <= size; at += 4) bytes.writeUInt32LE((at * 2654435761) % 2 ** 32, at);
+  for (let at = 0; at + 4 <= Math.min(size, MIB); at += 4) bytes.writeUInt32LE((at * 2654435761) % 2 ** 32, at);
+  for (let at = MIB; at < size; at += MIB) bytes.copy(bytes, at, 0, Math.min(MIB, size - at));
+  for (let at = MIB; at + 8 <= size; at += 4096) bytes.writeDoubleLE(at, at);
   return bytes;
 }
 

@@ -65,10 +65,9 @@ function Parts({ parts }: { parts: string }) {
 }
 
 export function Bar({ share, label, text }: { share: number; label: string; text: string }) {
-  const level = share > 0.95 ? 'bar bar-full' : share > 0.8 ? 'bar bar-high' : 'bar';
   return (
     <div
-      class={level}
+      class="bar"
       role="meter"
       aria-label={label}
       aria-valuemin={0}

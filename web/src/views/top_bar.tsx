@@ -63,6 +63,7 @@ function Throughput() {
   );
 }
 
+/** A budget that is used up is no fault: whoever wants more of it waits. */
 function Memory() {
   const memory = use_store(app, (state) => state.live.monitor?.memory);
   const share = memory && memory.budget > 0 ? memory.used / memory.budget : 0;
