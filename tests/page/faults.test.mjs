@@ -40,7 +40,7 @@ test('a script is applied, met, and removed; what it breaks says why', async (co
   const visitor = await Visitor.come(browser, service, { hash: '#/faults' });
   const { page } = visitor;
   await page.getByText('The store behaves').waitFor();
-  const script = page.getByLabel('Script');
+  const script = page.getByRole('textbox', { name: 'Script' });
   await script.fill('{"rules": [');
   await page.getByRole('button', { name: 'Apply' }).click();
   await page.getByText('This is not JSON').waitFor();
