@@ -1,19 +1,24 @@
 // Bytes per second of what is not a transfer: uploads and downloads by anybody. The service counts
 // them when they end, so the rate is that of the last seconds.
 
-import type { Monitor } from '../api/types.ts';
+import type { Monitor, Operation } from '../api/types.ts';
 
-/** The operations that carry people's bytes; all others are parts of these or of transfers. */
-const CARRYING = ['upload', 'download'];
 const WINDOW_MS = 6_000;
+
+/** What carries people's bytes; all other operations are parts of these or of transfers. A service
+ *  that does not measure downloads as such reads from its store for nothing else. */
+function bytes_carried(operations: readonly Operation[]): number {
+  const bytes = (...names: string[]) =>
+    operations.reduce((sum, { name, total }) => sum + (names.includes(name) ? total.bytes : 0), 0);
+  const downloads = operations.some(({ name }) => name === 'download');
+  return bytes('upload') + (downloads ? bytes('download') : bytes('store_get_object', 's3_get_object'));
+}
 
 export class ThroughputMeter {
   private readings: { at: number; bytes: number }[] = [];
 
   take(monitor: Monitor, at = Date.now()): void {
-    const bytes = (monitor.operations ?? [])
-      .filter((operation) => CARRYING.includes(operation.name))
-      .reduce((sum, operation) => sum + operation.total.bytes, 0);
+    const bytes = bytes_carried(monitor.operations ?? []);
     const last = this.readings.at(-1);
     if (last && bytes < last.bytes) this.readings = []; // cleared, or another process
     this.readings.push({ at, bytes });
