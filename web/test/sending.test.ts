@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Monitor } from '../src/api/types.ts';
+import type { Monitor, Operation } from '../src/api/types.ts';
 import { object_path } from '../src/api/client.ts';
 import { line_of, runs_of } from '../src/parts/geometry.ts';
 import { clean_prefix, parse_sources } from '../src/state/sources.ts';
-import { ThroughputMeter } from '../src/state/throughput.ts';
+import { bytes_fetched, bytes_served, ThroughputMeter } from '../src/state/throughput.ts';
 import { chunks, how_to_send, outcomes, spread, title_of, type Planned } from '../src/state/upload_plan.ts';
 import { objects_route, parse_route } from '../src/views/route.ts';
 
@@ -89,9 +89,9 @@ test('routes keep buckets and prefixes', () => {
 });
 
 test('the throughput is that of the last seconds, and begins anew with another service', () => {
-  const meter = new ThroughputMeter();
+  const meter = new ThroughputMeter(bytes_served);
   const take = (at: number, bytes: number) =>
-    meter.take({ operations: [{ name: 'upload', total: { bytes } }, { name: 's3_put_object', total: { bytes: 9e9 } }] } as unknown as Monitor, at);
+    meter.take({ operations: [{ name: 'upload', total: { bytes } }, { name: 'store_put_object', total: { bytes: 9e9 } }] } as unknown as Monitor, at);
   take(0, 1000);
   assert.equal(meter.rate(0), 0);
   take(2000, 5000);
@@ -101,6 +101,15 @@ test('the throughput is that of the last seconds, and begins anew with another s
   take(6000, 2000);
   assert.equal(meter.rate(6000), 1000);
   assert.equal(meter.rate(60_000), 0);
+});
+
+test('each byte counts once', () => {
+  const operations = (bytes: Record<string, number>) =>
+    Object.entries(bytes).map(([name, number]) => ({ name, total: { bytes: number } })) as unknown as Operation[];
+  const all = { upload: 1, http_post: 2, store_put_object: 4, store_get_object: 8, part: 16, transfer: 32 };
+  assert.equal(bytes_served(operations(all)), 9);
+  assert.equal(bytes_served(operations({ ...all, download: 64 })), 65);
+  assert.equal(bytes_fetched(operations(all)), 16);
 });
 
 test('lines and strips', () => {

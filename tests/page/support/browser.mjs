@@ -69,7 +69,7 @@ export class Visitor {
   async paste(...urls) {
     await this.page.getByLabel('URLs to fetch').fill(urls.join('\n'));
     await this.page.getByRole('button', { name: /^Fetch/ }).click();
-    await this.page.getByText(`${urls.length} transfer${urls.length > 1 ? 's' : ''} accepted.`).waitFor();
+    await this.page.getByText(/^[\d,]+ transfers? accepted\.$/).first().waitFor();
   }
 
   /** Files dropped onto the page, as from the desktop: paths of files and folders on disk. */

@@ -11,7 +11,7 @@ import {
 } from './live.ts';
 import { EventStream } from './stream.ts';
 import { Store } from './store.ts';
-import { ThroughputMeter } from './throughput.ts';
+import { bytes_fetched, bytes_served, ThroughputMeter } from './throughput.ts';
 import { uploads, upload_rate } from './uploads.ts';
 
 export type Phase = 'starting' | 'signed-out' | 'ready' | 'unreachable';
@@ -211,7 +211,8 @@ function count_soon(): void {
 // ---- Throughput
 
 let monitoring: number | undefined;
-const meter = new ThroughputMeter();
+const served = new ThroughputMeter(bytes_served);
+const fetched = new ThroughputMeter(bytes_fetched);
 
 function monitor_soon(ms: number): void {
   clearTimeout(monitoring);
@@ -219,7 +220,8 @@ function monitor_soon(ms: number): void {
     if (!document.hidden && app.get().connection === 'live') {
       try {
         const monitor = await api.monitor();
-        meter.take(monitor);
+        served.take(monitor);
+        fetched.take(monitor);
         app.change((state) => ({ ...state, live: { ...state.live, monitor } }));
       } catch {
         // Said by the state of the connection.
@@ -235,7 +237,8 @@ function measure_rate(): void {
     const away = state.connection !== 'live';
     const rate = away
       ? 0
-      : transfer_rate(state.live.transfers) + Math.max(meter.rate(), upload_rate());
+      : Math.max(transfer_rate(state.live.transfers), fetched.rate()) +
+        Math.max(served.rate(), upload_rate());
     return { ...state, live: { ...state.live, rates: with_rate(state.live.rates, rate) } };
   });
 }

@@ -103,8 +103,11 @@ function kept(transfers: Map<string, Transfer>): Map<string, Transfer> {
     for (const transfer of list.slice(most)) transfers.delete(transfer.transferId);
   };
   const lists = lists_of(transfers);
+  const failed = lists.finished.filter((transfer) => transfer.status === 'failed');
   drop(lists.waiting, WAITING_KEPT);
-  drop(lists.finished, FINISHED_KEPT);
+  // One that failed among thousands is what people look for.
+  drop(failed, FINISHED_KEPT / 2);
+  drop(lists.finished.filter((transfer) => transfer.status !== 'failed'), FINISHED_KEPT / 2);
   return transfers;
 }
 

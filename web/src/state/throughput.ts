@@ -1,24 +1,36 @@
-// Bytes per second of what is not a transfer: uploads and downloads by anybody. The service counts
-// them when they end, so the rate is that of the last seconds.
+// Bytes per second by what the service has counted. It counts operations when they end, so the rate is
+// that of the last seconds.
 
 import type { Monitor, Operation } from '../api/types.ts';
 
 const WINDOW_MS = 6_000;
 
-/** What carries people's bytes; all other operations are parts of these or of transfers. A service
- *  that does not measure downloads as such reads from its store for nothing else. */
-function bytes_carried(operations: readonly Operation[]): number {
-  const bytes = (...names: string[]) =>
-    operations.reduce((sum, { name, total }) => sum + (names.includes(name) ? total.bytes : 0), 0);
+function bytes_of(operations: readonly Operation[], names: readonly string[]): number {
+  return operations.reduce((sum, { name, total }) => sum + (names.includes(name) ? total.bytes : 0), 0);
+}
+
+/** Uploads and downloads by anybody. A service that does not measure downloads as such reads from its
+ *  store for nothing else. */
+export function bytes_served(operations: readonly Operation[]): number {
   const downloads = operations.some(({ name }) => name === 'download');
-  return bytes('upload') + (downloads ? bytes('download') : bytes('store_get_object', 's3_get_object'));
+  return bytes_of(operations, ['upload', ...(downloads ? ['download'] : ['store_get_object', 's3_get_object'])]);
+}
+
+/** Of transfers: many are over before they have told of any progress. */
+export function bytes_fetched(operations: readonly Operation[]): number {
+  return bytes_of(operations, ['part']);
 }
 
 export class ThroughputMeter {
   private readings: { at: number; bytes: number }[] = [];
+  private count: (operations: readonly Operation[]) => number;
+
+  constructor(count: (operations: readonly Operation[]) => number) {
+    this.count = count;
+  }
 
   take(monitor: Monitor, at = Date.now()): void {
-    const bytes = bytes_carried(monitor.operations ?? []);
+    const bytes = this.count(monitor.operations ?? []);
     const last = this.readings.at(-1);
     if (last && bytes < last.bytes) this.readings = []; // cleared, or another process
     this.readings.push({ at, bytes });

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { Transfer } from '../api/types.ts';
 import {
-  format_bytes, format_duration, format_speed, format_time, key_name, seconds_between, url_name,
+  format_bytes, format_duration, format_ms, format_speed, format_time, key_name, seconds_between, url_name,
 } from '../format.ts';
 import { Strip } from '../parts/charts.tsx';
 import { IconButton } from '../parts/controls.tsx';
@@ -178,7 +178,7 @@ export const FinishedRow = memo(function FinishedRow({ transfer, allowed }: RowP
       </div>
       <span class="row-size">{bytes === null ? '' : format_bytes(bytes)}</span>
       <span class="row-took">
-        {status === 'completed' && took !== null && `${format_duration(took)}${speed && ` · ${speed}`}`}
+        {status === 'completed' && took !== null && `${took < 10 ? format_ms(took * 1000) : format_duration(took)}${speed && ` · ${speed}`}`}
         {status === 'cancelled' && 'Cancelled'}
         {status === 'failed' && error && !error.retryable && 'a retry is unlikely to help'}
       </span>

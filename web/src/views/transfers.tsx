@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { api } from '../api/client.ts';
 import type { Counts, Status, Transfer } from '../api/types.ts';
 import { counted, format_count } from '../format.ts';
 import { Choice, Empty, More } from '../parts/controls.tsx';
@@ -211,9 +212,22 @@ function Failures({ transfers }: { transfers: Transfer[] }) {
 
 function PartialBatch({ batch }: { batch: FailedBatch }) {
   const [busy, set_busy] = useState(false);
+  const [counts, set_counts] = useState<Counts | null>(null);
+  // Of a large batch the page knows a part: the service counts all, asked for when it is calm.
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      api.batch(batch.batchId).then((answer) => set_counts(answer.counts), () => set_counts(null));
+    }, 1_000);
+    return () => clearTimeout(timer);
+  }, [batch.batchId, batch.failed, batch.completed, batch.unfinished]);
+  const failed = counts?.failed ?? batch.failed;
+  const completed = counts?.completed ?? batch.completed;
+  const unfinished = counts
+    ? counts.pending + counts.starting + counts['in-progress'] + counts.paused
+    : batch.unfinished;
   const others = [
-    batch.completed ? `${format_count(batch.completed)} completed` : '',
-    batch.unfinished ? `${format_count(batch.unfinished)} to come` : '',
+    completed ? `${format_count(completed)} completed` : '',
+    unfinished ? `${format_count(unfinished)} to come` : '',
   ].filter(Boolean);
   return (
     <li class="row partial" data-batch={batch.batchId}>
@@ -221,7 +235,7 @@ function PartialBatch({ batch }: { batch: FailedBatch }) {
         <Icon name="failed" />
       </span>
       <span class="partial-text">
-        <strong>{format_count(batch.failed)} failed</strong> in a batch
+        <strong>{format_count(failed)} failed</strong> in a batch
         {others.length > 0 && <span class="quiet"> · {others.join(', ')}</span>}
       </span>
       <button
@@ -234,7 +248,7 @@ function PartialBatch({ batch }: { batch: FailedBatch }) {
           set_busy(false);
         }}
       >
-        <Icon name="retry" /> Retry the failed {batch.failed === 1 ? 'one' : 'ones'}
+        <Icon name="retry" /> Retry the failed {failed === 1 ? 'one' : 'ones'}
       </button>
     </li>
   );
