@@ -201,4 +201,16 @@ Digest checksum_of(ChecksumAlgorithm algorithm, Bytes bytes) {
   return checksum.finish();
 }
 
+Result<Digest> parse_digest(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return make_error(ErrorKind::kInvalid, "must be ALGORITHM:HEX, as in sha256:9f86d0…");
+  }
+  TRY(const ChecksumAlgorithm algorithm, parse_checksum_algorithm(text.substr(0, colon)));
+  if (algorithm == ChecksumAlgorithm::kNone) {
+    return make_error(ErrorKind::kInvalid, "'none' would prove nothing");
+  }
+  return Digest::from_hex(algorithm, text.substr(colon + 1));
+}
+
 }  // namespace telpher

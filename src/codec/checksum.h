@@ -91,4 +91,7 @@ class Checksum {
 /// The digest of bytes that are all here.
 Digest checksum_of(ChecksumAlgorithm algorithm, Bytes bytes);
 
+/// "sha256:9f86d0…". Errors: kInvalid.
+Result<Digest> parse_digest(std::string_view text);
+
 }  // namespace telpher
