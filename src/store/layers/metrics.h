@@ -27,7 +27,7 @@ class MetricsStore final : public AroundStore<MetricsStore> {
     metrics.in_flight.add(-1);
     OperationSample sample{.ended = end, .duration = end - start};
     if (!result) {
-      sample.error = result.error().kind;
+      if (is_failure(result.error().kind)) sample.error = result.error().kind;
     } else {
       sample.bytes = call.bytes_sent;
       if constexpr (std::is_same_v<T, GetResult>) sample.bytes = result->length;
@@ -37,6 +37,11 @@ class MetricsStore final : public AroundStore<MetricsStore> {
   }
 
  private:
+  /// What is not there, and conditions that do not hold, are answers: the store has done its work.
+  static bool is_failure(ErrorKind kind) {
+    return kind != ErrorKind::kNotFound && kind != ErrorKind::kPrecondition &&
+           kind != ErrorKind::kCancelled;
+  }
   /// Made when it is met first: most stores are never asked most things.
   OperationMetrics& of(Operation operation);
 
