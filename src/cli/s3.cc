@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/command_line.h"
+#include "cli/listen_address.h"
 #include "cli/s3_endpoint.h"
 #include "cli/verbs.h"
 #include "codec/text.h"
@@ -95,18 +96,7 @@ class S3Verb final : public Verb {
 
  private:
   Result<void> set_listen(std::string_view text) {
-    const std::size_t colon = text.rfind(':');
-    const auto port = parse_decimal<std::uint16_t>(
-        colon == std::string_view::npos ? std::string_view() : text.substr(colon + 1));
-    if (!port) {
-      return make_error(ErrorKind::kInvalid,
-                        "'" + std::string(text) + "' is not ADDRESS:PORT (try 127.0.0.1:9000)");
-    }
-    std::string_view host = text.substr(0, colon);
-    if (host == "localhost") host = "127.0.0.1";
-    if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    options_.listen_host = host.empty() ? "0.0.0.0" : std::string(host);
-    options_.listen_port = *port;
+    TRY(options_.listen, parse_listen_address(text, "127.0.0.1:9000"));
     return {};
   }
 

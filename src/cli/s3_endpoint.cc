@@ -4,6 +4,7 @@
 #include "cli/bench/process_cost.h"
 #include "cli/progress_view.h"
 #include "cli/s3_inputs.h"
+#include "cli/server_limits.h"
 #include "net/http_server.h"
 #include "net/tls.h"
 #include "runtime/offload.h"
@@ -19,7 +20,6 @@
 #include <filesystem>
 #include <limits>
 #include <malloc.h>
-#include <sys/resource.h>
 
 namespace telpher {
 namespace {
@@ -106,19 +106,6 @@ Task<Result<void>> scrub_for_ever(LocalStore* store, ByteCount bytes_per_second)
   }
 }
 
-/// As many connections as the system lets us have; some descriptors are left to the store.
-std::size_t find_connections_max() {
-  constexpr rlim_t kOfTheStore = 256;
-  constexpr rlim_t kMost = 50'000;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return kOfTheStore;
-  const rlim_t before = limit.rlim_cur;
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = before;
-  const rlim_t there = limit.rlim_cur;
-  return std::min(kMost, there > 2 * kOfTheStore ? there - kOfTheStore : there / 2);
-}
-
 /// To whoever runs it; what goes on and on is not said again and again.
 void report_trouble(const S3Call& call, const Error& error) {
   static std::string last;
@@ -149,10 +136,8 @@ void log_request(const S3Service::Answered& request) {
 void print_start(const HttpServer& server, const S3EndpointOptions& options, const Users& users,
                  const std::string& made_admin_key) {
   const std::string& access_key = users.users.front().access_key;
-  const bool ipv6 = options.listen_host.find(':') != std::string::npos;
-  const std::string host = ipv6 ? "[" + options.listen_host + "]" : options.listen_host;
-  std::printf("listening on %s://%s:%d\n", options.tls_cert.empty() ? "http" : "https",
-              host.c_str(), server.port());
+  std::printf("listening on %s\n",
+              options.listen.url(!options.tls_cert.empty(), server.port()).c_str());
   if (users.made) {
     std::printf("access key: %s\nsecret key: %s\n", access_key.c_str(),
                 users.users.front().secret_key.c_str());
@@ -181,7 +166,7 @@ Result<std::unique_ptr<HttpServer>> open_server(Loop& loop, HttpHandler& handler
                                                 const S3EndpointOptions& options,
                                                 TlsServerContext* tls) {
   HttpServerOptions http;
-  http.listen = {.host = options.listen_host, .port = options.listen_port};
+  http.listen = {.host = options.listen.host, .port = options.listen.port};
   http.connections_max = find_connections_max();
   http.tls = tls;
   Result<std::unique_ptr<HttpServer>> server = HttpServer::open(loop, handler, http);
@@ -224,7 +209,8 @@ Task<Result<void>> serve_s3(const S3EndpointOptions* options, Environment enviro
   // First what costs nothing to have been wrong, then the port, then what makes files.
   CO_TRY_VOID(check_bucket_names(options->buckets));
   CO_TRY(FaultScript script, read_faults(*options));
-  CO_TRY(const std::unique_ptr<TlsServerContext> tls, read_tls(*options));
+  CO_TRY(const std::unique_ptr<TlsServerContext> tls,
+         read_tls(options->tls_cert, options->tls_key));
   CO_TRY(Users users, find_given_users(*options, environment));
   Door door;
   CO_TRY(const std::unique_ptr<HttpServer> server, open_server(loop, door, *options, tls.get()));

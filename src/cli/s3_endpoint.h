@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "cli/listen_address.h"
 #include "runtime/task.h"
 #include "s3/profile.h"
 
@@ -15,8 +16,7 @@
 namespace telpher {
 
 struct S3EndpointOptions {
-  std::string listen_host = "127.0.0.1";
-  std::uint16_t listen_port = 9000;
+  ListenAddress listen{.host = "127.0.0.1", .port = 9000};
   std::string tls_cert, tls_key;  // files, PEM
   std::string credentials;        // file
   std::string region;

@@ -25,7 +25,8 @@ Error wrong(std::string_view what, std::string_view why) {
   return make_error(ErrorKind::kInvalid, std::string(what) + ": " + std::string(why));
 }
 
-/// A small file that an option names. Errors: kInvalid, naming both.
+}  // namespace
+
 Result<std::string> read_input(std::string_view option, const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
@@ -41,6 +42,8 @@ Result<std::string> read_input(std::string_view option, const std::string& path)
   }
   return std::move(text).str();
 }
+
+namespace {
 
 std::string to_json(const S3User& user) {
   namespace json = boost::json;
@@ -142,20 +145,20 @@ Result<FaultScript> read_faults(const S3EndpointOptions& options) {
   return script;
 }
 
-Result<std::unique_ptr<TlsServerContext>> read_tls(const S3EndpointOptions& options) {
-  if (options.tls_cert.empty() != options.tls_key.empty()) {
+Result<std::unique_ptr<TlsServerContext>> read_tls(const std::string& cert,
+                                                   const std::string& key) {
+  if (cert.empty() != key.empty()) {
     return make_error(ErrorKind::kInvalid,
                       "--tls-cert and --tls-key belong together: one is missing");
   }
-  if (options.tls_cert.empty()) return std::unique_ptr<TlsServerContext>();
+  if (cert.empty()) return std::unique_ptr<TlsServerContext>();
   TlsServerOptions tls;
-  TRY(tls.certificate_pem, read_input("--tls-cert", options.tls_cert));
-  TRY(tls.private_key_pem, read_input("--tls-key", options.tls_key));
+  TRY(tls.certificate_pem, read_input("--tls-cert", cert));
+  TRY(tls.private_key_pem, read_input("--tls-key", key));
   Result<std::unique_ptr<TlsServerContext>> context = TlsServerContext::make(tls);
   if (context) return context;
-  return wrong(
-      quoted("--tls-cert", options.tls_cert) + " and " + quoted("--tls-key", options.tls_key),
-      context.error().message);
+  return wrong(quoted("--tls-cert", cert) + " and " + quoted("--tls-key", key),
+               context.error().message);
 }
 
 }  // namespace telpher

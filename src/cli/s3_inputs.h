@@ -30,7 +30,10 @@ Result<Users> find_kept_users(const std::string& root);
 /// The script of --faults with the time of --latency. Errors: kInvalid.
 Result<FaultScript> read_faults(const S3EndpointOptions& options);
 
+/// A small file that an option names. Errors: kInvalid, naming both.
+Result<std::string> read_input(std::string_view option, const std::string& path);
+
 /// Null without --tls-cert. Errors: kInvalid.
-Result<std::unique_ptr<TlsServerContext>> read_tls(const S3EndpointOptions& options);
+Result<std::unique_ptr<TlsServerContext>> read_tls(const std::string& cert, const std::string& key);
 
 }  // namespace telpher

@@ -29,6 +29,8 @@ std::span<const VerbEntry> all_verbs() {
       {"bench", "put a load on a store and tell what it costs", make_bench},
       {"sweep", "list or end multipart uploads nobody will finish", make_sweep},
       {"s3", "serve an S3 endpoint over the embedded store, or one that fails on purpose", make_s3},
+      {"serve", "serve uploads, transfers and a page over HTTP", make_serve},
+      {"keys", "hand out and take back the keys of the service", make_keys},
       {"completion", "print the script that completes this in bash, zsh or fish", make_completion},
   };
   return kVerbs;

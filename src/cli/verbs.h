@@ -24,6 +24,8 @@ std::unique_ptr<Verb> make_doctor();
 std::unique_ptr<Verb> make_bench();
 std::unique_ptr<Verb> make_sweep();
 std::unique_ptr<Verb> make_s3();
+std::unique_ptr<Verb> make_serve();
+std::unique_ptr<Verb> make_keys();
 std::unique_ptr<Verb> make_completion();
 
 }  // namespace telpher

@@ -85,6 +85,11 @@ Result<ObjectStore*> Session::open_local() {
   return local_.get();
 }
 
+Result<Origin> Session::s3_origin() {
+  TRY_VOID(store(Address::Kind::kS3));
+  return s3_->endpoint.origin;
+}
+
 DestinationName Session::name_of(Address::Kind kind, const ObjectAddress& object) const {
   const std::string place = '/' + object.bucket + '/' + object.key;
   if (kind == Address::Kind::kLocal) return "local://" + settings_.home + "/store" + place;

@@ -39,6 +39,8 @@ class Session {
   Result<ObjectStore*> bare_store(Address::Kind kind);
   /// The S3 client itself, for what no other store has: links. Errors: as store().
   Result<S3Store*> s3_store();
+  /// Where the S3 service is. Errors: as store().
+  Result<Origin> s3_origin();
   /// "s3://host/bucket/key" of an object: the same for every command that means it.
   DestinationName name_of(Address::Kind kind, const ObjectAddress& object) const;
 

@@ -22,6 +22,7 @@ import pytest
 
 from front import Front
 from s3_command import KEYS, Served
+from service_command import Service
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / os.environ.get("TELPHER_BUILD", "dev")
@@ -444,3 +445,20 @@ def kill(process):
     process.wait()
     process.stdout.close()
     process.stderr.close()
+
+
+@pytest.fixture
+def service(telpher):
+    """service(options…) starts `telpher serve`, on a store in memory unless told otherwise."""
+    started = []
+
+    def start(*args, **kwargs):
+        if "--store" not in args:
+            args = ("--store", "memory", *args)
+        started.append(Service(telpher, *args, **kwargs))
+        return started[-1]
+
+    yield start
+    for running in started:
+        stop(running.process)
+        assert "Sanitizer" not in running.log_text(), running.log_text()
