@@ -52,6 +52,10 @@ class Service:
             raise AssertionError(f"it did not start: {first}{self.log.read()}")
         self.url = first.split()[-1]
         assert self.status("GET", "/objects/files/missing") == 404
+        # A file that is empty is refused: an error that is measured.
+        form = (b'--x\r\nContent-Disposition: form-data; name="files"; filename="f"\r\n\r\n'
+                b'\r\n--x--\r\n')
+        assert self.status("POST", "/upload", form, "multipart/form-data; boundary=x") == 400
         self.metrics_text = self.measured()
 
     def measured(self):
@@ -61,15 +65,15 @@ class Service:
         while time.monotonic() < deadline:
             with urllib.request.urlopen(self.url + "/metrics", timeout=10) as answer:
                 text = answer.read().decode()
-            if 'kind="not-found"' in text:
+            if "telpher_operation_errors_total{" in text:
                 return text
             time.sleep(0.05)
-        raise AssertionError(f"the missing object is not among the metrics:\n{text}")
+        raise AssertionError(f"the refused file is not among the metrics:\n{text}")
 
-    def status(self, method, path, body=None):
+    def status(self, method, path, body=None, kind="application/json"):
         request = urllib.request.Request(self.url + path, method=method, data=body)
         if body:
-            request.add_header("Content-Type", "application/json")
+            request.add_header("Content-Type", kind)
         try:
             return urllib.request.urlopen(request, timeout=10).status
         except urllib.error.HTTPError as error:
