@@ -76,8 +76,8 @@ def test_one_bad_file_harms_no_other(service, s3):
     server = s3()
     served = service("--store", "s3://bucket", "--max-file-size", "20MiB")
     files, good, bad = mixed_batch()
-    # Only the broken file is large enough for parts.
-    server.faults([{"on": "UploadPart", "do": "status", "status": 400}])
+    # Only the broken file comes so far: the other large one is found out before.
+    server.faults([{"on": "CompleteMultipartUpload", "do": "status", "status": 400}])
     answer = post(served, *[part(name, data) for name, data in files])
     check_mixed(served, answer, files, good, bad)
     reasons = [failure["error"] for failure in answer.json["failures"]]
