@@ -365,7 +365,7 @@ class ServiceRun {
     health.settings = client_settings(options_, faulty.has_value());
     api_->add(health_routes(*stores_.store, std::move(health)));
     api_->add(key_routes(*sign_in_, keys_.file.get(), TELPHER_VERSION));
-    api_->add(object_routes(*stores_.store, options_.bucket));
+    api_->add(object_routes(*stores_.store, options_.bucket, operations_.of("download")));
     api_->add(transfer_routes(*transfers_, events_));
     api_->add(upload_routes(*batch_, *tus_));
     api_->add(event_routes(events_));

@@ -29,14 +29,15 @@ Result<void> replace_file(const std::string& path, const std::string& text) {
   return {};
 }
 
-Statistics sum_of(const std::vector<OperationReport>& reports) {
-  Statistics sum;
-  for (const OperationReport& report : reports) {
-    const auto span = std::max(sum.span, report.total.span);
-    sum += report.total;
-    sum.span = span;
-  }
-  return sum;
+/// Of operations side by side: the time is that of one of them.
+void add_beside(Statistics& sum, const Statistics& more) {
+  const auto span = std::max(sum.span, more.span);
+  sum += more;
+  sum.span = span;
+}
+
+bool is_payload(std::string_view operation) {
+  return operation == "upload" || operation == "download" || operation == "transfer";
 }
 
 }  // namespace
@@ -129,7 +130,7 @@ Task<Result<void>> MonitorService::step() {
 void MonitorService::aggregate(TimePoint now) {
   Aggregate made{.time = loop_.wall_now(),
                  .seconds = std::chrono::duration<double>(now - aggregated_).count(),
-                 .summary = monitor_.summary().recent,
+                 .summary = summary().recent,
                  .operations = {}};
   for (const OperationReport& report : monitor_.operations()) {
     if (report.recent.count > 0) made.operations.emplace(report.name, report.recent);
@@ -165,6 +166,20 @@ std::vector<OperationReport> MonitorService::operations() const {
   return reports;
 }
 
+OperationReport MonitorService::summary() const {
+  OperationReport sum{.name = "summary"};
+  for (const OperationReport& report : operations()) {
+    if (!is_payload(report.name)) continue;
+    add_beside(sum.recent, report.recent);
+    add_beside(sum.total, report.total);
+    sum.in_flight += report.in_flight;
+    if (!sum.last_updated || (report.last_updated && *report.last_updated > *sum.last_updated)) {
+      sum.last_updated = report.last_updated;
+    }
+  }
+  return sum;
+}
+
 std::optional<OperationReport> MonitorService::operation(std::string_view name) const {
   std::optional<OperationReport> report = monitor_.operation(name);
   if (report) report = with_earlier(*std::move(report));
@@ -182,7 +197,7 @@ json::object MonitorService::overview(bool with_operations) const {
   json::object shown{
       {"time", api_time(clock.wall)},
       {"uptimeSeconds", std::chrono::floor<std::chrono::seconds>(clock.loop - started_).count()},
-      {"summary", to_json(monitor_.summary(), clock)},
+      {"summary", to_json(summary(), clock)},
       {"memory", std::move(memory)},
       {"transfers", {{"active", active}, {"waiting", waiting}}},
       {"alerts", {{"firing", alerts_firing()}}}};
@@ -267,7 +282,6 @@ json::object MonitorService::whole() const {
   for (const OperationReport& report : monitor_.operations()) {
     histories[report.name] = history(report.name);
   }
-  all["total"] = to_json(sum_of(operations()));
   all["history"] = std::move(histories);
   all["aggregates"] = aggregates(kAggregatesMax);
   all["settings"] = settings();

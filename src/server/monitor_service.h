@@ -76,6 +76,8 @@ class MonitorService {
   void aggregate(TimePoint now);
   Task<Result<void>> save();
   OperationReport with_earlier(OperationReport report) const;
+  /// What came in and went out: each byte once, though many operations move it.
+  OperationReport summary() const;
 
   Loop& loop_;
   EventStream& events_;

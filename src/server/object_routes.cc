@@ -17,6 +17,7 @@ namespace json = boost::json;
 struct Objects {
   ObjectStore& store;
   std::string default_bucket;
+  OperationMetrics& downloads;
 };
 
 Error out_of_reach(std::string_view place) {
@@ -149,7 +150,17 @@ Task<Result<void>> read_object(ApiCall& call, const Objects& objects) {
     co_return co_await call.response.send();
   }
   CO_TRY(GetResult content, co_await objects.store.get(object, options));
-  co_return co_await send_body(call, &content);
+  const Loop& loop = co_await current_loop();
+  const TimePoint began = loop.now();
+  Result<void> sent = co_await send_body(call, &content);
+  OperationSample sample{.ended = loop.now(), .duration = loop.now() - began};
+  if (sent) {
+    sample.bytes = content.length;
+  } else {
+    sample.error = sent.error().kind;
+  }
+  objects.downloads.record(sample);
+  co_return sent;
 }
 
 Task<Result<void>> remove_object(ApiCall& call, const Objects& objects) {
@@ -160,8 +171,9 @@ Task<Result<void>> remove_object(ApiCall& call, const Objects& objects) {
 
 }  // namespace
 
-std::vector<Route> object_routes(ObjectStore& store, std::string default_bucket) {
-  const Objects objects{store, std::move(default_bucket)};
+std::vector<Route> object_routes(ObjectStore& store, std::string default_bucket,
+                                 OperationMetrics& downloads) {
+  const Objects objects{store, std::move(default_bucket), downloads};
   return {
       {"GET", "/buckets", Role::kReader,
        [objects](ApiCall& call) { return list_buckets(call, objects); }},

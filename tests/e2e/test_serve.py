@@ -279,6 +279,20 @@ def test_monitor_counts_what_happens(service):
     assert served.ask("PUT", "/monitor/settings", {"unknown": 0}).status == 400
 
 
+def test_the_summary_counts_each_byte_once(service, telpher):
+    served = service("--no-auth")
+    served.ok("PUT", "/monitor/settings", {"windowSeconds": 12})
+    form = (b'--x\r\nContent-Disposition: form-data; name="files"; filename="f.txt"\r\n\r\n'
+            + b"t" * 1000 + b"\r\n--x--\r\n")
+    up = served.ok("POST", "/upload", form,
+                   headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert len(served.get(f"/objects/files/{up['files'][0]['path']}").body) == 1000
+    told = wait_for(served, lambda: (m := served.ok("GET", "/monitor"))["summary"]["total"]["count"]
+                    == 2 and m, "one came, one went")
+    assert told["summary"]["total"]["bytes"] == 2000
+    assert told["summary"]["recent"]["bytes"] == 2000
+
+
 def test_totals_survive_a_restart(service):
     served = service("--no-auth", "--store", "local")
     for _ in range(3):
