@@ -7,6 +7,7 @@
 #include "cli/store_options.h"
 #include "cli/verbs.h"
 #include "codec/text.h"
+#include "codec/uri.h"
 #include "session/address.h"
 #include "session/exit_code.h"
 #include "store/rules.h"
@@ -66,6 +67,17 @@ class Serve final : public Verb {
               .help = "a line for each request on standard error (default: text on a terminal, "
                       "else json)",
               .set = [this](std::string_view text) { return set_log(text); }});
+    line.add({.names = "--alert-webhook",
+              .value = "URL",
+              .help = "is told of alerts that begin or end, signed as all webhooks are",
+              .set = [this](std::string_view text) -> Result<void> {
+                TRY(const Uri uri, parse_uri(text));
+                if (uri.scheme != "http" && uri.scheme != "https") {
+                  return make_error(ErrorKind::kInvalid, "an http(s) URL is expected");
+                }
+                options_.alert_webhook = text;
+                return {};
+              }});
     line.group("Transfers");
     line.number("--max-transfers", "at once; the others wait (default 4)", {1, 256},
                 options_.transfers_max);

@@ -328,6 +328,11 @@ class ServiceRun {
     monitor_->on_alert = [this](const Alert& alert) {
       tell_(alert.resolved ? "info" : "warn", alert_text(alert));
     };
+    if (!options_.alert_webhook.empty()) {
+      monitor_->deliver_alert = [this](std::string event, std::string body) {
+        return webhooks_->send({options_.alert_webhook, std::move(event), std::move(body)});
+      };
+    }
     // What was measured before is worth having, and nothing to fail for.
     if (const Result<void> loaded = co_await monitor_->load(); !loaded) {
       tell_("warn", loaded.error().message);

@@ -27,6 +27,7 @@ struct ServiceRunOptions {
   bool allow_private_sources = false;     // of this network and machine
   std::vector<std::string> source_hosts;  // that URLs may name; empty = any
   UploadLimits uploads;
+  std::string alert_webhook;  // a URL; empty = none
   bool no_auth = false;
   std::string jwt_keys;  // a file or URL of a JWKS; empty = no tokens
   std::string jwt_audience, jwt_issuer;

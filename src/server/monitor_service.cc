@@ -113,8 +113,13 @@ Task<Result<void>> MonitorService::step() {
     }
     ticked_ = now;
     for (const Alert& alert : alerts_.evaluate(monitor_.operations(), pausing, now)) {
-      events_.tell({.type = "alert", .data = json::serialize(to_json(alert, clock()))});
+      const std::string told = json::serialize(to_json(alert, clock()));
+      events_.tell({.type = "alert", .data = told});
       if (on_alert) on_alert(alert);
+      if (!deliver_alert) continue;
+      std::string event = alert.resolved ? "alert.resolved" : "alert.firing";
+      std::string body = R"({"event":")" + event + R"(","alert":)" + told + "}";
+      CO_TRY_VOID(co_await deliver_alert(std::move(event), std::move(body)));
     }
   }
   const Duration interval = monitor_.settings().aggregation;

@@ -47,6 +47,8 @@ class MonitorService {
 
   /// Told of alerts that begin or end: to log them, to send them on.
   std::function<void(const Alert&)> on_alert;
+  /// The same, for whoever has to wait for it (a webhook's queue). Its errors are logged.
+  std::function<Task<Result<void>>(std::string event, std::string body)> deliver_alert;
 
   /// Since the start of this process: counters that never go back, for those who take differences.
   std::vector<OperationReport> operations_now() const { return monitor_.operations(); }

@@ -331,6 +331,20 @@ def test_webhooks_are_signed(private, nginx, hook, telpher):
     assert secret not in served.log_text()
 
 
+def test_alerts_reach_a_webhook(private, hook, telpher):
+    served = private("--alert-webhook", hook.url)
+    served.ok("PUT", "/monitor/settings", {
+        "windowSeconds": 12, "alerts": {"byOperation": {"http_get_buckets": {"durationMs": 0.001}},
+                                        "samplesMin": 3}})
+    for _ in range(5):
+        served.get("/buckets")
+    wait_for(served, lambda: len(hook.told) == 2, "it fired, and was resolved", seconds=60)
+    events = [headers["X-Telpher-Event"] for headers, _ in hook.told]
+    assert events == ["alert.firing", "alert.resolved"]
+    assert json.loads(hook.told[0][1])["alert"]["operation"] == "http_get_buckets"
+    assert telpher.run("serve", "--alert-webhook", "ftp://x/").returncode == 2
+
+
 # --- kill -9 -------------------------------------------------------------------------------------
 
 def kill_at_random_while_it_works(start, served, done, kills, rng):
