@@ -31,7 +31,7 @@ export function TopBar() {
       >
         {format_share(recent?.errorRate)}
       </Figure>
-      <Figure name="Latency" note={recent ? `all operations, ${window}` : ''} wide>
+      <Figure name="Latency" note={recent ? `uploads, downloads, transfers, ${window}` : ''} wide>
         <span class="latencies">
           <Latency name="p50" ms={measured?.p50Ms} />
           <Latency name="p95" ms={measured?.p95Ms} />
